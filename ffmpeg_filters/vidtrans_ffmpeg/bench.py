@@ -1,0 +1,109 @@
+"""How much of a pipe's speed does the filter leave? ``python -m vidtrans_ffmpeg.bench`` prints JSON.
+
+Measured in one run, turn about: ``ffmpeg | cat | ffmpeg``, and the same with ``vidtrans-filter --model identity`` in the
+place of ``cat``. Both ends decode and encode bare pixels. The clock starts when the first picture waits for the last
+``ffmpeg``, so that what it takes to start the processes does not count; ``start_s`` tells it beside the rate.
+``cpu_ms``: processor time of all three processes for a frame, which other work on the machine does not change: where all
+cores are busy, the ratio of the rates is the inverse ratio of these.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import select
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_CLIP = 20
+"""Frames of the clip that is sent again and again."""
+
+
+def _clip(folder: Path, size: str, pixel_format: str) -> Path:
+    path = folder / f"{pixel_format}.nut"
+    source = f"testsrc2=s={size}:r=25:d={_CLIP / 25}"
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-y", "-f", "lavfi", "-i", source]
+    subprocess.run([*command, "-c:v", "rawvideo", "-pix_fmt", pixel_format, "-f", "nut", str(path)], check=True)
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """``start_s``: until the first picture is there; ``rest_s``: from then to the end; ``cpu_s``: of all processes."""
+
+    start_s: float
+    rest_s: float
+    cpu_s: float
+
+
+def _run(clip: Path, frames: int, middle: Sequence[str]) -> Run:
+    """``ffmpeg | middle | ffmpeg`` over ``frames`` frames. Raises CalledProcessError where one of them fails."""
+    ends = ["ffmpeg", "-v", "error", "-nostdin"]
+    send = [*ends, "-stream_loop", "-1", "-i", str(clip), "-frames:v", str(frames), "-c:v", "rawvideo", "-f", "nut", "-"]
+    began = time.perf_counter()
+    first = subprocess.Popen(send, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    second = subprocess.Popen(list(middle), stdin=first.stdout, stdout=subprocess.PIPE)
+    assert first.stdout is not None
+    assert second.stdout is not None
+    first.stdout.close()  # a pipe that is held here too would never end
+    arrived = select.poll()
+    arrived.register(second.stdout, select.POLLIN)
+    arrived.poll()
+    there = time.perf_counter()
+    third = subprocess.Popen([*ends, "-i", "-", "-f", "null", "-"], stdin=second.stdout)
+    second.stdout.close()
+    cpu = 0.0
+    for process in (third, second, first):
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        cpu += used.ru_utime + used.ru_stime
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, process.args)
+    return Run(there - began, time.perf_counter() - there, cpu)
+
+
+def measure(
+    *, size: str = "1920x1080", frames: int = 300, rounds: int = 3, formats: Sequence[str] = ("rgb24", "gray", "yuv420p")
+) -> dict[str, Any]:
+    """For each pixel format the rates (frames a second, medians of ``rounds``) and their ratio."""
+    middles = {"cat": ["cat"], "filter": [sys.executable, "-m", "vidtrans_ffmpeg", "--model", "identity"]}
+    figures: dict[str, Any] = {"size": size, "frames": frames, "rounds": rounds, "cores": os.cpu_count()}
+    shared_memory = Path("/dev/shm")  # noqa: S108  # a disk would be measured instead of a pipe
+    with tempfile.TemporaryDirectory(dir=shared_memory if shared_memory.is_dir() else None) as folder:
+        for form in formats:
+            clip = _clip(Path(folder), size, form)
+            alone = {name: min(_run(clip, 1, middle).cpu_s for _ in range(2)) for name, middle in middles.items()}
+            runs: dict[str, list[Run]] = {name: [] for name in middles}
+            for _ in range(rounds):
+                for name, middle in middles.items():
+                    runs[name].append(_run(clip, frames, middle))
+            fps = {name: frames / statistics.median(run.rest_s for run in found) for name, found in runs.items()}
+            figures[form] = {"ratio": round(fps["filter"] / fps["cat"], 3)}
+            for name, found in runs.items():
+                cpu = (statistics.median(run.cpu_s for run in found) - alone[name]) / (frames - 1)
+                start = statistics.median(run.start_s for run in found)
+                figures[form][name] = {"fps": round(fps[name], 1), "cpu_ms": round(1000 * cpu, 2), "start_s": round(start, 2)}
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m vidtrans_ffmpeg.bench", description=__doc__)
+    parser.add_argument("--size", default="1920x1080")
+    parser.add_argument("--frames", type=int, default=300)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--formats", default="rgb24,gray,yuv420p")
+    given = parser.parse_args()
+    figures = measure(size=given.size, frames=given.frames, rounds=given.rounds, formats=given.formats.split(","))
+    print(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,230 @@
+"""The filter itself: frames from one pipe, pictures into another, through the same step as ``vidtrans convert``."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from itertools import chain
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from av import VideoFrame
+from av.codec import Codec
+from av.video.reformatter import ColorRange
+
+from vidtrans.errors import InputError, Interrupted, UsageError, VidtransError
+from vidtrans.frame import Frame, FrameTime, VideoInfo
+from vidtrans.labels.edit import EditList
+from vidtrans.media.films import FilmReader
+from vidtrans.media.pixels import ColourTags
+from vidtrans.media.reader import MAX_SIDE, open_reader
+from vidtrans.pipeline.settings import Layer, SceneCuts
+from vidtrans_ffmpeg.formats import RawVideo, open_input, sniff
+from vidtrans_ffmpeg.pipes import InputPipe, OutputPipe, Wake
+from vidtrans_ffmpeg.sinks import Picture, SinkSettings, goes_out_as_decoded, open_sink
+
+if TYPE_CHECKING:  # torch takes seconds to import, and the identity does without
+    from vidtrans.device import Precision
+    from vidtrans.sequence import Model
+
+_log = logging.getLogger(__name__)
+
+IDENTITY = "identity"
+"""The name of the model that is none: frames go out as they came, to try and to measure the pipes."""
+
+
+@dataclass(frozen=True)
+class FilterSettings:
+    """Everything that ``vidtrans-filter`` is told; the names are those of ``vidtrans convert`` where both have them."""
+
+    model: str = "street"
+    labels: str = "auto"
+    instances: str | None = None
+    device: str = "auto"
+    precision: Precision = "auto"
+    size_hw: tuple[int, int] | None = None
+    fit: Literal["pad", "resize"] = "pad"
+    layer: Layer = "final"
+    scene_cuts: SceneCuts = "auto"
+    first_frame: tuple[str, ...] = ()
+    edits: EditList = field(default_factory=EditList)
+    seed: int | None = None
+    format: str = "auto"
+    raw: RawVideo | None = None
+    tags: ColourTags = field(default_factory=ColourTags)
+    output_format: str | None = None
+    output_pixel_format: str | None = None
+    output_matrix: Literal["bt709", "bt601"] | None = None
+    output_full_range: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """A picture that is ready: uint8 RGB [H,W,3]; from the identity, grey [H,W] or a frame as it was decoded."""
+
+    pixels: Picture
+    time: FrameTime
+
+
+def run_filter(settings: FilterSettings, source: InputPipe, target: OutputPipe, wake: Wake) -> int:
+    """Read ``source`` to its end, write a picture for every frame; the number of them.
+
+    Raises InputError for what came in, ModelError, UsageError; OutputError or ReaderGone for what cannot go out;
+    Interrupted when ``wake`` was set.
+    """
+    with contextlib.ExitStack() as stack:
+        model = _model(settings)
+        name = sniff(source) if settings.format == "auto" else settings.format
+        _stop_if(wake)
+        reader: FilmReader = stack.enter_context(
+            open_input(
+                source,
+                wake,
+                name,
+                labels=model is None or bool(model.label_nc),
+                max_side=MAX_SIDE,
+                raw=settings.raw,
+                tags=settings.tags,
+            )
+        )
+        if model is None or model.label_nc:
+            _warn_of_losses(reader.info, name)
+        if model is None:
+            shown = _identity(settings, reader, name)
+        else:
+            shown = stack.enter_context(_translated(settings, reader, model))
+        count = 0
+        sink = None
+        try:
+            for picture in shown:
+                _stop_if(wake)
+                if sink is None:
+                    sink = open_sink(target, _sink_settings(settings, reader.info, name, picture.pixels))
+                sink.write(picture.pixels, picture.time)
+                count += 1
+            _stop_if(wake)
+        except VidtransError as error:
+            if wake.is_set():
+                raise Interrupted("interrupted.") from error
+            if sink is not None and isinstance(error, InputError):
+                sink.finish()  # what came before is whole, and some of it may still be on its way
+            raise
+        else:
+            if sink is not None:
+                sink.finish()
+        finally:
+            target.closed = True
+    return count
+
+
+def _stop_if(wake: Wake) -> None:
+    if wake.is_set():
+        raise Interrupted("interrupted.")
+
+
+def _warn_of_losses(info: VideoInfo, name: str) -> None:
+    if not info.lossy:
+        return
+    codec = Codec(info.codec, "r")
+    if codec.lossless and not codec.lossy:
+        _log.warning("colours come in with subsampled chroma, which blurs them along edges; NUT with -pix_fmt rgb24 does not")
+    else:
+        _log.warning(
+            "labels come in through a lossy codec (%s), which alters them; give ffmpeg -c:v rawvideo (or ffv1) before -f %s",
+            info.codec, name,
+        )  # fmt: skip
+
+
+def _model(settings: FilterSettings) -> Model | None:
+    if settings.model == IDENTITY:
+        refused: dict[str, object] = {
+            "instances": settings.instances, "first frames": settings.first_frame, "size": settings.size_hw,
+            "edits": settings.edits, "seed": settings.seed is not None,
+        }  # fmt: skip
+        for what, given in refused.items():
+            if given:
+                raise UsageError(f"the identity takes no {what}.")
+        return None
+    from vidtrans.loading import load_model
+
+    return load_model(settings.model, device=settings.device, precision=settings.precision, seed=settings.seed)
+
+
+def _identity(settings: FilterSettings, reader: FilmReader, name: str) -> Iterator[Shown]:
+    """Frames as they came: their bytes where the container takes them, else their pixels as the models see them.
+
+    No thread: there is nothing to do while a frame is read but to write the one before.
+    """
+    container = settings.output_format or name
+    told = settings.output_pixel_format or settings.output_matrix or settings.output_full_range
+    if not told and settings.tags == ColourTags() and goes_out_as_decoded(container, reader.pixel_format):
+        return (Shown(picture, time) for picture, time in reader.pictures())
+    return (Shown(f.pixels if f.palette is None else f.palette[f.pixels], f.time) for f in reader)
+
+
+@contextlib.contextmanager
+def _translated(settings: FilterSettings, reader: FilmReader, model: Model) -> Iterator[Iterator[Shown]]:
+    from vidtrans.labels.reader import WITH_INSTANCES
+    from vidtrans.pipeline.setup import choose_labels, edited, read_pictures
+    from vidtrans.pipeline.sizing import Sizing
+    from vidtrans.pipeline.stream import Painter, translate_stream
+
+    with contextlib.ExitStack() as stack:
+        frames = iter(reader)
+        first = next(frames)
+        # From one frame: the next may not come before this one has gone out.
+        label_reader, detection = choose_labels(settings.labels, (first,), reader.info, model)
+        if detection is not None:
+            _log.info("labels are read as %s: %s", detection, " ".join(detection.reasons))
+        sizing = Sizing.plan(reader.info.size_hw, settings.size_hw, settings.fit)
+        painter = edited(
+            Painter(model, sizing, settings.layer, settings.scene_cuts),
+            settings.edits,
+            has_instances=settings.instances is not None or label_reader.encoding in WITH_INSTANCES,
+        )
+        given = read_pictures(settings.first_frame, sizing) if settings.first_frame else None
+        instances: Iterator[Frame] | None = None
+        if settings.instances is not None:
+            instance_reader = stack.enter_context(open_reader(settings.instances))
+            (h, w), (H, W) = instance_reader.info.size_hw, reader.info.size_hw
+            if (h, w) != (H, W):
+                raise InputError(f"the instance map has the size {w}x{h}, and the labels {W}x{H}.", where=settings.instances)
+            instances = iter(instance_reader)
+        translations = translate_stream(
+            chain([first], frames),
+            label_reader,
+            painter,
+            instances=instances,
+            state=model.start(sizing.net_hw, first_frames=given),
+        )
+        stack.callback(translations.close)  # type: ignore[attr-defined]
+        yield (Shown(translation.picture, translation.time) for translation in translations)
+
+
+def _sink_settings(settings: FilterSettings, info: VideoInfo, name: str, pixels: Picture) -> SinkSettings:
+    """What goes out for ``pixels``, the first picture: by its own size, which the layer and ``size_hw`` may have changed."""
+    common = SinkSettings(
+        container=settings.output_format or name,
+        kind="rgb",
+        size_hw=info.size_hw,
+        rate=Fraction(info.rate),
+        time_base=info.time_base,
+        sample_aspect=info.sample_aspect,
+        pixel_format=settings.output_pixel_format,
+        matrix=settings.output_matrix,
+        full_range=settings.output_full_range,
+    )
+    if isinstance(pixels, VideoFrame):
+        return replace(common, pixel_format=pixels.format.name, full_range=pixels.color_range == ColorRange.JPEG)
+    kind: Literal["rgb", "grey8", "grey16"] = "rgb"
+    if pixels.ndim == 2:
+        kind = "grey8" if pixels.dtype == np.uint8 else "grey16"
+    aspect = info.sample_aspect
+    if settings.size_hw is not None:
+        from vidtrans.pipeline.sizing import Sizing
+
+        aspect = Sizing.plan(info.size_hw, settings.size_hw, settings.fit).sample_aspect(aspect)
+    return replace(common, kind=kind, size_hw=(pixels.shape[0], pixels.shape[1]), sample_aspect=aspect)

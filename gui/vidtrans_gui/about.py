@@ -1,0 +1,25 @@
+"""The text of Help > About."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+from PySide6.QtCore import QCoreApplication, qVersion
+
+
+def version_of(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "?"
+
+
+def about_text() -> str:
+    """Versions that a bug report needs."""
+    intro = QCoreApplication.translate("About", "Label video in, street video out.")
+    return (
+        f"<h3>vidtrans {version_of('vidtrans')}</h3><p>{intro}</p>"
+        f"<p>Python {platform.python_version()} · Qt {qVersion()} · torch {version_of('torch')} · PyAV {version_of('av')}</p>"
+        "<p>Apache-2.0</p>"
+    )

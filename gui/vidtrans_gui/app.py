@@ -1,0 +1,151 @@
+"""``vidtrans-gui [FILE]``: makes the application, shows the window, and cleans up after it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication, QSplashScreen
+
+    from vidtrans_gui.main_window import MainWindow
+
+_SPOILED = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")
+
+
+def mend_environment() -> None:
+    """Undo what importing OpenCV does to the environment.
+
+    opencv-python points Qt at its own plugins, which PySide6 cannot load ("could not load the Qt platform plugin xcb").
+    So cv2 is imported here, where it can be undone, before the application object looks. What the user had set stays.
+    """
+    kept = {name: os.environ.get(name) for name in _SPOILED}
+    import cv2  # noqa: F401
+
+    for name, value in kept.items():
+        if value is None or "cv2" in value:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    from vidtrans_gui.about import version_of
+
+    parser = argparse.ArgumentParser(
+        prog="vidtrans-gui", description="The desktop editor: label films painted as street films."
+    )
+    parser.add_argument("file", nargs="?", metavar="FILE", help="a label film, a folder of label images, a project or a model")
+    parser.add_argument("--demo", action="store_true", help="open the demo clip that comes with vidtrans")
+    parser.add_argument("--version", action="version", version=f"vidtrans-gui {version_of('vidtrans')}")
+    return parser.parse_args(arguments)
+
+
+def build(argv: Sequence[str]) -> tuple[QApplication, MainWindow]:
+    """The application and its window, shown, and at work on what ``argv`` asks for; ``exec`` the first to run it."""
+    options = _parse(argv)
+    mend_environment()
+    from PySide6.QtCore import QLibraryInfo, QLocale, QTranslator
+    from PySide6.QtGui import QIcon
+    from PySide6.QtWidgets import QApplication
+
+    from vidtrans_gui import theme
+
+    app = QApplication.instance() or QApplication(sys.argv[:1])
+    assert isinstance(app, QApplication)
+    app.setOrganizationName("vidtrans")
+    app.setApplicationName("vidtrans-gui")
+    app.setApplicationDisplayName("vidtrans")
+    app.setDesktopFileName("vidtrans-gui")
+    translator = QTranslator(app)
+    if translator.load(QLocale(), "qtbase", "_", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
+        app.installTranslator(translator)
+    app.setWindowIcon(QIcon(str(Path(__file__).parent / "data" / "vidtrans-gui.svg")))
+
+    from vidtrans_gui.preferences import Preferences, state_folder
+
+    preferences = Preferences()
+    theme.apply(app, theme.choose(preferences.appearance))
+    splash = _splash()
+    app.processEvents()
+    from vidtrans_gui.files import Demo
+    from vidtrans_gui.main_window import MainWindow  # brings torch, which takes seconds
+
+    assets = Path(str(files("vidtrans"))) / "assets"
+    demo = Demo(assets / "demo_labels.mkv", assets / "demo_instances.mkv")
+    window = MainWindow(preferences, state_folder(), demo=demo)
+    _report_faults(window)
+    window.closed.connect(app.quit)
+    window.show()
+    splash.finish(window)
+    splash.deleteLater()
+    window.start(options.file, demo=options.demo)
+    return app, window
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the editor; gives the exit code."""
+    app, window = build(sys.argv[1:] if argv is None else argv)
+    from PySide6.QtCore import QTimer
+
+    from vidtrans_gui.garbage import Garbage
+
+    garbage = Garbage(window)
+
+    # Python handles signals between byte codes only: the beat lets Ctrl-C in a terminal through.
+    signal.signal(signal.SIGINT, lambda *_: window.close())
+    beat = QTimer(app, interval=250)
+    beat.timeout.connect(lambda: None)
+    beat.start()
+    code = app.exec()
+    garbage.close()
+    window.preferences.sync()
+    return code
+
+
+def _splash() -> QSplashScreen:
+    """The icon while libraries load."""
+    from PySide6.QtCore import Qt
+    from PySide6.QtGui import QColor, QPainter, QPixmap
+    from PySide6.QtWidgets import QSplashScreen
+
+    from vidtrans_gui import icons, theme
+
+    colours = theme.DARK
+    picture = QPixmap(360, 150)
+    picture.fill(QColor(colours.window))
+    painter = QPainter(picture)
+    painter.drawPixmap(28, 43, icons.pixmap("film", colours.accent, 64))
+    painter.setPen(QColor(colours.text))
+    font = painter.font()
+    font.setPointSizeF(20)
+    painter.setFont(font)
+    painter.drawText(112, 84, "vidtrans")
+    painter.end()
+    splash = QSplashScreen(picture)
+    splash.showMessage("Starting…", Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignRight, QColor(colours.muted))
+    splash.show()
+    return splash
+
+
+def _report_faults(window: MainWindow) -> None:
+    """A fault of ours in the window's thread becomes a sentence with details, not the end of the program."""
+
+    def report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        text = "".join(traceback.format_exception(kind, error, trace))
+        sys.stderr.write(text)
+        window.show_problem("vidtrans", f"Something went wrong in the editor: {error}", text)
+
+    sys.excepthook = report
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,363 @@
+"""The editing commands: what is selected, and the edits that are made of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from PySide6.QtCore import QObject, QPoint, Qt, Signal
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QMenu, QWidget
+
+from vidtrans.labels.edit import (
+    DeleteInstance,
+    Edit,
+    FirstFrame,
+    RelabelClass,
+    RelabelInstance,
+    ResetAt,
+    StyleClass,
+    StyleInstance,
+)
+from vidtrans_gui import wording
+from vidtrans_gui.actions import Actions
+from vidtrans_gui.class_picker import ClassPicker
+from vidtrans_gui.classlist import ClassRow
+from vidtrans_gui.dialogs import choose_file
+from vidtrans_gui.document import Document
+from vidtrans_gui.edits_panel import EditsPanel, Selection
+from vidtrans_gui.pictures import mask_overlay
+from vidtrans_gui.preferences import Preferences
+from vidtrans_gui.selection import Classes, Spot, mask_of, spot
+from vidtrans_gui.session import Session, Shown
+from vidtrans_gui.style_dialog import StyleDialog
+from vidtrans_gui.style_thumbs import around, paint_styles
+from vidtrans_gui.tasks import Tasks
+from vidtrans_gui.theme import theme_of
+from vidtrans_gui.timeline import EditSpan
+
+_DELETE = Qt.WidgetAttribute.WA_DeleteOnClose
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+
+
+class Editing(QObject):
+    """Knows the frame in sight and what is selected in it; turns commands into steps of the document.
+
+    ``mask_changed``: an overlay for the viewer. ``rows_changed``: the class list of this frame. ``marked``: the class under
+    the cursor, and a line about it.
+    """
+
+    mask_changed = Signal(QImage)
+    rows_changed = Signal(list)
+    marked = Signal(str, str)
+    selected = Signal(str)
+
+    def __init__(
+        self,
+        window: QWidget,
+        document: Document,
+        session: Session,
+        panel: EditsPanel,
+        actions: Actions,
+        preferences: Preferences,
+        tasks: Tasks,
+    ) -> None:
+        super().__init__(window)
+        self._window, self._document, self._session, self._panel = window, document, session, panel
+        self._actions, self._preferences, self._tasks = actions, preferences, tasks
+        self._classes = Classes(None, 0)
+        self._shown: Shown | None = None
+        self._spot: Spot | None = None
+        self._frame = 0
+        self._in_out = (0, 0)
+        panel.range_changed.connect(self._change_range)
+        panel.picked.connect(lambda _place: self._enable())
+        for key, command in {
+            "relabel": self.relabel,
+            "delete": self.delete,
+            "style": self.style,
+            "first-frame": self.choose_picture,
+            "reset": self.toggle_reset,
+            "remove-edit": self.remove_edit,
+            "deselect": self.deselect,
+        }.items():
+            actions[key].triggered.connect(command)
+
+    # -- what is in sight --------------------------------------------------------------------------------------------
+
+    @property
+    def classes(self) -> Classes:
+        return self._classes
+
+    @property
+    def selection(self) -> Spot | None:
+        return self._spot
+
+    def film_opened(self) -> None:
+        film = self._session.film
+        self._classes = Classes(None, 0) if film is None else Classes(film.model_scheme, film.label_nc)
+        self._shown, self._spot = None, None
+        self.refresh()
+
+    def at(self, frame: int) -> None:
+        self._frame = frame
+
+    def range_is(self, first: int, stop: int) -> None:
+        self._in_out = (first, stop)
+
+    def show(self, shown: Shown) -> None:
+        """Another frame is in sight: its classes, and the mask of what is selected."""
+        if shown.labels is None:
+            # The labels of a picture that was at hand come in a second answer; until then another frame's mask would lie.
+            if self._shown is None or self._shown.frame != shown.frame:
+                self.mask_changed.emit(QImage())
+            return
+        self._shown = shown
+        self.refresh()
+
+    def refresh(self) -> None:
+        shown = self._shown
+        shares = (shown.shares if shown is not None else None) or {}
+        styled = {edit.name for edit in self._document.project.edits.edits if isinstance(edit, StyleClass)}
+        rows = [ClassRow(name, colour, shares.get(plane, 0.0), name in styled) for plane, name, colour in self._classes.all()]
+        named = {plane for plane, _, _ in self._classes.all()}
+        rows += [
+            ClassRow(self._classes.name(plane), self._classes.colour(plane), share)
+            for plane, share in shares.items()
+            if plane not in named
+        ]
+        self.rows_changed.emit(rows)
+        self._show_selection()
+
+    def hover(self, x: int, y: int) -> None:
+        """Say what is under the cursor; (-1, -1): nothing."""
+        labels = self._shown.labels if self._shown is not None else None
+        found = spot(labels, self._classes, x, y) if labels is not None and x >= 0 else None
+        if found is None:
+            self.marked.emit("", "")
+            return
+        name = self._classes.name(found.plane)
+        what = name if found.instance is None else self.tr("{0}, instance {1}").format(name, found.instance)
+        self.marked.emit(name, f"{x}, {y}   {what}")
+
+    # -- selecting ---------------------------------------------------------------------------------------------------
+
+    def pick(self, x: int, y: int) -> None:
+        labels = self._shown.labels if self._shown is not None else None
+        if labels is not None:
+            self._select(spot(labels, self._classes, x, y))
+
+    def pick_class(self, name: str) -> None:
+        plane = self._classes.plane(name)
+        self._select(None if plane is None else Spot(plane, None))
+
+    def deselect(self) -> None:
+        self._select(None)
+
+    def _select(self, found: Spot | None) -> None:
+        self._spot = found
+        self._show_selection()
+        self.selected.emit("" if found is None else self._classes.name(found.plane))
+
+    def _size_hw(self) -> tuple[int, int]:
+        assert self._shown is not None
+        picture = self._shown.result if not self._shown.result.isNull() else self._shown.label_picture
+        return picture.height(), picture.width()
+
+    def _show_selection(self) -> None:
+        self._enable()
+        found, shown = self._spot, self._shown
+        if found is None:
+            self._panel.show_selection(None)
+            self.mask_changed.emit(QImage())
+            return
+        share, overlay = 0.0, QImage()
+        if shown is not None and shown.labels is not None:
+            mask = mask_of(shown.labels, found.plane, found.instance, self._size_hw())
+            share = float(mask.mean()) if mask.size else 0.0
+            if share:
+                overlay = mask_overlay(mask, theme_of(self._window.palette()).accent)
+        self._panel.show_selection(
+            Selection(self._classes.name(found.plane), self._classes.colour(found.plane), found.instance, share)
+        )
+        self.mask_changed.emit(overlay)
+
+    def _enable(self) -> None:
+        """Commands are there when they would do something, and say why when not."""
+        film, found = self._session.film, self._spot
+        self._actions["relabel"].setEnabled(film is not None and found is not None)
+        self._actions["delete"].setEnabled(film is not None and found is not None and found.instance is not None)
+        if film is not None and not film.has_instances:
+            self._actions["delete"].setToolTip(
+                self.tr("This film has no instance maps, so there is no single instance to delete")
+            )
+        else:
+            self._actions["delete"].setToolTip(self._actions["delete"].statusTip())
+        self._actions["style"].setEnabled(film is not None and found is not None and self._styles(found) > 0)
+        self._actions["remove-edit"].setEnabled(self._panel.place is not None)
+        self._actions["deselect"].setEnabled(found is not None)
+
+    def _styles(self, found: Spot) -> int:
+        """How many styles the model has for the class of ``found``."""
+        film = self._session.film
+        return 0 if film is None else len(film.card.styles.get(str(found.plane), ()))
+
+    # -- edits -------------------------------------------------------------------------------------------------------
+
+    def _range(self) -> tuple[int, int | None]:
+        """Start and end of a new edit, as chosen in the panel."""
+        frames = self._session.film.frames if self._session.film is not None else 0
+        match self._panel.chosen_reach:
+            case "range":
+                first, stop = self._in_out
+                return first, None if stop >= frames else stop
+            case "onward":
+                return self._frame, None
+            case "frame":
+                return self._frame, self._frame + 1
+            case _:
+                return 0, None
+
+    def add(self, edit: Edit) -> None:
+        """One more edit, as a step that can be undone; it is picked in the list."""
+        self._document.change_edits(wording.describe(edit), self._document.project.edits.added(edit))
+        self._panel.pick(len(self._document.project.edits.edits) - 1)
+
+    def relabel(self) -> None:
+        """Ask for the class that the selection becomes."""
+        found = self._spot
+        if found is None:
+            return
+        name = self._classes.name(found.plane)
+        what = name if found.instance is None else self.tr("instance {0} ({1})").format(found.instance, name)
+        others = [(other, colour) for _, other, colour in self._classes.all() if other != name]
+        dialog = ClassPicker(self.tr("Relabel"), self.tr("{0} becomes:").format(what), others, self._window)
+        dialog.chosen.connect(lambda target: self.relabel_as(target, found))
+        dialog.open()
+
+    def relabel_as(self, target: str, found: Spot | None = None) -> None:
+        found = found or self._spot
+        if found is None:
+            return
+        start, end = self._range()
+        if found.instance is None:
+            self.add(RelabelClass(self._classes.name(found.plane), target, start, end))
+        else:
+            self.add(RelabelInstance(found.instance, target, start, end))
+
+    def delete(self) -> None:
+        found = self._spot
+        if found is not None and found.instance is not None:
+            start, end = self._range()
+            self.add(DeleteInstance(found.instance, start, end))
+            self.deselect()
+
+    def style(self) -> None:
+        """A sheet of the model's styles for the selection, painted while the dialog is open."""
+        found, shown = self._styled(self._spot), self._shown
+        if found is None or shown is None or shown.labels is None or not (count := self._styles(found)):
+            return
+        name = self._classes.name(found.plane)
+        target: str | int = name if found.instance is None else found.instance
+        dialog = StyleDialog(self.tr("Style of {0}").format(wording.target(target)), count, self._window)
+        dialog.chosen.connect(lambda style: self.style_as(style, found))
+        box = around(mask_of(shown.labels, found.plane, found.instance, self._size_hw()))
+        settings, edits = self._document.project.settings(), self._document.project.edits
+        stop, put, frame = dialog.stop, dialog.put, self._frame
+
+        def paint(_tell: Any) -> None:
+            for thumb in paint_styles(settings, edits, frame, target, count, box, stop=stop):
+                put(thumb)
+
+        def failed(message: str, _details: str) -> None:
+            if not stop.is_set():
+                dialog.tell(message)
+
+        self._tasks.start(paint, done=lambda _none: None, failed=failed)
+        dialog.open()
+
+    def _styled(self, found: Spot | None) -> Spot | None:
+        """What a style is chosen for: the whole class where the model's encoder tells no instances apart."""
+        film = self._session.film
+        encoder = film.card.encoder if film is not None else None
+        return Spot(found.plane, None) if found is not None and encoder and encoder.get("by_label") else found
+
+    def style_as(self, style: int, found: Spot | None = None) -> None:
+        found = self._styled(found or self._spot)
+        if found is None:
+            return
+        start, end = self._range()
+        if found.instance is None:
+            self.add(StyleClass(self._classes.name(found.plane), style, start, end))
+        else:
+            self.add(StyleInstance(found.instance, style, start, end))
+
+    def choose_picture(self) -> None:
+        kinds = self.tr("Pictures ({0})").format(" ".join(f"*{suffix}" for suffix in PICTURES))
+        choose_file(self._window, self._preferences, "picture", self.tr("First-frame picture"), kinds, self.use_picture)
+
+    def use_picture(self, path: str) -> None:
+        """The frame in sight is shown as the picture ``path``; the film goes on from it."""
+        edits = self._document.project.edits
+        for place, edit in enumerate(edits.edits):
+            if isinstance(edit, FirstFrame) and edit.start == self._frame:
+                fresh = FirstFrame(path, self._frame)
+                self._document.change_edits(wording.describe(fresh), edits.replaced(place, fresh))
+                return
+        self.add(FirstFrame(path, self._frame))
+
+    def toggle_reset(self) -> None:
+        """Force a reset before this frame, or take the one that is there away."""
+        edits = self._document.project.edits
+        for place, edit in enumerate(edits.edits):
+            if isinstance(edit, ResetAt) and edit.start == self._frame:
+                self._document.change_edits(self.tr("Remove reset"), edits.removed(place))
+                return
+        self.add(ResetAt(self._frame))
+
+    def remove_edit(self) -> None:
+        place = self._panel.place
+        if place is not None:
+            edits = self._document.project.edits
+            gone = wording.describe(edits.edits[place])
+            self._document.change_edits(self.tr("Remove {0}").format(gone), edits.removed(place))
+
+    def _change_range(self, place: int, start: int, end: int) -> None:
+        edits = self._document.project.edits
+        edit = edits.edits[place]
+        fresh: Edit
+        if isinstance(edit, FirstFrame | ResetAt):
+            fresh = replace(edit, start=start)
+        else:
+            fresh = replace(edit, start=start, end=None if end < 0 else max(end, start + 1))
+        if fresh != edit:
+            text = self.tr("Change range of {0}").format(wording.describe(edit))
+            self._document.change_edits(text, edits.replaced(place, fresh), merge=f"range {place}")
+
+    def spans(self, frames: int) -> list[EditSpan]:
+        """The edits as the timeline draws them."""
+        return [
+            EditSpan(
+                place,
+                edit.start,
+                frames if edit.end is None else min(edit.end, frames),
+                wording.describe(edit),
+                wording.colour_of(edit),
+            )
+            for place, edit in enumerate(self._document.project.edits.edits)
+        ]
+
+    def menu(self, x: int, y: int, place: QPoint) -> None:
+        """The context menu of a point of the picture."""
+        self.pick(x, y)
+        self.class_menu(place)
+
+    def class_menu(self, place: QPoint) -> None:
+        menu = QMenu(self._window)
+        menu.setAttribute(_DELETE)
+        for key in ("relabel", "delete", "style"):
+            menu.addAction(self._actions[key])
+        menu.addSeparator()
+        for key in ("first-frame", "reset"):
+            menu.addAction(self._actions[key])
+        menu.popup(place)

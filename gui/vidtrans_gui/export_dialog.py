@@ -1,0 +1,280 @@
+"""The export dialog: a preset, a place, and every setting of ``vidtrans convert`` for those who want it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QFileDialog,
+    QFormLayout,
+    QGroupBox,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSpinBox,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from vidtrans.errors import UsageError
+from vidtrans.pipeline.settings import LAYERS, ConvertSettings
+from vidtrans_gui.export import PRESETS, Preset, command_line
+from vidtrans_gui.forms import add_row
+
+
+def parse_options(text: str) -> dict[str, str]:
+    """``crf=18, preset=slow`` -> a mapping. Raises UsageError for a part without ``=``."""
+    found = {}
+    for part in (part.strip() for part in text.replace("\n", ",").split(",")):
+        if not part:
+            continue
+        name, equals, value = part.partition("=")
+        if not equals or not name.strip() or not value.strip():
+            raise UsageError(f"encoder options are name=value, such as crf=18; {part!r} is not.")
+        found[name.strip()] = value.strip()
+    return found
+
+
+class ExportDialog(QDialog):
+    """``queued`` carries the settings of a job that was confirmed. ``base``: the project's settings."""
+
+    queued = Signal(object)
+
+    def __init__(self, base: ConvertSettings, folder: str, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(self.tr("Export"))
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setMinimumWidth(620)
+        self._base = base
+        self.preset = QComboBox(self)
+        for preset in PRESETS:
+            self.preset.addItem(preset.title, preset.key)
+        self.preset.setAccessibleName(self.tr("Preset"))
+        self.output = QLineEdit(str(self._preset.output_for(Path(folder) / (name or "street"))), self)
+        self.output.setAccessibleName(self.tr("Output file"))
+        self.browse = QPushButton(self.tr("Choose…"), self)
+        self.overwrite = QCheckBox(self.tr("replace what is there"), self)
+        self.layer = self._box(self.tr("Layer"), [(layer, layer) for layer in LAYERS], base.layer)
+        self.layer.setToolTip(self.tr("final is the street film; compare sets it beside its labels"))
+        self.advanced = QToolButton(self)
+        self.advanced.setText(self.tr("More settings"))
+        self.advanced.setCheckable(True)
+        self.advanced.setArrowType(Qt.ArrowType.RightArrow)
+        self.advanced.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._more = self._make_more(base)
+        self.problem = QLabel(self)
+        self.problem.setProperty("role", "error")
+        self.problem.setWordWrap(True)
+        self.command = QPushButton(self.tr("Copy command line"), self)
+        self.command.setToolTip(self.tr("The vidtrans command that makes the same film"))
+        self.add = QPushButton(self.tr("Add to queue"), self)
+        self.add.setProperty("primary", True)
+        self.add.setDefault(True)
+        cancel = QPushButton(self.tr("Cancel"), self)
+
+        form = QFormLayout()
+        form.setVerticalSpacing(9)
+        form.setHorizontalSpacing(14)
+        add_row(form, self.tr("Format:"), self.preset)
+        add_row(form, self.tr("File:"), self.output, self.browse)
+        add_row(form, "", self.overwrite)
+        add_row(form, self.tr("Layer:"), self.layer)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.command)
+        buttons.addStretch(1)
+        buttons.addWidget(cancel)
+        buttons.addWidget(self.add)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(18, 18, 18, 14)
+        layout.setSpacing(11)
+        layout.addLayout(form)
+        layout.addWidget(self.advanced, 0, Qt.AlignmentFlag.AlignLeft)
+        layout.addWidget(self._more)
+        layout.addWidget(self.problem)
+        layout.addLayout(buttons)
+        self._more.setVisible(False)
+        self.problem.setVisible(False)
+        self.preset.currentIndexChanged.connect(self._preset_chosen)
+        self.output.textChanged.connect(self._check)
+        self.overwrite.toggled.connect(self._check)
+        self.browse.clicked.connect(self._browse)
+        self.advanced.toggled.connect(self._unfold)
+        self.command.clicked.connect(self._copy)
+        self.add.clicked.connect(self.accept)
+        cancel.clicked.connect(self.reject)
+        self._check()
+
+    def _box(self, name: str, choices: list[tuple[str, str]], chosen: str) -> QComboBox:
+        box = QComboBox(self)
+        for value, title in choices:
+            box.addItem(title, value)
+        if box.findData(chosen) < 0:
+            box.addItem(chosen, chosen)
+        box.setCurrentIndex(box.findData(chosen))
+        box.setAccessibleName(name)
+        return box
+
+    def _line(self, name: str, text: str, hint: str, tip: str) -> QLineEdit:
+        line = QLineEdit(text, self)
+        line.setPlaceholderText(hint)
+        line.setToolTip(tip)
+        line.setAccessibleName(name)
+        line.textChanged.connect(lambda: self._check())
+        return line
+
+    def _make_more(self, base: ConvertSettings) -> QWidget:
+        more = QGroupBox(self)
+        self.codec = self._line(
+            self.tr("Encoder"), "", self.tr("the preset's"), self.tr("Any encoder of ffmpeg by its name, such as libx265")
+        )
+        self.pixel_format = self._line(
+            self.tr("Pixel format"), "", self.tr("the preset's"), self.tr("ffmpeg's name, such as yuv444p")
+        )
+        self.options = self._line(
+            self.tr("Encoder options"), "", "crf=18, preset=slow", self.tr("Options of the encoder, name=value")
+        )
+        size = "" if base.size_hw is None else f"{base.size_hw[1]}x{base.size_hw[0]}"
+        self.size_field = self._line(
+            self.tr("Size"), size, self.tr("the film's own"), self.tr("Width x height, such as 1024x512")
+        )
+        fits = [("pad", self.tr("keep the shape, pad")), ("resize", self.tr("stretch to it"))]
+        self.fit = self._box(self.tr("Fit"), fits, base.fit)
+        cuts = base.scene_cuts if isinstance(base.scene_cuts, str) else ", ".join(map(str, base.scene_cuts))
+        self.cuts = self._line(self.tr("Scene cuts"), cuts, "auto", self.tr("auto, off, or the first frames of scenes"))
+        self.rate = self._line(
+            self.tr("Frame rate"),
+            "" if base.rate is None else str(base.rate),
+            "25",
+            self.tr("Frames a second of an image folder"),
+        )
+        devices = [("auto", "auto"), ("cpu", "cpu"), ("cuda", "cuda")]
+        self.device = self._box(self.tr("Device"), devices, base.device)
+        kinds = [(kind, kind) for kind in ("auto", "fp32", "bf16", "fp16")]
+        self.precision = self._box(self.tr("Precision"), kinds, base.precision)
+        self.every = QSpinBox(self)
+        self.every.setRange(0, 100_000)
+        self.every.setSpecialValueText(self.tr("as suits the size"))
+        self.every.setValue(base.snapshot_every or 0)
+        self.every.setAccessibleName(self.tr("Frames between safe points"))
+        self.every.setToolTip(self.tr("After so many frames what is done is safe, should the machine stop"))
+        self.resume = QCheckBox(self.tr("go on where an interrupted export stopped"), self)
+        left, right = QFormLayout(), QFormLayout()
+        rows: tuple[tuple[str, QWidget], ...]
+        rows = (
+            (self.tr("Encoder:"), self.codec),
+            (self.tr("Pixel format:"), self.pixel_format),
+            (self.tr("Options:"), self.options),
+            (self.tr("Size:"), self.size_field),
+            (self.tr("Fit:"), self.fit),
+        )
+        for name, widget in rows:
+            add_row(left, name, widget)
+        rows = (
+            (self.tr("Device:"), self.device),
+            (self.tr("Precision:"), self.precision),
+            (self.tr("Cuts:"), self.cuts),
+            (self.tr("Rate:"), self.rate),
+            (self.tr("Safe every:"), self.every),
+        )
+        for name, control in rows:
+            add_row(right, name, control)
+        row = QHBoxLayout()
+        row.addLayout(left, 1)
+        row.addSpacing(14)
+        row.addLayout(right, 1)
+        layout = QVBoxLayout(more)
+        layout.addLayout(row)
+        layout.addWidget(self.resume)
+        return more
+
+    @property
+    def _preset(self) -> Preset:
+        return next(preset for preset in PRESETS if preset.key == self.preset.currentData())
+
+    def settings(self) -> ConvertSettings:
+        """What the fields say. Raises UsageError with a sentence for what makes no sense."""
+        text = self.output.text().strip()
+        if not text:
+            raise UsageError("the file needs a name.")
+        values: dict[str, Any] = {name: getattr(self._base, name) for name in ConvertSettings.model_fields}
+        values |= {
+            "output": text,
+            "layer": self.layer.currentData(),
+            "size_hw": self.size_field.text().strip() or None,
+            "fit": self.fit.currentData(),
+            "scene_cuts": self.cuts.text().strip() or "auto",
+            "rate": self.rate.text().strip() or None,
+            "device": self.device.currentData(),
+            "precision": self.precision.currentData(),
+            "snapshot_every": self.every.value() or None,
+            "overwrite": self.overwrite.isChecked(),
+            "resume": self.resume.isChecked(),
+        }
+        settings = self._preset.applied(ConvertSettings.read(**values))
+        own = {
+            "codec": self.codec.text().strip() or None,
+            "pixel_format": self.pixel_format.text().strip() or None,
+            "encoder_options": settings.encoder_options | parse_options(self.options.text()),
+        }
+        chosen = {name: value for name, value in own.items() if value is not None}
+        if own["codec"]:  # another encoder does not know the preset's options
+            chosen["encoder_options"] = parse_options(self.options.text())
+        return settings.model_copy(update=chosen)
+
+    def _check(self) -> None:
+        sentence = ""
+        try:
+            settings = self.settings()
+        except UsageError as error:
+            sentence = str(error)
+        else:
+            there = Path(settings.output)
+            taken = there.exists() and not (there.is_dir() and not any(there.iterdir()))
+            if not there.parent.is_dir():
+                sentence = self.tr("The folder {0} does not exist.").format(there.parent)
+            elif taken and not settings.overwrite and not settings.resume:
+                sentence = self.tr("{0} exists already. Choose another name, or replace it.").format(there.name)
+        self.problem.setText(sentence)
+        self.problem.setVisible(bool(sentence))
+        self.add.setEnabled(not sentence)
+
+    def _preset_chosen(self) -> None:
+        self.output.setText(str(self._preset.output_for(self.output.text().strip() or "street")))
+        self._check()
+
+    def _unfold(self, shown: bool) -> None:
+        self.advanced.setArrowType(Qt.ArrowType.DownArrow if shown else Qt.ArrowType.RightArrow)
+        self._more.setVisible(shown)
+        self.adjustSize()
+
+    def _browse(self) -> None:
+        dialog = QFileDialog(self, self.tr("Export to"), self.output.text())
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setOption(QFileDialog.Option.DontConfirmOverwrite)
+        dialog.fileSelected.connect(lambda path: self.output.setText(str(self._preset.output_for(path))))
+        dialog.open()
+
+    def _copy(self) -> None:
+        try:
+            QGuiApplication.clipboard().setText(command_line(self.settings()))
+        except UsageError as error:
+            self.problem.setText(str(error))
+            self.problem.setVisible(True)
+
+    def accept(self) -> None:
+        self._check()
+        if self.add.isEnabled():
+            self.queued.emit(self.settings())
+            super().accept()
+
+
+__all__ = ["ExportDialog", "parse_options"]

@@ -1,0 +1,283 @@
+"""The file commands: new, open, save, recover, relink. Disks are slow, so every one of them works beside the window."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+from vidtrans_gui.dialogs import ask, choose_file
+from vidtrans_gui.document import Document
+from vidtrans_gui.preferences import Preferences
+from vidtrans_gui.project import (
+    SUFFIX,
+    Loaded,
+    Missing,
+    Project,
+    load_project,
+    missing_media,
+    relink,
+    save_project,
+)
+from vidtrans_gui.recovery import RecentFiles, Recovered, Recovery
+from vidtrans_gui.tasks import Tasks
+
+FILMS = "*.mkv *.mp4 *.mov *.webm *.avi *.nut *.y4m *.m4v *.png *.bmp *.tif *.tiff"
+MODEL_SUFFIX = ".safetensors"
+AUTOSAVE_MS = 4000
+
+
+@dataclass(frozen=True)
+class Demo:
+    """The clip that comes with vidtrans."""
+
+    labels: Path
+    instances: Path
+
+
+class Files(QObject):
+    """``opened``: the document holds another project. ``failed(title, sentence, details)``."""
+
+    failed = Signal(str, str, str)
+    recent_changed = Signal()
+    told = Signal(str)
+    model_given = Signal(str)
+    checkpoints_given = Signal(str)
+
+    def __init__(
+        self, window: QWidget, document: Document, preferences: Preferences, tasks: Tasks, folder: Path, *, demo: Demo | None
+    ) -> None:
+        super().__init__(window)
+        self._window, self._document, self._preferences, self._tasks = window, document, preferences, tasks
+        self._demo = demo
+        self.recent = RecentFiles(folder / "recent.json")
+        self.recovery = Recovery(folder / "recovery")
+        self._autosave = QTimer(self, singleShot=True, interval=AUTOSAVE_MS)
+        self._autosave.timeout.connect(self.autosave)
+        document.changed.connect(lambda _before, _after: self._autosave.start())
+
+    # -- new and open ------------------------------------------------------------------------------------------------
+
+    def new(self) -> None:
+        self.unless_unsaved(lambda: self._load(Project(), None))
+
+    def open_dialog(self) -> None:
+        kinds = self.tr("Films, pictures and projects ({0})").format(f"{FILMS} *{SUFFIX}")
+        choose_file(self._window, self._preferences, "film", self.tr("Open"), f"{kinds};;{self.tr('All files (*)')}", self.open)
+
+    def open_folder_dialog(self) -> None:
+        choose_file(
+            self._window,
+            self._preferences,
+            "film",
+            self.tr("Open folder of images"),
+            "",
+            self.open,
+            mode=QFileDialog.FileMode.Directory,
+        )
+
+    def open_demo(self) -> None:
+        """The clip that comes with vidtrans, with its instance maps."""
+        demo = self._demo
+        if demo is None or not demo.labels.exists():
+            self.failed.emit(self.tr("Demo"), self.tr("This copy of vidtrans comes without its demo film."), "")
+            return
+        instances = str(demo.instances) if demo.instances.exists() else None
+        self.unless_unsaved(lambda: self._open_film(demo.labels, instances))
+
+    def open(self, path: str) -> None:
+        """A project, a film, a folder of images, a model, or a folder of checkpoints: whatever ``path`` is."""
+        place = Path(path)
+        if place.suffix == MODEL_SUFFIX:
+            self.model_given.emit(str(place.absolute()))
+        elif place.is_dir() and any(place.glob("*_net_G*.pth")):
+            self.checkpoints_given.emit(str(place.absolute()))
+        elif place.suffix == SUFFIX:
+            self.unless_unsaved(lambda: self._open_project(place.absolute()))
+        else:
+            self.unless_unsaved(lambda: self._open_film(place.absolute()))
+
+    def _open_film(self, path: Path, instances: str | None = None) -> None:
+        project = Project(input=str(path), instances=instances)
+        model = self._preferences.get("model", project.model)
+        if not missing_media(Project(model=model)):  # the model of last time may be gone
+            project = project.model_copy(update={"model": model})
+        self._load(project, None)
+        self._remember(path)
+
+    def _open_project(self, path: Path) -> None:
+        self.told.emit(self.tr("Opening {0}…").format(path.name))
+        self._tasks.start(lambda tell: load_project(path), done=self._loaded, failed=self._problem(self.tr("Open project")))
+
+    def _loaded(self, loaded: Loaded) -> None:
+        if loaded.ignored:
+            self.told.emit(" ".join(loaded.ignored))
+        self._remember(loaded.path)
+        if loaded.missing:
+            self._relink(loaded.project, loaded.path, loaded.missing)
+        else:
+            self._load(loaded.project, loaded.path)
+
+    def _load(self, project: Project, path: Path | None, *, unsaved: bool = False) -> None:
+        self._autosave.stop()
+        self._forget()
+        self._document.load(project, path, unsaved=unsaved)
+
+    def _remember(self, path: Path) -> None:
+        self.recent.add(path)
+        self.recent_changed.emit()
+
+    def _problem(self, title: str) -> Callable[[str, str], None]:
+        return lambda message, details: self.failed.emit(title, message, details)
+
+    # -- media that are gone -----------------------------------------------------------------------------------------
+
+    def _relink(self, project: Project, path: Path, missing: tuple[Missing, ...]) -> None:
+        """Ask for the first missing file; what lies beside it is found by itself. Without it the project opens as it is."""
+        first = missing[0]
+        names = ", ".join(sorted({part.path.name for part in missing}))
+
+        def found(chosen: str) -> None:
+            linked = relink(project, first, chosen)
+            left = missing_media(linked)
+            if left and len(left) < len(missing):
+                self._relink(linked, path, left)
+            else:
+                self._load(linked, path, unsaved=True)
+
+        def look() -> None:
+            folder = first.path.suffix == ""
+            choose_file(
+                self._window,
+                self._preferences,
+                "film",
+                self.tr("Where is {0}?").format(first.path.name),
+                "" if folder else self.tr("{0} (*{1});;All files (*)").format(first.path.name, first.path.suffix),
+                found,
+                mode=QFileDialog.FileMode.Directory if folder else QFileDialog.FileMode.ExistingFile,
+            )
+
+        ask(
+            self._window,
+            self.tr("Media not found"),
+            self.tr("{0} is not where the project {1} had it: {2}").format(names, path.stem, first.path.parent),
+            {
+                self.tr("Find it…"): look,
+                self.tr("Open without"): lambda: self._load(project, path),
+                self.tr("Cancel"): None,
+            },
+        )
+
+    # -- save --------------------------------------------------------------------------------------------------------
+
+    def save(self, then: Callable[[], None] | None = None) -> None:
+        if self._document.path is None:
+            self.save_as(then)
+        else:
+            self._write(self._document.path, then)
+
+    def save_as(self, then: Callable[[], None] | None = None) -> None:
+        name = f"{self._document.name or 'project'}{SUFFIX}"
+
+        def chosen(path: str) -> None:
+            place = Path(path)
+            self._write(place if place.suffix == SUFFIX else place.with_name(place.name + SUFFIX), then)
+
+        choose_file(
+            self._window,
+            self._preferences,
+            "project",
+            self.tr("Save project"),
+            self.tr("Projects (*{0})").format(SUFFIX),
+            chosen,
+            save_as=name,
+        )
+
+    def write(self, path: Path) -> None:
+        self._write(path, None)
+
+    def _write(self, path: Path, then: Callable[[], None] | None) -> None:
+        project = self._document.project
+
+        def done(written: Path) -> None:
+            self._document.saved(written, project)
+            if not self._document.modified:
+                self._autosave.stop()
+                self._forget()
+            self._remember(written)
+            self.told.emit(self.tr("Saved {0}").format(written.name))
+            if then is not None:
+                then()
+
+        self._tasks.start(lambda tell: save_project(project, path), done=done, failed=self._problem(self.tr("Save project")))
+
+    def unless_unsaved(self, then: Callable[[], None]) -> None:
+        """Go on with ``then`` once nothing would be lost: at once, after saving, or after the user gave the work up."""
+        if not self._document.modified:
+            then()
+            return
+        ask(
+            self._window,
+            self.tr("Unsaved changes"),
+            self.tr("Save the changes to {0}?").format(self._document.name or self.tr("the project")),
+            {
+                self.tr("Save"): lambda: self.save(then),
+                self.tr("Don't save"): then,
+                self.tr("Cancel"): None,
+            },
+            icon=QMessageBox.Icon.Question,
+        )
+
+    # -- recovery ----------------------------------------------------------------------------------------------------
+
+    def autosave(self) -> None:
+        """Keep a copy of unsaved work, for the next start should this one end badly."""
+        if self._document.modified and self._document.project.input is not None:
+            project, path = self._document.project, self._document.path
+            self._tasks.start(
+                lambda tell: self.recovery.autosave(project, path),
+                done=lambda _none: None if self._document.modified else self._forget(),
+                failed=lambda message, _details: self.told.emit(message),
+            )
+
+    def _forget(self) -> None:
+        self._tasks.start(lambda tell: self.recovery.forget(), done=lambda _none: None, failed=lambda _m, _d: None)
+
+    def offer_recovery(self) -> None:
+        """Ask about work that a crashed window left behind."""
+        self._tasks.start(lambda tell: self.recovery.left_behind(), done=self._offer, failed=lambda _m, _d: None)
+
+    def _offer(self, left: tuple[Recovered, ...]) -> None:
+        if not left:
+            return
+        newest = left[0]
+        name = newest.path.stem if newest.path else Path(newest.project.input or self.tr("a project")).name
+        when = time.strftime("%H:%M, %x", time.localtime(newest.saved_at))
+
+        def discard(these: tuple[Recovered, ...]) -> None:
+            def work(_tell: object) -> None:
+                for one in these:
+                    self.recovery.discard(one)
+
+            self._tasks.start(work, done=lambda _none: None, failed=lambda _m, _d: None)
+
+        def recover() -> None:
+            self._load(newest.project, newest.path, unsaved=True)
+            self.autosave()
+            discard((newest,))
+
+        ask(
+            self._window,
+            self.tr("Recover unsaved work"),
+            self.tr("vidtrans ended before {0} was saved. There is a copy from {1}.").format(name, when),
+            {self.tr("Recover"): recover, self.tr("Discard"): lambda: discard(left), self.tr("Later"): None},
+        )
+
+    def close(self) -> None:
+        """The window closes with nothing left to save."""
+        self._autosave.stop()
+        self.recovery.forget()

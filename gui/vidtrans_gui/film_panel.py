@@ -1,0 +1,156 @@
+"""The dock of the film: what it was read as, and how labels, sizes and cuts are to be taken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
+
+from vidtrans.labels.scheme import builtin_schemes
+from vidtrans.pipeline.settings import parse_cuts, parse_size
+from vidtrans.preview import Opened
+from vidtrans_gui.forms import add_row
+from vidtrans_gui.project import Project
+
+PALETTE = "\0palette"
+
+
+class FilmPanel(QWidget):
+    """``changed(text, values)``: a field of the project was given another value, and how to call that under Undo."""
+
+    changed = Signal(str, dict)
+    palette_wanted = Signal()
+    instances_wanted = Signal()
+    refused = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)  # the dock's colour, not the window's
+        self.facts = QLabel(self)
+        self.facts.setWordWrap(True)
+        self.facts.setProperty("role", "muted")
+        self.read_as = QLabel(self)
+        self.read_as.setWordWrap(True)
+        self.labels = QComboBox(self)
+        self.labels.setAccessibleName(self.tr("Label scheme"))
+        self.labels.setToolTip(self.tr("Which classes the numbers or colours of the film stand for"))
+        self.instances = QComboBox(self)
+        self.instances.setAccessibleName(self.tr("Instance maps"))
+        self.instances.setToolTip(self.tr("A film or folder that tells single instances apart"))
+        self.size_field = QLineEdit(self)
+        self.size_field.setPlaceholderText(self.tr("the film's own"))
+        self.size_field.setAccessibleName(self.tr("Size to paint at"))
+        self.size_field.setToolTip(self.tr("Width x height, such as 1024x512; empty for the film's own size"))
+        self.fit = QComboBox(self)
+        self.fit.addItem(self.tr("keep the shape, pad"), "pad")
+        self.fit.addItem(self.tr("stretch to it"), "resize")
+        self.fit.setAccessibleName(self.tr("How to reach the size"))
+        self.cuts = QLineEdit(self)
+        self.cuts.setAccessibleName(self.tr("Scene cuts"))
+        self.cuts.setPlaceholderText("auto")
+        self.cuts.setToolTip(self.tr("auto, off, or the first frames of scenes, such as 120, 300"))
+        for box in (self.labels, self.instances, self.fit):
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+        form = QFormLayout()
+        form.setVerticalSpacing(7)
+        add_row(form, self.tr("Labels:"), self.labels)
+        add_row(form, self.tr("Instances:"), self.instances)
+        add_row(form, self.tr("Size:"), self.size_field)
+        add_row(form, self.tr("Fit:"), self.fit)
+        add_row(form, self.tr("Cuts:"), self.cuts)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(10, 10, 10, 10)
+        layout.setSpacing(9)
+        layout.addWidget(self.facts)
+        layout.addWidget(self.read_as)
+        layout.addLayout(form)
+        layout.addStretch(1)
+        self.labels.activated.connect(self._labels_chosen)
+        self.instances.activated.connect(self._instances_chosen)
+        self.size_field.editingFinished.connect(self._size_entered)
+        self.fit.activated.connect(lambda: self.changed.emit(self.tr("Change fit"), {"fit": self.fit.currentData()}))
+        self.cuts.editingFinished.connect(self._cuts_entered)
+        self._project = Project()
+        self.show_project(self._project)
+        self.show_film(None)
+
+    def show_project(self, project: Project) -> None:
+        """The fields as the project has them."""
+        self._project = project
+        self.labels.clear()
+        self.labels.addItem(self.tr("find out"), "auto")
+        for name in builtin_schemes():
+            self.labels.addItem(name, name)
+        if self.labels.findData(project.labels) < 0:
+            self.labels.addItem(Path(project.labels).name, project.labels)
+        self.labels.addItem(self.tr("Palette file…"), PALETTE)
+        self.labels.setCurrentIndex(self.labels.findData(project.labels))
+        self.instances.clear()
+        self.instances.addItem(self.tr("none"), None)
+        if project.instances:
+            self.instances.addItem(Path(project.instances).name, project.instances)
+        self.instances.addItem(self.tr("Choose…"), PALETTE)
+        self.instances.setCurrentIndex(1 if project.instances else 0)
+        self.size_field.setText("" if project.size_hw is None else f"{project.size_hw[1]}x{project.size_hw[0]}")
+        self.fit.setCurrentIndex(self.fit.findData(project.fit))
+        self.fit.setEnabled(project.size_hw is not None)
+        cuts = project.scene_cuts
+        self.cuts.setText(cuts if isinstance(cuts, str) else ", ".join(map(str, cuts)))
+        self.setEnabled(project.input is not None)
+
+    def show_film(self, film: Opened | None) -> None:
+        """What the film was found to be."""
+        if film is None:
+            self.facts.setText("")
+            self.read_as.setText("")
+            return
+        info = film.info
+        height, width = info.size_hw
+        lines = [
+            f"<b>{Path(info.source).name}</b>",
+            self.tr("{0} × {1}, {2} frames at {3:.6g} a second").format(width, height, film.frames, float(info.rate)),
+            f"{info.codec}, {info.kind}",
+        ]
+        self.facts.setText("<br>".join(lines))
+        self.read_as.setText(self.tr("Read as {0}").format(film.scheme.title))
+        self.read_as.setToolTip("\n".join(film.reasons))
+
+    def _labels_chosen(self) -> None:
+        chosen = self.labels.currentData()
+        if chosen == PALETTE:
+            self.show_project(self._project)
+            self.palette_wanted.emit()
+        else:
+            self.changed.emit(self.tr("Change label scheme"), {"labels": chosen})
+
+    def _instances_chosen(self) -> None:
+        chosen = self.instances.currentData()
+        if chosen == PALETTE:
+            self.show_project(self._project)
+            self.instances_wanted.emit()
+        else:
+            self.changed.emit(self.tr("Change instance maps"), {"instances": chosen})
+
+    def _size_entered(self) -> None:
+        text = self.size_field.text().strip()
+        try:
+            size = parse_size(text) if text else None
+        except ValueError as error:
+            self.show_project(self._project)
+            self.refused.emit(str(error))
+            return
+        if size != self._project.size_hw:
+            self.changed.emit(self.tr("Change size"), {"size_hw": size})
+
+    def _cuts_entered(self) -> None:
+        try:
+            cuts = parse_cuts(self.cuts.text().strip() or "auto")
+        except ValueError as error:
+            self.show_project(self._project)
+            self.refused.emit(str(error))
+            return
+        if cuts != self._project.scene_cuts:
+            self.changed.emit(self.tr("Change scene cuts"), {"scene_cuts": cuts})

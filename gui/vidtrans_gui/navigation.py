@@ -1,0 +1,169 @@
+"""The playhead: scrubbing, stepping, playing, in and out, and what is asked of the preview for each."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, Signal
+
+from vidtrans.preview import Opened, Status
+from vidtrans_gui.actions import Actions
+from vidtrans_gui.document import Document
+from vidtrans_gui.player import Player
+from vidtrans_gui.project import View
+from vidtrans_gui.session import Session, Shown
+from vidtrans_gui.timecode import nominal_rate
+from vidtrans_gui.timeline import Timeline
+from vidtrans_gui.transport import Transport
+
+ALL_AHEAD = 1 << 30
+
+
+class Navigation(QObject):
+    """``moved(frame)``: the playhead is elsewhere. ``range_moved(first, stop)``: in and out are."""
+
+    moved = Signal(int)
+    range_moved = Signal(int, int)
+
+    def __init__(
+        self, parent: QObject, document: Document, session: Session, timeline: Timeline, transport: Transport, actions: Actions
+    ) -> None:
+        super().__init__(parent)
+        self._document, self._session, self._actions = document, session, actions
+        self._canvas, self._transport = timeline.canvas, transport
+        self.player = Player(self)
+        self._frames = 0
+        self._second = 25
+        self._shown_at: deque[float] = deque(maxlen=50)
+        self._marks: tuple[int, ...] = ()
+        self.player.wanted.connect(self._play_frame)
+        self.player.changed.connect(self._playing_changed)
+        self._canvas.scrubbed.connect(self.go)
+        self._canvas.in_moved.connect(lambda frame: self.set_range(frame, self._canvas.in_out[1]))
+        self._canvas.out_moved.connect(lambda frame: self.set_range(self._canvas.in_out[0], frame))
+        transport.frame_entered.connect(self.go)
+        commands: dict[str, Callable[[], object]] = {
+            "play": self.player.toggle,
+            "pause": self.player.pause,
+            "forward": lambda: self.player.faster(1),
+            "backward": lambda: self.player.faster(-1),
+            "next": lambda: self.go(self.frame + 1),
+            "previous": lambda: self.go(self.frame - 1),
+            "next-second": lambda: self.go(self.frame + self._second),
+            "previous-second": lambda: self.go(self.frame - self._second),
+            "next-mark": lambda: self.go(min((m for m in self._marks if m > self.frame), default=self._frames - 1)),
+            "previous-mark": lambda: self.go(max((m for m in self._marks if m < self.frame), default=0)),
+            "first": lambda: self.go(0),
+            "last": lambda: self.go(self._frames - 1),
+            "mark-in": lambda: self.set_range(self.frame, max(self._canvas.in_out[1], self.frame + 1)),
+            "mark-out": lambda: self.set_range(min(self._canvas.in_out[0], self.frame), self.frame + 1),
+            "clear-range": lambda: self.set_range(0, self._frames),
+        }
+        for key, command in commands.items():
+            actions[key].triggered.connect(lambda _=False, call=command: call())
+        actions["loop"].toggled.connect(self._loop)
+        actions["paint-all"].toggled.connect(lambda _on: self._ask(self.frame))
+
+    @property
+    def frame(self) -> int:
+        return self._canvas.frame
+
+    @property
+    def in_out(self) -> tuple[int, int]:
+        return self._canvas.in_out
+
+    # -- the film ----------------------------------------------------------------------------------------------------
+
+    def film_opened(self, film: Opened, view: View | None) -> None:
+        """Start with what ``view`` says; None: the same film was opened anew, so everything stays where it was."""
+        same = view is None and film.frames == self._frames
+        if not same:
+            self._frames, self._second = film.frames, nominal_rate(film.info.rate)
+            self._canvas.set_film(film.frames, film.info.rate)
+            self._transport.set_film(film.frames, film.info.rate)
+            self.player.set_film(film.frames, film.info.rate)
+            view = view or View()
+            self._actions["loop"].setChecked(view.loop)
+            last = film.frames if view.out_point is None else min(film.frames, view.out_point + 1)
+            self.set_range(min(view.in_point or 0, film.frames - 1), last)
+            self.go(view.playhead)
+        else:
+            self.player.pause()
+            self._ask(self.frame)
+
+    def film_closed(self) -> None:
+        self.player.pause()
+
+    def set_range(self, first: int, stop: int) -> None:
+        first = min(max(0, first), max(0, self._frames - 1))
+        stop = min(max(first + 1, stop), self._frames)
+        self._canvas.set_in_out(first, stop)
+        self.player.set_range(first, stop)
+        self._document.view(in_point=first or None, out_point=None if stop == self._frames else stop - 1)
+        self.range_moved.emit(first, stop)
+
+    def set_marks(self, marks: tuple[int, ...]) -> None:
+        """Frames to jump to: cuts, and where edits begin and end."""
+        self._marks = tuple(sorted({mark for mark in marks if 0 <= mark < self._frames}))
+
+    def _loop(self, on: bool) -> None:
+        self.player.loop = on
+        self._document.view(loop=on)
+
+    # -- moving ------------------------------------------------------------------------------------------------------
+
+    def go(self, frame: int) -> None:
+        """Show ``frame``, kept within the film; playing stops."""
+        if not self._frames:
+            return
+        frame = min(max(0, frame), self._frames - 1)
+        self.player.pause()
+        self.player.at(frame)
+        self._place(frame)
+        self._ask(frame)
+
+    def _place(self, frame: int) -> None:
+        self._canvas.set_frame(frame)
+        self._transport.show_frame(frame)
+        self._document.view(playhead=frame)
+        self.moved.emit(frame)
+
+    def _ask(self, frame: int) -> None:
+        ahead = ALL_AHEAD if self._actions["paint-all"].isChecked() else 0
+        self._session.seek(frame, ahead=ahead)
+
+    def _play_frame(self, frame: int) -> None:
+        self._place(frame)
+        # Playing needs no labels to point at, and a picture that comes late is better than a wrong one.
+        backwards = self.player.speed < 0
+        self._session.seek(frame, ahead=0 if backwards else self._second * 2, with_labels=False, approximate=False)
+
+    def _playing_changed(self) -> None:
+        self._actions.show_playing(self.player.playing)
+        self._transport.show_speed(self.player.speed)
+        if not self.player.playing:
+            self._shown_at.clear()
+            self._ask(self.frame)
+
+    def show(self, shown: Shown) -> None:
+        """A picture came: playing goes on."""
+        if shown.approximation is None:
+            if self.player.playing:
+                self._shown_at.append(time.monotonic())
+            self.player.arrived(shown.frame, at_hand=shown.at_hand)
+
+    def failed(self) -> None:
+        self.player.pause()
+
+    @property
+    def fps(self) -> float:
+        """Pictures shown a second while playing, 0 else."""
+        if len(self._shown_at) < 2:
+            return 0.0
+        return (len(self._shown_at) - 1) / max(1e-6, self._shown_at[-1] - self._shown_at[0])
+
+    def show_status(self, status: Status) -> None:
+        held = status.cached.get(self._session.layer, ())
+        self._canvas.set_held(held, status.snapshots)

@@ -1,0 +1,281 @@
+"""An editor's project: a readable JSON file beside its media, never half written, never lost. No Qt here."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from vidtrans.errors import InputError, UsageError
+from vidtrans.labels.edit import EditList, FirstFrame, absolute_path, relative_path
+from vidtrans.media.naming import is_pattern
+from vidtrans.pipeline.settings import ConvertSettings, Rate, SceneCuts, SizeHW
+from vidtrans.whole_file import whole_file
+
+SUFFIX = ".vidtrans"
+VERSION = 1
+_PALETTE = re.compile(r"(?P<path>.*\.(?:toml|json))(?P<encoding>:[a-z-]+)?", re.IGNORECASE)
+
+
+class View(BaseModel):
+    """What the window showed: nothing that changes a picture."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    playhead: int = 0
+    in_point: int | None = None
+    out_point: int | None = None
+    loop: bool = False
+    layer: str = "final"
+    compare: str = "off"
+    wipe: float = 0.5
+    zoom: float | None = None
+
+
+class Project(BaseModel):
+    """Everything that an editor decided. A value: every change gives another (``project.model_copy(update=...)``).
+
+    Paths are absolute in memory and relative to the project's folder in the file.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: str | None = None
+    instances: str | None = None
+    model: str = "street"
+    labels: str = "auto"
+    device: str = "auto"
+    precision: str = "auto"
+    size_hw: SizeHW | None = None
+    fit: str = "pad"
+    scene_cuts: SceneCuts = "auto"
+    first_frame: tuple[str, ...] = ()
+    rate: Rate | None = None
+    edits: EditList = EditList()
+    seed: int | None = None
+    view: View = View()
+
+    def settings(self, output: str = "", **values: object) -> ConvertSettings:
+        """What ``convert`` (and the preview) make of it; ``values``: encoder and other settings of an export.
+
+        Raises UsageError where there is no input yet, or a value makes no sense.
+        """
+        if self.input is None:
+            raise UsageError("the project has no film yet.", hint="Open a label video or a folder of label pictures.")
+        own = {name: getattr(self, name) for name in Project.model_fields if name != "view"}
+        return ConvertSettings.read(**own | {"output": output} | values)
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A file that the project names and that is not there. ``field``: ``input``, ``instances``, ``model``, ``labels``,
+    ``first_frame`` or ``edits``; ``place``: which of several."""
+
+    field: str
+    path: Path
+    place: int = 0
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A project read from ``path``; ``missing``: its files that are not there; ``ignored``: what the file says beyond what
+    is known (a sentence each)."""
+
+    project: Project
+    path: Path
+    missing: tuple[Missing, ...] = ()
+    ignored: tuple[str, ...] = ()
+
+
+# -- the file ------------------------------------------------------------------------------------------------------------
+
+
+def save_project(project: Project, path: str | Path) -> Path:
+    """Write ``project``; afterwards ``path`` holds all of it or what it held before. Raises OutputError."""
+    target = Path(path).absolute()
+    with whole_file(target, what="the project") as draft:
+        draft.write_text(as_text(to_data(project, target.parent)), encoding="utf-8")
+    return target
+
+
+def load_project(path: str | Path) -> Loaded:
+    """Raises InputError: no such file, no project, damaged, or from a newer version; unknown keys are named."""
+    file = Path(path).absolute()
+    data = read_json(file, "this project")
+    if not isinstance(data, dict) or not isinstance(data.get("version"), int):
+        raise InputError("is not a project of vidtrans.", where=file)
+    if data["version"] > VERSION:
+        raise InputError(
+            f"was saved by a newer vidtrans (version {data['version']} of the format; this one reads up to {VERSION}).",
+            where=file,
+            hint="Open it with that vidtrans, or update this one. The file was left as it is.",
+        )
+    ignored: list[str] = []
+    project = from_data(unversioned(data), file.parent, str(file), ignored)
+    return Loaded(project, file, missing_media(project), tuple(ignored))
+
+
+def unversioned(data: dict[str, Any]) -> dict[str, Any]:
+    """A project's data without the version of the format."""
+    return {key: value for key, value in data.items() if key != "version"}
+
+
+def as_text(data: dict[str, Any]) -> str:
+    """As people read it in a file."""
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
+def to_data(project: Project, folder: Path) -> dict[str, Any]:
+    """Plain data, without what is as it is by default, and with paths as seen from ``folder``."""
+    data = project.model_dump(mode="json", exclude_defaults=True, exclude={"edits", "size_hw", "rate"})
+    for field, _, text in _paths(project):
+        if field not in ("edits", "first_frame"):
+            data[field] = _with_path(field, text, _as_path(relative_path(_path_in(field, text), folder)))
+    if project.first_frame:
+        data["first_frame"] = [relative_path(picture, folder) for picture in project.first_frame]
+    if project.size_hw is not None:
+        data["size"] = f"{project.size_hw[1]}x{project.size_hw[0]}"
+    if project.rate is not None:
+        data["rate"] = str(project.rate)
+    view = data.pop("view", None)
+    if project.edits:
+        data["edits"] = project.edits.to_json(folder)
+    return {"version": VERSION} | data | ({"view": view} if view else {})
+
+
+def from_data(data: dict[str, Any], folder: Path, source: str, ignored: list[str]) -> Project:
+    """The inverse of ``to_data``, without the version. ``ignored``: takes a sentence for each key that is unknown.
+
+    Raises InputError for values that make no sense, with the key and ``source``.
+    """
+    values = dict(data)
+    if "size" in values:
+        values["size_hw"] = values.pop("size")
+    edits = EditList.from_json(values.pop("edits", []), source=source, relative_to=folder)
+    view = values.pop("view", {})
+    _leave_out_unknown(values, [*Project.model_fields, "size"], ignored)
+    if isinstance(view, dict):
+        _leave_out_unknown(view, list(View.model_fields), ignored, inside="view.")
+    try:
+        project = Project(**values, view=view, edits=edits)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{place}: {first['msg'].removeprefix('Value error, ')}.", where=source) from error
+    update: dict[str, Any] = {
+        field: _with_path(field, text, absolute_path(_path_in(field, text), folder))
+        for field, _, text in _paths(project)
+        if field not in ("edits", "first_frame")
+    }
+    update["first_frame"] = tuple(absolute_path(picture, folder) for picture in project.first_frame)
+    return project.model_copy(update=update)
+
+
+def _leave_out_unknown(values: dict[str, Any], known: list[str], ignored: list[str], inside: str = "") -> None:
+    for key in [key for key in values if key not in known]:
+        del values[key]
+        near = difflib.get_close_matches(key, known, n=1)
+        meant = f"; did you mean {inside}{near[0]}?" if near else "."
+        ignored.append(f"The project's {inside}{key} is unknown and was left out{meant}")
+
+
+def read_json(path: Path, what: str) -> Any:
+    """Raises InputError, a sentence about ``what``, where ``path`` cannot be read or holds no JSON."""
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{what} does not exist.", where=path) from None
+    except OSError as error:
+        raise InputError(f"{what} cannot be read: {error.strerror or error}.", where=path) from error
+    except ValueError as error:
+        raise InputError(f"{what} is damaged, or no project at all ({error}).", where=path) from error
+
+
+# -- the files that a project names --------------------------------------------------------------------------------------
+
+
+def missing_media(project: Project) -> tuple[Missing, ...]:
+    """The files that ``project`` names and that are not there."""
+    found = []
+    for field, place, text in _paths(project):
+        path = _path_in(field, text)
+        # Of a pattern only its folder can be missed; what it finds there is the reader's to say.
+        looked_for = Path(path).parent if is_pattern(path) else Path(path)
+        if not looked_for.exists():
+            found.append(Missing(field, Path(path), place))
+    return tuple(found)
+
+
+def relink(project: Project, missing: Missing, found: str | Path) -> Project:
+    """``project`` with ``found`` in place of the missing file, and with every other missing file that lies in the same
+    place relative to it."""
+    new = Path(found).absolute()
+    project, old_root, new_root = _replaced(project, missing, new), missing.path.parent, new.parent
+    while old_root.name and old_root.name == new_root.name:  # /a/film/x.mkv now in /b/film: it is /a that moved to /b
+        old_root, new_root = old_root.parent, new_root.parent
+    for other in missing_media(project):
+        candidates = [new.parent / other.path.name]
+        with suppress(ValueError):
+            candidates.insert(0, new_root / other.path.relative_to(old_root))
+        there = next((path for path in candidates if (path.parent if is_pattern(str(path)) else path).exists()), None)
+        if there is not None:
+            project = _replaced(project, other, there)
+    return project
+
+
+def _paths(project: Project) -> Iterator[tuple[str, int, str]]:
+    """Every field that names a file, which of several it is, and the field's text."""
+    for field in ("input", "instances"):
+        text = getattr(project, field)
+        if text is not None and "://" not in text:
+            yield field, 0, text
+    if _is_model_path(project.model):
+        yield "model", 0, project.model
+    if _PALETTE.fullmatch(project.labels):
+        yield "labels", 0, project.labels
+    for place, picture in enumerate(project.first_frame):
+        yield "first_frame", place, picture
+    for place, edit in enumerate(project.edits.edits):
+        if isinstance(edit, FirstFrame):
+            yield "edits", place, edit.picture
+
+
+def _is_model_path(model: str) -> bool:
+    """A model is named, or it is a file or a folder: then it has a suffix or a slash."""
+    return model.endswith(".safetensors") or any(sign in model for sign in ("/", os.sep))
+
+
+def _as_path(text: str) -> str:
+    """``text`` so that nobody takes it for a model's name."""
+    return text if "/" in text else f"./{text}"
+
+
+def _path_in(field: str, text: str) -> str:
+    found = _PALETTE.fullmatch(text) if field == "labels" else None
+    return found["path"] if found else text
+
+
+def _with_path(field: str, text: str, path: str) -> str:
+    found = _PALETTE.fullmatch(text) if field == "labels" else None
+    return path + (found["encoding"] or "") if found else path
+
+
+def _replaced(project: Project, missing: Missing, path: Path) -> Project:
+    field, text = missing.field, str(path)
+    if field == "edits":
+        edit = project.edits.edits[missing.place]
+        assert isinstance(edit, FirstFrame)
+        value: Any = project.edits.replaced(missing.place, replace(edit, picture=text))
+    elif field == "first_frame":
+        value = tuple(text if at == missing.place else old for at, old in enumerate(project.first_frame))
+    else:
+        value = _with_path(field, getattr(project, field), text)
+    return project.model_copy(update={field: value})

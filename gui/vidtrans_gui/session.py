@@ -1,0 +1,183 @@
+"""The open film as the window sees it: asks the preview for frames, shows what comes, drops what is stale."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtGui import QImage
+
+from vidtrans.frame import LabelFrame
+from vidtrans.labels.edit import EditList
+from vidtrans.pipeline.settings import ConvertSettings
+from vidtrans.preview import Answer, Failed, Opened, PreviewEngine, PreviewLayer, Request, Status
+from vidtrans_gui.inbox import Inbox
+from vidtrans_gui.pictures import to_qimage
+
+
+class Engine(Protocol):
+    """What the window needs of a ``PreviewEngine``."""
+
+    def open(self, settings: ConvertSettings, edits: EditList | None = None) -> int: ...
+    def edit(self, edits: EditList) -> None: ...
+    def submit(self, request: Request) -> bool: ...
+    def cancel(self) -> None: ...
+    def status(self) -> Status: ...
+    def close(self, timeout_s: float = 30.0) -> bool: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """An answer, ready to be painted. ``shares``: model plane -> share 0..1 of the picture, None where not asked for.
+
+    ``at_hand``: nobody waited for it. ``labels``: the edited label frame, where it was asked for.
+    """
+
+    request: Request
+    layer: PreviewLayer
+    result: QImage
+    label_picture: QImage
+    approximation: str | None
+    cut: bool
+    seconds: float
+    labels: LabelFrame | None = None
+    shares: dict[int, float] | None = field(default=None)
+    at_hand: bool = False
+
+    @property
+    def frame(self) -> int:
+        return self.request.frame
+
+
+def shown_of(answer: Answer) -> Shown:
+    """The answer's pictures as QImages, its labels counted: done in the thread that painted them, not in the window's."""
+    wanted = next(layer for layer in answer.request.layers if layer != "labels" or len(answer.request.layers) == 1)
+    result = answer.pictures.get(wanted)
+    label_picture = answer.pictures.get("labels")
+    some = result if result is not None else label_picture
+    shares = None
+    if answer.labels is not None and some is not None:
+        height, width = some.shape[:2]
+        counts = np.bincount(answer.labels.ids[:height, :width].ravel())
+        shares = {int(plane): int(counts[plane]) / max(1, int(counts.sum())) for plane in np.flatnonzero(counts)}
+    return Shown(
+        answer.request,
+        wanted,
+        QImage() if result is None else to_qimage(result),
+        QImage() if label_picture is None else to_qimage(label_picture),
+        answer.approximation,
+        answer.cut,
+        answer.seconds,
+        answer.labels,
+        shares,
+    )
+
+
+class Session(QObject):
+    """One preview and what is asked of it. All signals come in the window's thread."""
+
+    opened = Signal(object)
+    shown = Signal(object)
+    failed = Signal(str, str)
+    status_changed = Signal(object)
+
+    def __init__(
+        self, parent: QObject | None = None, *, engine: Callable[[Callable[[Any], None]], Engine] = PreviewEngine
+    ) -> None:
+        super().__init__(parent)
+        self._inbox = Inbox(self._take, self)
+        self._engine = engine(self._from_engine)
+        self._generation = 0
+        self._film: Opened | None = None
+        self._last: Request | None = None
+        self._ids = 0
+        self._at_hand: set[int] = set()
+        self._layer: PreviewLayer = "final"
+        self._timer = QTimer(self, interval=200)
+        self._timer.timeout.connect(self._poll)
+        self._timer.start()
+
+    @property
+    def film(self) -> Opened | None:
+        """The film that is open; None while there is none or it is being opened."""
+        return self._film
+
+    @property
+    def layer(self) -> PreviewLayer:
+        return self._layer
+
+    def open(self, settings: ConvertSettings, edits: EditList) -> None:
+        self._film = None
+        self._last = None
+        self._generation = self._engine.open(settings, edits)
+
+    def edit(self, edits: EditList) -> None:
+        """Answer with other edits from now on, the frame in sight first."""
+        self._engine.edit(edits)
+        self.again()
+
+    def seek(self, frame: int, *, ahead: int = 0, with_labels: bool = True, approximate: bool = True) -> None:
+        """Show ``frame`` as soon as may be; what was asked before is no longer wanted."""
+        self._ids += 1
+        layers: tuple[PreviewLayer, ...] = ("labels",) if self._layer == "labels" else (self._layer, "labels")
+        self._submit(Request(self._ids, frame, layers, with_labels, ahead, approximate))
+
+    def again(self, *, ahead: int | None = None) -> None:
+        """Ask anew for the frame in sight."""
+        if self._last is not None:
+            self.seek(self._last.frame, ahead=self._last.ahead if ahead is None else ahead)
+
+    def set_layer(self, layer: PreviewLayer) -> None:
+        if layer != self._layer:
+            self._layer = layer
+            self.again()
+
+    def cancel(self) -> None:
+        self._engine.cancel()
+
+    def close(self) -> bool:
+        """End the preview's thread; False where a frame at work did not end in time."""
+        self._timer.stop()
+        self._inbox.close()
+        return self._engine.close()
+
+    def _submit(self, request: Request) -> None:
+        if self._film is None:
+            return
+        self._last = request
+        if self._engine.submit(request):
+            self._at_hand.add(request.id)
+
+    def _from_engine(self, event: Any) -> None:
+        """Called in the preview's thread: only values go on from here, and nothing may be raised."""
+        try:
+            self._inbox.put(shown_of(event) if isinstance(event, Answer) else event)
+        except Exception as error:
+            self._inbox.put(Failed(f"{type(error).__name__}: {error}", traceback.format_exc()))
+
+    def _take(self, event: Any) -> None:
+        if isinstance(event, Shown):
+            if self._last is None or event.request.id != self._last.id:
+                self._at_hand.discard(event.request.id)
+                return  # stale: something newer was asked
+            at_hand = event.request.id in self._at_hand
+            if event.approximation is None:
+                self._at_hand.discard(event.request.id)
+            self.shown.emit(replace(event, at_hand=at_hand))
+        elif isinstance(event, Opened):
+            if event.generation == self._generation:
+                self._film = event
+                self.opened.emit(event)
+        elif isinstance(event, Failed):
+            newer = self._last is not None and event.request is not None and event.request.id != self._last.id
+            older = event.request is None and event.generation not in (0, self._generation)
+            if not (newer or older):
+                self.failed.emit(event.message, event.details)
+
+    def _poll(self) -> None:
+        if self._film is not None:
+            self.status_changed.emit(self._engine.status())

@@ -1,0 +1,87 @@
+"""The sheet of styles: one thumbnail for each, painted while the dialog is open."""
+
+from __future__ import annotations
+
+import threading
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QCloseEvent, QColor, QIcon, QImage, QPixmap
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QListView, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+
+from vidtrans_gui.inbox import Inbox
+from vidtrans_gui.pictures import to_qimage
+from vidtrans_gui.style_thumbs import Thumb
+from vidtrans_gui.theme import theme_of
+
+
+class StyleDialog(QDialog):
+    """``chosen`` carries the number of the style, from 0 as in the command line. ``put`` takes thumbnails from any thread;
+    ``stop`` is set when no more are wanted."""
+
+    chosen = Signal(int)
+
+    def __init__(self, title: str, count: int, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(title)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.resize(720, 480)
+        self.stop = threading.Event()
+        self._inbox = Inbox(self._show, self)
+        self.sheet = QListWidget(self)
+        self.sheet.setViewMode(QListView.ViewMode.IconMode)
+        self.sheet.setResizeMode(QListView.ResizeMode.Adjust)
+        self.sheet.setMovement(QListView.Movement.Static)
+        self.sheet.setIconSize(QSize(200, 120))
+        self.sheet.setGridSize(QSize(216, 152))
+        self.sheet.setAccessibleName(self.tr("Styles"))
+        blank = QPixmap(200, 120)
+        blank.fill(QColor(theme_of(self.palette()).field))
+        for style in range(count):
+            item = QListWidgetItem(QIcon(blank), self.tr("Style {0}").format(style))
+            item.setTextAlignment(Qt.AlignmentFlag.AlignHCenter)
+            self.sheet.addItem(item)
+        self.sheet.setCurrentRow(0)
+        self.note = QLabel(self.tr("Painting the styles…"), self)
+        self.note.setProperty("role", "muted")
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel, self)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(14, 14, 14, 12)
+        layout.addWidget(self.sheet, 1)
+        layout.addWidget(self.note)
+        layout.addWidget(buttons)
+        self._painted = 0
+        self.sheet.itemDoubleClicked.connect(self.accept)
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+
+    def put(self, thumb: Thumb) -> None:
+        """From any thread: the QImage is made there."""
+        self._inbox.put((thumb.style, to_qimage(thumb.picture)))
+
+    def _show(self, value: tuple[int, QImage]) -> None:
+        style, image = value
+        scaled = QPixmap.fromImage(image).scaled(
+            QSize(200, 120), Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+        )
+        self.sheet.item(style).setIcon(QIcon(scaled))
+        self._painted += 1
+        self.note.setText("" if self._painted == self.sheet.count() else self.tr("Painting the styles…"))
+
+    def tell(self, message: str) -> None:
+        """The thumbnails cannot be painted; the styles can still be chosen by number."""
+        self.note.setText(message)
+
+    def accept(self) -> None:
+        if self.sheet.currentRow() >= 0:
+            self.chosen.emit(self.sheet.currentRow())
+            super().accept()
+
+    def done(self, result: int) -> None:
+        self.stop.set()
+        self._inbox.close()
+        super().done(result)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self.stop.set()
+        self._inbox.close()
+        super().closeEvent(event)

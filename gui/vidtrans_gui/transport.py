@@ -1,0 +1,138 @@
+"""The bar below the viewer: buttons to play, and where in the film we are."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QSpinBox, QToolButton, QWidget
+
+from vidtrans_gui.actions import Actions
+from vidtrans_gui.theme import mono_font
+from vidtrans_gui.timecode import from_timecode, to_timecode
+
+BUTTONS = ("first", "previous", "play", "next", "last", "loop", "mark-in", "mark-out")
+
+
+def tool_button(actions: Actions, key: str, parent: QWidget, *, size: int = 20) -> QToolButton:
+    """A flat button of one command, with its icon, tooltip and name."""
+    button = QToolButton(parent)
+    button.setDefaultAction(actions[key])
+    button.setIconSize(QSize(size, size))
+    button.setAutoRaise(True)
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    button.setAccessibleName(actions[key].statusTip())
+    return button
+
+
+class TimecodeField(QLineEdit):
+    """A timecode that can be typed: Enter goes there, Escape takes it back, nonsense is marked."""
+
+    entered = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._rate, self._frame, self._frames = Fraction(25), 0, 0
+        self.setFont(mono_font())
+        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.setFixedWidth(self.fontMetrics().horizontalAdvance("00:00:00:00") + 26)
+        self.returnPressed.connect(self._enter)
+        self.show_frame(0)
+
+    def set_film(self, frames: int, rate: Fraction) -> None:
+        self._frames, self._rate = frames, rate
+        self.show_frame(0)
+
+    def show_frame(self, frame: int) -> None:
+        self._frame = frame
+        if not (self.hasFocus() and self.isModified()):
+            self.setText(to_timecode(frame, self._rate))
+
+    def _enter(self) -> None:
+        try:
+            frame = from_timecode(self.text(), self._rate)
+        except ValueError as error:
+            self.setToolTip(str(error))
+            self.selectAll()
+            return
+        self.setToolTip(self.tr("Timecode; Enter goes there"))
+        self.setModified(False)
+        self.entered.emit(min(frame, max(0, self._frames - 1)))
+        self.clearFocus()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.setModified(False)
+            self.show_frame(self._frame)
+            self.clearFocus()
+            return
+        super().keyPressEvent(event)
+
+
+class Transport(QFrame):
+    """Buttons, frame number, timecode, length and speed."""
+
+    frame_entered = Signal(int)
+
+    def __init__(self, actions: Actions, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("bar")
+        self.setProperty("edge", "top")
+        self._rate = Fraction(25)
+        self.timecode = TimecodeField(self)
+        self.timecode.setAccessibleName(self.tr("Timecode"))
+        self.timecode.setToolTip(self.tr("Timecode; Enter goes there"))
+        self.frame = QSpinBox(self)
+        self.frame.setFont(mono_font())
+        self.frame.setProperty("plain", True)  # the stylesheet hides the buttons; NoButtons would leave no room for the number
+        self.frame.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.frame.setKeyboardTracking(False)
+        self.frame.setFixedWidth(self.frame.fontMetrics().horizontalAdvance("0000000") + 24)
+        self.frame.setAccessibleName(self.tr("Frame number"))
+        self.frame.setToolTip(self.tr("Frame number, from 0; Enter goes there"))
+        self.length = QLabel(self)
+        self.length.setFont(mono_font())
+        self.length.setProperty("role", "muted")
+        self.speed = QLabel(self)
+        self.speed.setProperty("role", "muted")
+        self.speed.setMinimumWidth(34)
+
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(10, 4, 10, 4)
+        layout.setSpacing(3)
+        layout.addWidget(self.timecode)
+        layout.addSpacing(6)
+        layout.addWidget(self.frame)
+        layout.addStretch(1)
+        for key in BUTTONS:
+            layout.addWidget(tool_button(actions, key, self, size=24 if key == "play" else 20))
+            if key in ("last", "loop"):
+                layout.addSpacing(10)
+        layout.addStretch(1)
+        layout.addWidget(self.speed)
+        layout.addWidget(self.length)
+        self.timecode.entered.connect(self.frame_entered)
+        self.frame.valueChanged.connect(self.frame_entered)
+        self.set_film(0, Fraction(25))
+
+    def set_film(self, frames: int, rate: Fraction) -> None:
+        self._rate = rate
+        self.timecode.set_film(frames, rate)
+        self.frame.blockSignals(True)
+        self.frame.setRange(0, max(0, frames - 1))
+        self.frame.setValue(0)
+        self.frame.blockSignals(False)
+        self.length.setText(f"{to_timecode(frames, rate)}  ·  {frames} f")
+        self.length.setToolTip(self.tr("Length: {0} frames at {1:.6g} frames a second").format(frames, float(rate)))
+        self.length.setVisible(frames > 0)
+        self.setEnabled(frames > 0)
+
+    def show_frame(self, frame: int) -> None:
+        self.timecode.show_frame(frame)
+        self.frame.blockSignals(True)
+        self.frame.setValue(frame)
+        self.frame.blockSignals(False)
+
+    def show_speed(self, speed: int) -> None:
+        self.speed.setText(f"{speed}×" if speed not in (0, 1) else "")

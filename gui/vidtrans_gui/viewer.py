@@ -1,0 +1,425 @@
+"""The viewer: the picture and its labels, fitted, zoomed, panned and compared."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QFont,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPolygonF,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from vidtrans_gui.theme import theme_of
+
+Compare = Literal["single", "wipe", "side", "blink"]
+COMPARISONS: tuple[Compare, ...] = ("single", "wipe", "side", "blink")
+MIN_ZOOM, MAX_ZOOM = 1 / 16, 32.0
+_GRIP = 7
+
+
+class Viewer(QWidget):
+    """Shows picture A (the labels) against picture B (the chosen layer).
+
+    Zoom is device pixels for one picture pixel, so 1.0 is exact on any screen. ``hovered`` and ``picked`` carry picture
+    coordinates (x, y); ``hovered(-1, -1)`` says that the pointer has left the picture.
+    """
+
+    hovered = Signal(int, int)
+    picked = Signal(int, int)
+    menu_wanted = Signal(int, int, QPoint)
+    zoom_changed = Signal(float)
+    wipe_changed = Signal(float)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._labels = QImage()
+        self._result = QImage()
+        self._mask = QImage()
+        self._compare: Compare = "wipe"
+        self._wipe = 0.5
+        self._fit = True
+        self._zoom = 1.0
+        self._centre = QPointF(0.5, 0.5)  # the picture point, 0..1, that lies in the middle of a pane
+        self._approximate = False
+        self._message = ""
+        self._captions = (self.tr("Labels"), self.tr("Result"))
+        self._drag: str | None = None
+        self._last = QPointF()
+        self._pressed = QPointF()
+        self._blink_labels = False
+        self._blinker = QTimer(self, interval=500)
+        self._blinker.timeout.connect(self._flip)
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setAccessibleName(self.tr("Viewer"))
+        self.setAccessibleDescription(self.tr("The labels and the painted picture of the current frame"))
+
+    # -- what is shown -----------------------------------------------------------------------------------------------
+
+    def sizeHint(self) -> QSize:
+        return QSize(960, 540)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(240, 160)
+
+    def show_pictures(self, labels: QImage, result: QImage, *, approximate: bool = False) -> None:
+        """Both pictures of a frame; a null image stands for one that is not known (yet)."""
+        size = self._picture_size()
+        self._labels, self._result, self._approximate = labels, result, approximate
+        if self._picture_size() != size:
+            self.zoom_changed.emit(self.zoom)
+        self.update()
+
+    def show_mask(self, mask: QImage) -> None:
+        """An ARGB overlay of the labels' size, for the instance that is selected; a null image shows none."""
+        self._mask = mask
+        self.update()
+
+    def show_message(self, text: str) -> None:
+        """A sentence in the place of a picture that cannot be shown; empty removes it."""
+        self._message = text
+        self.update()
+
+    def set_captions(self, labels: str, result: str) -> None:
+        self._captions = (labels, result)
+        self.update()
+
+    def clear(self) -> None:
+        self._labels, self._result, self._mask = QImage(), QImage(), QImage()
+        self._approximate, self._message = False, ""
+        self.fit()
+
+    @property
+    def labels(self) -> QImage:
+        return self._labels
+
+    @property
+    def result(self) -> QImage:
+        return self._result
+
+    @property
+    def approximate(self) -> bool:
+        return self._approximate
+
+    @property
+    def message(self) -> str:
+        return self._message
+
+    # -- comparing ---------------------------------------------------------------------------------------------------
+
+    @property
+    def compare(self) -> Compare:
+        return self._compare
+
+    def set_compare(self, compare: Compare) -> None:
+        self._compare = compare
+        self._blink_labels = False
+        if compare == "blink":
+            self._blinker.start()
+        else:
+            self._blinker.stop()
+        self._changed_zoom()
+
+    @property
+    def wipe(self) -> float:
+        """Where the wipe divides the picture: 0 all result, 1 all labels."""
+        return self._wipe
+
+    def set_wipe(self, place: float) -> None:
+        self._wipe = min(1.0, max(0.0, place))
+        self.wipe_changed.emit(self._wipe)
+        self.update()
+
+    def _flip(self) -> None:
+        self._blink_labels = not self._blink_labels
+        self.update()
+
+    # -- zoom --------------------------------------------------------------------------------------------------------
+
+    @property
+    def zoom(self) -> float:
+        """Device pixels for one picture pixel, as it is drawn now."""
+        return self._fitted() if self._fit else self._zoom
+
+    @property
+    def fitted(self) -> bool:
+        return self._fit
+
+    def fit(self) -> None:
+        self._fit = True
+        self._centre = QPointF(0.5, 0.5)
+        self._changed_zoom()
+
+    def set_zoom(self, zoom: float, around: QPointF | None = None) -> None:
+        """Zoom so that the picture point under ``around`` (widget coordinates) stays where it is."""
+        zoom = min(MAX_ZOOM, max(MIN_ZOOM, zoom))
+        around = QPointF(self._pane(0).center()) if around is None else around
+        pane = self._pane(self._pane_at(around))
+        before = self._target(pane)
+        if before.isEmpty():  # the picture is still to come
+            self._fit, self._zoom = False, zoom
+            return
+        point = QPointF((around.x() - before.x()) / before.width(), (around.y() - before.y()) / before.height())
+        self._fit, self._zoom = False, zoom
+        size = self._picture_size()
+        width, height = size.width() * zoom / self.devicePixelRatioF(), size.height() * zoom / self.devicePixelRatioF()
+        self._centre = QPointF(
+            point.x() - (around.x() - pane.center().x()) / width, point.y() - (around.y() - pane.center().y()) / height
+        )
+        self._keep_in_sight()
+        self._changed_zoom()
+
+    def _keep_in_sight(self) -> None:
+        self._centre = QPointF(min(1.0, max(0.0, self._centre.x())), min(1.0, max(0.0, self._centre.y())))
+
+    def _changed_zoom(self) -> None:
+        self.zoom_changed.emit(self.zoom)
+        self.update()
+
+    def _picture_size(self) -> QSize:
+        return self._result.size() if not self._result.isNull() else self._labels.size()
+
+    def _fitted(self) -> float:
+        size, pane = self._picture_size(), self._pane(0)
+        if size.isEmpty():
+            return 1.0
+        margin = 12
+        across = max(1.0, pane.width() - 2 * margin) / size.width()
+        down = max(1.0, pane.height() - 2 * margin) / size.height()
+        return min(across, down) * self.devicePixelRatioF()
+
+    # -- geometry ----------------------------------------------------------------------------------------------------
+
+    def _pane(self, number: int) -> QRectF:
+        """The whole widget, or one half where two pictures lie side by side."""
+        if self._compare != "side":
+            return QRectF(self.rect())
+        half = self.width() / 2
+        return QRectF(half * number, 0, half, self.height())
+
+    def _pane_at(self, place: QPointF) -> int:
+        return int(self._compare == "side" and place.x() >= self.width() / 2)
+
+    def _target(self, pane: QRectF) -> QRectF:
+        """Where the whole picture lies, drawn into ``pane``."""
+        size = self._picture_size()
+        scale = self.zoom / self.devicePixelRatioF()
+        width, height = size.width() * scale, size.height() * scale
+        centre = QPointF(0.5, 0.5) if self._fit else self._centre
+        return QRectF(pane.center().x() - centre.x() * width, pane.center().y() - centre.y() * height, width, height)
+
+    def picture_point(self, place: QPointF) -> tuple[int, int] | None:
+        """The picture pixel (x, y) under a widget point, None beside the picture."""
+        target = self._target(self._pane(self._pane_at(place)))
+        size = self._picture_size()
+        if target.isEmpty() or not target.contains(place):
+            return None
+        x = int((place.x() - target.x()) / target.width() * size.width())
+        y = int((place.y() - target.y()) / target.height() * size.height())
+        return min(x, size.width() - 1), min(y, size.height() - 1)
+
+    def widget_point(self, x: int, y: int) -> QPointF:
+        """The widget point over the middle of picture pixel (x, y), in the first pane."""
+        target, size = self._target(self._pane(0)), self._picture_size()
+        return QPointF(
+            target.x() + (x + 0.5) / max(1, size.width()) * target.width(),
+            target.y() + (y + 0.5) / max(1, size.height()) * target.height(),
+        )
+
+    def _wipe_x(self) -> float:
+        target = self._target(self._pane(0)).intersected(QRectF(self.rect()))
+        return target.x() + self._wipe * target.width()
+
+    # -- painting ----------------------------------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        theme = theme_of(self.palette())
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor(theme.surround))
+        if not self._picture_size().isEmpty():
+            self._paint_pictures(painter)
+        if self._message:
+            self._paint_message(painter)
+        painter.end()
+
+    def _paint_pictures(self, painter: QPainter) -> None:
+        # Smooth when made smaller or a little larger; bare pixels once a pixel is large enough to be looked at.
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.zoom < 4)
+        pane = self._pane(0)
+        if self._compare == "side":
+            for number, (image, caption) in enumerate(zip((self._labels, self._result), self._captions, strict=True)):
+                pane = self._pane(number)
+                self._draw(painter, image, pane)
+                self._chip(painter, caption, pane, Qt.AlignmentFlag.AlignLeft)
+            painter.setPen(QColor(theme_of(self.palette()).border))
+            painter.drawLine(QPointF(self.width() / 2, 0), QPointF(self.width() / 2, self.height()))
+        elif self._compare == "wipe" and not self._labels.isNull() and not self._result.isNull():
+            line = self._wipe_x()
+            self._draw(painter, self._labels, pane, QRectF(0, 0, line, self.height()))
+            self._draw(painter, self._result, pane, QRectF(line, 0, self.width() - line, self.height()))
+            shown = self._target(pane).intersected(pane)
+            self._chip(painter, self._captions[0], QRectF(0, 0, line, self.height()), Qt.AlignmentFlag.AlignLeft)
+            right = QRectF(line, 0, self.width() - line, self.height())
+            self._chip(painter, self._captions[1], right, Qt.AlignmentFlag.AlignRight)
+            self._paint_wipe(painter, line, shown)
+        else:
+            labels = (self._compare == "blink" and self._blink_labels) or self._result.isNull()
+            self._draw(painter, self._labels if labels else self._result, pane)
+            self._chip(painter, self._captions[0 if labels else 1], pane, Qt.AlignmentFlag.AlignLeft)
+        if self._approximate:
+            self._paint_approximate(painter)
+
+    def _draw(self, painter: QPainter, image: QImage, pane: QRectF, clip: QRectF | None = None) -> None:
+        if image.isNull():
+            return
+        painter.save()
+        painter.setClipRect(pane if clip is None else clip)
+        target = self._target(pane)
+        painter.drawImage(target, image, QRectF(image.rect()))
+        if not self._mask.isNull():
+            painter.drawImage(target, self._mask, QRectF(self._mask.rect()))
+        painter.restore()
+
+    def _paint_wipe(self, painter: QPainter, line: float, shown: QRectF) -> None:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(QColor(0, 0, 0, 140), 3))
+        painter.drawLine(QPointF(line, shown.top()), QPointF(line, shown.bottom()))
+        painter.setPen(QPen(QColor(255, 255, 255, 230), 1))
+        painter.drawLine(QPointF(line, shown.top()), QPointF(line, shown.bottom()))
+        middle = shown.center().y()
+        painter.setPen(QPen(QColor(0, 0, 0, 150), 1))
+        painter.setBrush(QColor(255, 255, 255, 235))
+        painter.drawEllipse(QPointF(line, middle), 10, 10)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(40, 40, 40))
+        for side in (-1, 1):
+            tip = [QPointF(line + side * 7, middle), QPointF(line + side * 3, middle - 4), QPointF(line + side * 3, middle + 4)]
+            painter.drawPolygon(QPolygonF(tip))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+
+    def _chip(self, painter: QPainter, text: str, pane: QRectF, side: Qt.AlignmentFlag) -> None:
+        """A small caption in the lower corner of the picture."""
+        area = self._target(self._pane(self._pane_at(pane.center()))).intersected(pane)
+        self._label(painter, text, area, side | Qt.AlignmentFlag.AlignBottom, QColor(0, 0, 0, 150), QColor(255, 255, 255, 225))
+
+    def _label(self, painter: QPainter, text: str, area: QRectF, side: Qt.AlignmentFlag, back: QColor, front: QColor) -> None:
+        font = QFont(self.font())
+        font.setPointSizeF(max(7.0, font.pointSizeF() - 1))
+        painter.setFont(font)
+        metrics = painter.fontMetrics()
+        width, height = metrics.horizontalAdvance(text) + 14, metrics.height() + 5
+        if not text or area.width() < width + 16 or area.height() < height + 16:
+            return
+        x = area.right() - width - 8 if side & Qt.AlignmentFlag.AlignRight else area.left() + 8
+        y = area.top() + 8 if side & Qt.AlignmentFlag.AlignTop else area.bottom() - height - 8
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(back)
+        box = QRectF(x, y, width, height)
+        painter.drawRoundedRect(box, 4, 4)
+        painter.setPen(front)
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
+
+    def _paint_approximate(self, painter: QPainter) -> None:
+        pane = self._pane(1 if self._compare == "side" else 0)
+        area = self._target(pane).intersected(pane)
+        side = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop
+        self._label(painter, self.tr("Approximate – painting…"), area, side, QColor("#d9a441"), QColor("#1a1205"))
+
+    def _paint_message(self, painter: QPainter) -> None:
+        theme = theme_of(self.palette())
+        painter.setFont(self.font())
+        box = QRectF(self.rect()).adjusted(40, 40, -40, -40)
+        flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+        bounds = painter.boundingRect(box, int(flags), self._message).adjusted(-16, -10, 16, 10)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        back = QColor(theme.panel)
+        back.setAlpha(235)
+        painter.setBrush(back)
+        painter.drawRoundedRect(bounds, 6, 6)
+        painter.setPen(QColor(theme.text))
+        painter.drawText(box, int(flags), self._message)
+
+    # -- pointer and keys --------------------------------------------------------------------------------------------
+
+    def _near_wipe(self, place: QPointF) -> bool:
+        if self._compare != "wipe" or self._labels.isNull() or self._result.isNull():
+            return False
+        return abs(place.x() - self._wipe_x()) <= _GRIP
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._last = self._pressed = event.position()
+        if event.button() == Qt.MouseButton.LeftButton and self._near_wipe(event.position()):
+            self._drag = "wipe"
+        elif event.button() == Qt.MouseButton.MiddleButton or event.button() == Qt.MouseButton.LeftButton:
+            self._drag = "pan"
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        place = event.position()
+        if self._drag == "wipe":
+            target = self._target(self._pane(0)).intersected(QRectF(self.rect()))
+            self.set_wipe((place.x() - target.x()) / max(1.0, target.width()))
+        elif self._drag == "pan" and not self._fit and (place - self._pressed).manhattanLength() > 3:
+            target = self._target(self._pane(0))
+            moved = place - self._last
+            self._centre -= QPointF(moved.x() / max(1.0, target.width()), moved.y() / max(1.0, target.height()))
+            self._keep_in_sight()
+            self.setCursor(Qt.CursorShape.ClosedHandCursor)
+            self.update()
+        else:
+            self.setCursor(Qt.CursorShape.SplitHCursor if self._near_wipe(place) else Qt.CursorShape.CrossCursor)
+        self._last = place
+        point = self.picture_point(place)
+        self.hovered.emit(*(point or (-1, -1)))
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        drag, self._drag = self._drag, None
+        moved = (event.position() - self._pressed).manhattanLength() > 3
+        self.setCursor(Qt.CursorShape.CrossCursor)
+        if drag == "pan" and not moved and event.button() == Qt.MouseButton.LeftButton:
+            point = self.picture_point(event.position())
+            if point is not None:
+                self.picked.emit(*point)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if self._near_wipe(event.position()):
+            self.set_wipe(0.5)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        point = self.picture_point(QPointF(event.pos()))
+        if point is not None:
+            self.menu_wanted.emit(*point, event.globalPos())
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self.hovered.emit(-1, -1)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        steps = event.angleDelta().y() / 120
+        if steps and not self._picture_size().isEmpty():
+            self.set_zoom(self.zoom * 1.2**steps, event.position())
+        event.accept()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """The wipe by keyboard: Alt with the arrow keys."""
+        step = {Qt.Key.Key_Left: -0.02, Qt.Key.Key_Right: 0.02}.get(Qt.Key(event.key()))
+        if step is not None and self._compare == "wipe" and event.modifiers() & Qt.KeyboardModifier.AltModifier:
+            self.set_wipe(self._wipe + step)
+            return
+        super().keyPressEvent(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self.zoom_changed.emit(self.zoom)

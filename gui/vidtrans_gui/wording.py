@@ -1,0 +1,111 @@
+"""Edits, layers and amounts in words and colours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QCoreApplication
+
+from vidtrans.labels.edit import (
+    DeleteInstance,
+    Edit,
+    FirstFrame,
+    RelabelClass,
+    RelabelInstance,
+    ResetAt,
+    StyleClass,
+    StyleInstance,
+)
+from vidtrans.preview import PREVIEW_LAYERS, PreviewLayer
+
+translate = QCoreApplication.translate
+RELABEL, DELETE, STYLE, PICTURE, RESET = "#6f9fd8", "#cf7f86", "#a98bd0", "#6fb39a", "#d9a441"
+
+
+def describe(edit: Edit) -> str:
+    """One line for the list of edits, the timeline and the undo menu."""
+    match edit:
+        case RelabelClass():
+            return f"{edit.source} → {edit.target}"
+        case RelabelInstance():
+            return translate("Wording", "Instance {0} → {1}").format(edit.instance, edit.target)
+        case DeleteInstance():
+            return translate("Wording", "Delete instance {0}").format(edit.instance)
+        case StyleClass():
+            return translate("Wording", "{0}: style {1}").format(edit.name, edit.style)
+        case StyleInstance():
+            return translate("Wording", "Instance {0}: style {1}").format(edit.instance, edit.style)
+        case FirstFrame():
+            return translate("Wording", "Picture {0}").format(Path(edit.picture).name)
+        case ResetAt():
+            return translate("Wording", "Reset")
+
+
+def target(what: str | int) -> str:
+    """A class by its name, or an instance by its id."""
+    return what if isinstance(what, str) else translate("Wording", "instance {0}").format(what)
+
+
+def colour_of(edit: Edit) -> str:
+    """What the edit is drawn with on the timeline."""
+    match edit:
+        case RelabelClass() | RelabelInstance():
+            return RELABEL
+        case DeleteInstance():
+            return DELETE
+        case StyleClass() | StyleInstance():
+            return STYLE
+        case FirstFrame():
+            return PICTURE
+        case ResetAt():
+            return RESET
+
+
+def layer_name(layer: PreviewLayer) -> str:
+    return {
+        "final": translate("Wording", "Result"),
+        "raw": translate("Wording", "Painted anew"),
+        "warped": translate("Wording", "Warped"),
+        "flow": translate("Wording", "Flow"),
+        "occlusion": translate("Wording", "Occlusion"),
+        "foreground": translate("Wording", "Foreground"),
+        "labels": translate("Wording", "Labels"),
+    }[layer]
+
+
+def layer_tip(layer: PreviewLayer) -> str:
+    return {
+        "final": translate("Wording", "The finished picture"),
+        "raw": translate("Wording", "What the model paints without the picture before"),
+        "warped": translate("Wording", "The picture before, moved along the flow"),
+        "flow": translate("Wording", "Where every pixel came from, as a colour wheel"),
+        "occlusion": translate("Wording", "White: painted anew. Black: carried over from the picture before"),
+        "foreground": translate("Wording", "Cars and people, where the model paints them apart"),
+        "labels": translate("Wording", "The label map in its scheme's colours, edits included"),
+    }[layer]
+
+
+def layers() -> tuple[PreviewLayer, ...]:
+    return PREVIEW_LAYERS
+
+
+def amount(count: float) -> str:
+    """Bytes for people: 812 MB, 1.4 GB."""
+    for unit in ("B", "kB", "MB"):
+        if count < 999.5:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
+def time_left(seconds: float | None) -> str:
+    """``about 4 min``; empty where it is not known."""
+    if seconds is None:
+        return ""
+    if seconds < 1.5:
+        return translate("Wording", "about a second")
+    if seconds < 90:
+        return translate("Wording", "about {0} s").format(round(seconds))
+    if seconds < 5400:
+        return translate("Wording", "about {0} min").format(round(seconds / 60))
+    return translate("Wording", "about {0:.1f} h").format(seconds / 3600)

@@ -1,0 +1,65 @@
+"""Makes the documents' pictures with the embedded model, from the demo clip.
+
+street.jpg: three frames, labels above and the street below. relabelled.jpg: one frame as it is, and with edited labels.
+
+.venv/bin/python scripts/docs_images.py
+"""
+
+import tempfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from vidtrans.labels.editwords import gather_edits
+from vidtrans.pipeline.settings import ConvertSettings
+from vidtrans.pipeline.setup import open_job
+from vidtrans.pipeline.stream import translate_stream
+
+ROOT = Path(__file__).parents[1]
+ASSETS = ROOT / "vidtrans" / "assets"
+FRAME = 8
+STREET_FRAMES = (0, 12, 24)
+ROWS = (
+    gather_edits(),
+    gather_edits(relabel=["building=vegetation"]),
+    gather_edits(drop=["26004", "26011", "26012"]),
+)
+
+
+def frames_of(edits, wanted):
+    """Labels beside the picture, uint8 RGB [H,2W,3], of each wanted frame."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = ConvertSettings(
+            input=str(ASSETS / "demo_labels.mkv"),
+            instances=str(ASSETS / "demo_instances.mkv"),
+            output=folder,
+            layer="compare",
+            edits=edits,
+        )
+        found = []
+        with open_job(settings) as job:
+            stream = translate_stream(job.reader, job.label_reader, job.painter, instances=job.instances)
+            for translation in stream:
+                if translation.index in wanted:
+                    found.append(translation.picture)
+                if translation.index == max(wanted):
+                    stream.close()
+                    return found
+    raise SystemExit("the demo clip is too short")
+
+
+def save(name, picture):
+    out = ROOT / "docs" / "images" / name
+    cv2.imwrite(str(out), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 90])
+    print(out, picture.shape, out.stat().st_size)
+
+
+def main():
+    pairs = [np.split(picture, 2, axis=1) for picture in frames_of(gather_edits(), STREET_FRAMES)]
+    save("street.jpg", np.hstack([np.vstack(pair) for pair in pairs]))
+    save("relabelled.jpg", np.vstack([frames_of(edits, (FRAME,))[0] for edits in ROWS]))
+
+
+if __name__ == "__main__":
+    main()

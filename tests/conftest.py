@@ -1,0 +1,160 @@
+"""What tests of several parts share: a tiny model with random weights, and label films with known pixels."""
+
+import os
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+
+# Tests' networks are tiny: more threads only wait for one another, all the more on a busy machine.
+torch.set_num_threads(1)
+
+ROAD, SIDEWALK, BUILDING, SKY, CAR = 7, 8, 11, 23, 26
+
+
+def street_scene(n: int, height: int = 32, width: int = 64) -> np.ndarray:
+    """Frame ``n`` of a street in Cityscapes labelIds: sky, a row of houses, pavement, road, and a car that moves."""
+    ids = np.full((height, width), BUILDING, np.uint8)
+    ids[: height // 4] = SKY
+    ids[height // 2 :] = SIDEWALK
+    ids[5 * height // 8 :] = ROAD
+    left = (4 + n) % (width - 8)
+    ids[height // 2 : 3 * height // 4, left : left + 8] = CAR
+    return ids
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory) -> Path:
+    """A bundle of the street architecture, small and untrained: right in everything but its pictures."""
+    from dataclasses import asdict
+
+    from vidtrans.model import Card, write_bundle
+    from vidtrans.nets.street import StreetConfig, StreetGenerator
+
+    config = StreetConfig(channels=(4, 8, 8, 8), blocks=(1, 1, 1, 1))
+    torch.manual_seed(1)
+    network = StreetGenerator(config)
+    card = Card(
+        name="tiny", system="vid2vid", architecture="street", generator=asdict(config), first_frames="raw", training_hw=(32, 64)
+    )
+    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+    write_bundle(path, card, {f"G.{name}": tensor for name, tensor in network.state_dict().items()})
+    return path
+
+
+def write_grey_film(path: Path, frames, *, rate: int = 25) -> Path:
+    """A lossless FFV1 film of uint8 or uint16 [H,W] frames, which it gives back as they are."""
+    with av.open(str(path), "w") as container:
+        stream = None
+        for pixels in frames:
+            kind = "gray" if pixels.dtype == np.uint8 else "gray16le"
+            if stream is None:
+                stream = container.add_stream("ffv1", rate=Fraction(rate))
+                stream.height, stream.width = pixels.shape
+                stream.pix_fmt = kind
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format=kind)))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.fixture(scope="session")
+def grey_film():
+    """``grey_film(path, frames)`` writes a lossless film of ids."""
+    return write_grey_film
+
+
+@pytest.fixture(scope="session")
+def scene():
+    """``scene(n)``: frame n of the street in labelIds."""
+    return street_scene
+
+
+@pytest.fixture
+def label_film(tmp_path):
+    """A film of twelve street frames, 64x32 labelIds."""
+    return write_grey_film(tmp_path / "labels.mkv", [street_scene(n) for n in range(12)])
+
+
+@pytest.fixture
+def decoded():
+    """``decoded(path)``: every frame of a film or a folder of PNGs as uint8 RGB [T,H,W,3]."""
+
+    def read(path: Path) -> np.ndarray:
+        from vidtrans.media.reader import open_reader
+
+        with open_reader(path, labels=False) as reader:
+            return np.stack([frame.pixels for frame in reader])
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """The folder of real material and reference cases; tests that need it skip where it is missing."""
+    place = Path(os.environ.get("VIDTRANS_SHARED") or Path(__file__).parents[2] / "shared")
+    if not (place / "reference").is_dir() or not (place / "real").is_dir():
+        pytest.skip(f"{place} holds no reference cases and real material; VIDTRANS_SHARED names the folder that does")
+    return place
+
+
+TINY_VID2VID = {
+    "label_nc": 35,
+    "use_instance": True,
+    "foreground": True,
+    "channels": 4,
+    "downsamplings": 1,
+    "blocks": 1,
+    "local_blocks": 1,
+    "scales": 2,
+}
+
+
+def make_random_networks(card, seed: int = 0):
+    """The networks of ``card`` with seeded random weights; norms' weights are random too, so that mixing them up shows."""
+    from vidtrans.model.networks import empty
+
+    networks = empty(card, "a test's card")
+    generator = torch.Generator().manual_seed(seed)
+    for module in networks.modules():
+        for name, tensor in module.state_dict().items():
+            if tensor.is_floating_point():
+                spread = tensor[0].numel() ** -0.5 if tensor.dim() == 4 else 0.1
+                middle = 1.0 if tensor.dim() == 1 and not name.endswith(("bias", "running_mean")) else 0.0
+                noise = torch.randn(tensor.shape, generator=generator)
+                tensor.copy_(middle + spread * (noise.abs() if name.endswith("running_var") else noise))
+        module.requires_grad_(False)
+    return networks
+
+
+@pytest.fixture(scope="session")
+def random_networks():
+    """``random_networks(card)``: the networks of a card with seeded random weights."""
+    return make_random_networks
+
+
+@pytest.fixture(scope="session")
+def published_networks():
+    """Makes networks: ``published_networks()`` is a vid2vid of two scales, other settings and cards by keyword."""
+
+    def make(*, seed: int = 0, first_frames: str = "none", first: dict | None = None, **config):
+        from vidtrans.model import Card
+
+        card = Card(system="vid2vid", generator=TINY_VID2VID | config, first_frames=first_frames, first=first)
+        return make_random_networks(card, seed)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def published_model(published_networks):
+    """Makes models on the CPU: see ``published_networks``."""
+
+    def make(**settings):
+        from vidtrans.sequence import Model
+
+        return Model(published_networks(**settings), device="cpu")
+
+    return make

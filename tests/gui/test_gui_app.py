@@ -1,0 +1,75 @@
+"""How the program starts: its command line, its environment, and its place on a desktop."""
+
+import configparser
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import vidtrans_gui
+from PySide6.QtGui import QIcon
+from vidtrans_gui.app import mend_environment
+
+DATA = Path(vidtrans_gui.__file__).parent / "data"
+
+START = """
+import sys
+from PySide6.QtCore import QTimer
+from vidtrans_gui.app import build
+app, window = build(sys.argv[1:])
+QTimer.singleShot(0, window.shut_down)
+app.exec()
+import os
+print(app.platformName(), window.windowTitle(), os.environ.get("QT_QPA_FONTDIR", "-"))
+"""
+
+
+def run(*command, **environment):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("QT_")}
+    return subprocess.run(
+        [sys.executable, *command], env=kept | environment, capture_output=True, text=True, timeout=100, check=False
+    )
+
+
+@pytest.mark.parametrize("spoiled", ["/x/site-packages/cv2/qt/plugins", None])
+def test_what_opencv_sets_is_cleared_and_what_the_user_set_stays(monkeypatch, spoiled):
+    for name in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR"):
+        monkeypatch.delenv(name, raising=False)
+        if spoiled:
+            monkeypatch.setenv(name, spoiled)
+    monkeypatch.setenv("QT_QPA_FONTDIR", "/my/fonts")
+    mend_environment()
+    assert "QT_QPA_PLATFORM_PLUGIN_PATH" not in os.environ
+    assert os.environ["QT_QPA_FONTDIR"] == "/my/fonts"
+
+
+def test_it_starts_and_ends_offscreen(tmp_path):
+    ended = run(
+        "-c", START, QT_QPA_PLATFORM="offscreen", XDG_CONFIG_HOME=str(tmp_path / "c"), XDG_DATA_HOME=str(tmp_path / "d"),
+        QT_QPA_FONTDIR="/x/cv2/qt/fonts",
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.split() == ["offscreen", "vidtrans[*]", "-"]
+    assert "Traceback" not in ended.stderr
+    assert list((tmp_path / "c").rglob("*.conf")), "the settings lie in the platform's place"
+
+
+def test_help_and_version_need_no_screen():
+    for option, word in (("--help", "FILE"), ("--version", "vidtrans-gui")):
+        ended = run("-m", "vidtrans_gui.app", option, QT_QPA_PLATFORM="none")
+        assert ended.returncode == 0
+        assert word in ended.stdout
+
+
+def test_a_desktop_finds_it():
+    entry = configparser.ConfigParser(interpolation=None)
+    entry.optionxform = str
+    entry.read(DATA / "vidtrans-gui.desktop", "utf-8")
+    assert entry["Desktop Entry"]["Exec"] == "vidtrans-gui %f"
+    assert (DATA / f"{entry['Desktop Entry']['Icon']}.svg").exists()
+
+
+def test_the_icon_can_be_drawn(qapp):
+    image = QIcon(str(DATA / "vidtrans-gui.svg")).pixmap(64, 64).toImage()
+    assert len({image.pixel(x, y) for x in range(64) for y in range(64)}) > 10

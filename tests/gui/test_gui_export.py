@@ -1,0 +1,262 @@
+"""Exports and models: the dialogs, the queue with a real conversion, and what is said about them."""
+
+import shlex
+
+import pytest
+from PySide6.QtWidgets import QApplication, QDialog
+from vidtrans_gui import library
+from vidtrans_gui.export_dialog import ExportDialog, parse_options
+
+from vidtrans.errors import UsageError
+from vidtrans.labels.edit import EditList, RelabelClass
+from vidtrans.pipeline.settings import ConvertSettings
+
+
+@pytest.fixture
+def base(label_film, tiny_model):
+    return ConvertSettings(input=str(label_film), output="x.mp4", model=str(tiny_model), device="cpu")
+
+
+@pytest.fixture
+def dialog(qtbot, base, tmp_path):
+    made = ExportDialog(base, str(tmp_path), "street")
+    qtbot.addWidget(made)
+    made.show()
+    return made
+
+
+def choose(box, value):
+    box.setCurrentIndex(box.findData(value))
+
+
+@pytest.mark.parametrize(
+    ("preset", "name", "codec"),
+    [
+        ("h264", "street.mp4", "libx264"),
+        ("prores", "street.mov", "prores_ks"),
+        ("vp9", "street.webm", "libvpx-vp9"),
+        ("png", "street", None),
+        ("ffv1", "street.mkv", "ffv1"),
+    ],
+)
+def test_presets(dialog, tmp_path, preset, name, codec):
+    choose(dialog.preset, preset)
+    settings = dialog.settings()
+    assert settings.output == str(tmp_path / name)
+    assert settings.codec == codec
+
+
+def test_all_settings_of_convert(dialog, base):
+    dialog.codec.setText("libx265")
+    dialog.pixel_format.setText("yuv444p")
+    dialog.options.setText("crf=20, preset=slow")
+    dialog.size_field.setText("128x64")
+    dialog.cuts.setText("5, 9")
+    dialog.rate.setText("30000/1001")
+    dialog.every.setValue(12)
+    choose(dialog.fit, "resize")
+    choose(dialog.precision, "bf16")
+    choose(dialog.layer, "compare")
+    choose(dialog.device, "cpu")
+    dialog.overwrite.setChecked(True)
+    dialog.resume.setChecked(True)
+    assert dialog.settings() == ConvertSettings.read(
+        **base.model_dump()
+        | {
+            "output": dialog.output.text(), "codec": "libx265", "pixel_format": "yuv444p",
+            "encoder_options": {"crf": "20", "preset": "slow"}, "size_hw": (64, 128), "scene_cuts": (5, 9),
+            "rate": "30000/1001", "snapshot_every": 12, "fit": "resize", "precision": "bf16", "layer": "compare",
+            "overwrite": True, "resume": True,
+        }
+    )  # fmt: skip
+
+
+def test_own_options_add_to_those_of_the_preset(dialog):
+    dialog.options.setText("crf=9")
+    assert dialog.settings().encoder_options == {"crf": "9", "preset": "medium"}
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "sentence"),
+    [
+        ("options", "crf", "name=value"),
+        ("size_field", "big", "WIDTHxHEIGHT"),
+        ("cuts", "now", "scene cuts"),
+        ("rate", "fast", "frames a second"),
+        ("output", "", "name"),
+        ("output", "/no/such/folder/x.mp4", "does not exist"),
+    ],
+)
+def test_nonsense_is_a_sentence_and_cannot_be_queued(dialog, field, text, sentence):
+    getattr(dialog, field).setText(text)
+    assert sentence in dialog.problem.text()
+    assert not dialog.add.isEnabled()
+
+
+def test_a_file_that_exists_is_not_replaced_unasked(dialog, tmp_path):
+    (tmp_path / "street.mp4").touch()
+    dialog._check()
+    assert "exists already" in dialog.problem.text()
+    dialog.overwrite.setChecked(True)
+    assert dialog.add.isEnabled()
+
+
+def test_encoder_options():
+    assert parse_options("a=1, b = x=2\nc=3,") == {"a": "1", "b": "x=2", "c": "3"}
+    with pytest.raises(UsageError):
+        parse_options("a=")
+
+
+def test_the_command_line_is_copied(dialog, tmp_path):
+    dialog._copy()
+    words = shlex.split(QApplication.clipboard().text())
+    assert words[:2] == ["vidtrans", "convert"]
+    assert words[-1] == str(tmp_path / "street.mp4")
+
+
+# -- the queue in the window ---------------------------------------------------------------------------------------------
+
+
+def test_an_export_from_dialog_to_file(opened, qtbot, tmp_path, tiny_model, decoded, monkeypatch):
+    opened.preferences.remember_folder("export", tmp_path / "x")
+    opened.choices.use_model(str(tiny_model))
+    opened.editing.add(RelabelClass("car", "bus"))
+    qtbot.waitUntil(opened.actions_["export"].isEnabled)
+    opened.actions_["export"].trigger()
+    dialog = next(found for found in opened.findChildren(ExportDialog) if found.isVisible())
+    choose(dialog.preset, "ffv1")
+    ended = []
+    opened.exporting.ended.connect(ended.append)
+    dialog.add.click()
+    assert opened.docks["exports"].isVisible()
+    qtbot.waitUntil(lambda: bool(ended), timeout=30000)
+    (job,) = ended
+    assert job.state == "done", job.message
+    assert job.output == tmp_path / "labels-street.mkv"
+    assert decoded(job.output).shape == (12, 32, 64, 3)
+    assert job.settings.edits == EditList((RelabelClass("car", "bus"),))
+
+    row = opened.queue_panel.rows[job.id]
+    assert "12 frames" in row.told.text()
+    revealed = []
+    monkeypatch.setattr("vidtrans_gui.exporting.reveal", revealed.append)
+    row.findChild(object, "reveal").click()
+    assert revealed == [job.output]
+    row.findChild(object, "copy").click()
+    assert "--relabel car=bus" in QApplication.clipboard().text()
+    row.findChild(object, "remove").click()
+    assert not opened.queue_panel.rows
+
+
+def test_a_failed_export_says_why_and_the_next_one_goes_on(opened, qtbot, tmp_path, tiny_model):
+    opened.choices.use_model(str(tiny_model))
+    settings = opened.document.project.settings(output=str(tmp_path / "a.mkv"), codec="no_such_encoder")
+    bad = opened.exporting.add(settings)
+    good = opened.exporting.add(settings.model_copy(update={"codec": "ffv1", "output": str(tmp_path / "b.mkv")}))
+    qtbot.waitUntil(lambda: all(job.ended for job in opened.exporting.queue.jobs()), timeout=30000)
+    states = {job.id: job.state for job in opened.exporting.queue.jobs()}
+    assert states == {bad.id: "failed", good.id: "done"}
+    qtbot.waitUntil(lambda: "no_such_encoder" in opened.queue_panel.rows[bad.id].told.text())
+    opened.exporting.ask("details", bad.id)
+    box = next(found for found in opened.findChildren(QDialog) if hasattr(found, "message") and found.isVisible())
+    assert "no_such_encoder" in box.message
+    box.accept()
+
+
+def test_jobs_are_paused_and_cancelled_from_their_rows(opened, tmp_path, qtbot, tiny_model):
+    opened.choices.use_model(str(tiny_model))
+    settings = opened.document.project.settings(output=str(tmp_path / "a.mkv"), codec="ffv1")
+    opened.exporting.queue.close()  # nothing runs, so that states stand still
+    job = opened.exporting.add(settings)
+    row = opened.queue_panel.rows[job.id]
+    assert row.told.text() == "waiting"
+    row.findChild(object, "pause").click()
+    assert "paused" in row.told.text()
+    row.findChild(object, "resume").click()
+    assert row.told.text() == "waiting"
+    row.findChild(object, "cancel").click()
+    assert row.told.text() == "cancelled"
+    row.findChild(object, "retry").click()
+    assert row.told.text() == "waiting"
+
+
+def test_quitting_while_an_export_waits_asks_first(opened, tmp_path, tiny_model):
+    from PySide6.QtWidgets import QMessageBox
+
+    opened.document.load(opened.document.project, None)  # nothing unsaved
+    opened.exporting.queue.close()
+    opened.exporting.add(opened.document.project.settings(output=str(tmp_path / "a.mkv")))
+    opened.close()
+    box = next(found for found in opened.findChildren(QMessageBox) if found.isVisible())
+    assert "go on" in box.text()
+    box.button(QMessageBox.StandardButton.NoButton)
+    box.escapeButton().click()
+    assert opened.isVisible()
+
+
+# -- models --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def models(tmp_path, monkeypatch):
+    folder = tmp_path / "models"
+    monkeypatch.setenv("VIDTRANS_MODELS", str(folder))
+    return folder
+
+
+def test_a_model_file_is_added_used_and_removed(window, qtbot, models, tiny_model):
+    window.choices.open_models()
+    dialog = next(found for found in window.findChildren(QDialog) if found.isVisible())
+    dialog.add_file(str(tiny_model))
+    qtbot.waitUntil(lambda: not window.tasks.busy and "tiny" in dialog.card.text() + dialog.title.text())
+    qtbot.waitUntil(lambda: "million" in dialog.card.text())
+    assert dialog.title.text() == "tiny"
+    assert (models / "tiny.safetensors").read_bytes() == tiny_model.read_bytes()
+    qtbot.waitUntil(lambda: window.render_bar.model.findData(str(models / "tiny.safetensors")) >= 0)
+    dialog.use.click()
+    assert window.document.project.model == str(models / "tiny.safetensors")
+    assert window.preferences.get("model") == str(models / "tiny.safetensors")
+
+    window.choices.open_models()
+    dialog = next(found for found in window.findChildren(QDialog) if found.isVisible())
+    qtbot.waitUntil(lambda: dialog._entry_name() == "tiny")
+    dialog.remove_file(dialog._entry())
+    qtbot.waitUntil(lambda: not window.tasks.busy)
+    assert not (models / "tiny.safetensors").exists()
+    dialog.reject()
+
+
+def test_published_checkpoints_are_imported_with_progress(window, qtbot, models, tmp_path, published_networks):
+    from vidtrans.model import Bundle, write_folder
+
+    folder = tmp_path / "mine"
+    networks = published_networks()
+    write_folder(folder, Bundle(networks.card, networks.tensors()))
+    told = []
+    window.files.open(str(folder))
+    dialog = next(found for found in window.findChildren(QDialog) if found.isVisible())
+    dialog.progress.valueChanged.connect(told.append)
+    qtbot.waitUntil(lambda: not window.tasks.busy and (models / "mine.safetensors").exists(), timeout=20000)
+    assert max(told) == 1000
+    qtbot.waitUntil(lambda: "vid2vid" in dialog.card.text())
+    dialog.reject()
+
+
+def test_a_broken_model_is_refused_with_a_sentence(window, qtbot, models, tmp_path):
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(b"not a model")
+    window.choices.open_models()
+    dialog = next(found for found in window.findChildren(QDialog) if found.isVisible())
+    dialog.add_file(str(broken))
+    qtbot.waitUntil(lambda: any(hasattr(found, "message") for found in dialog.children()))
+    box = next(found for found in dialog.children() if hasattr(found, "message"))
+    assert "broken.safetensors" in box.message
+    assert not models.exists() or not list(models.iterdir())
+    box.accept()
+    dialog.reject()
+
+
+def test_devices_say_why_they_cannot_be_used():
+    found = {name: problem for name, _, problem in library.devices()}
+    assert found["auto"] == found["cpu"] == ""
+    assert len(found) > 2

@@ -1,0 +1,180 @@
+"""Projects in the window: saved, opened, recovered, relinked; nothing is lost without a question."""
+
+import json
+
+import pytest
+from PySide6.QtWidgets import QFileDialog, QMessageBox
+from vidtrans_gui.project import Project, save_project
+from vidtrans_gui.recovery import Recovery
+
+from vidtrans.labels.edit import EditList, RelabelClass
+
+EDIT = EditList((RelabelClass("car", "bus"),))
+
+
+def question(window):
+    """The question that is open, None where there is none."""
+    return next((box for box in window.findChildren(QMessageBox) if box.isVisible()), None)
+
+
+def answer(window, text):
+    box = question(window)
+    next(button for button in box.buttons() if button.text().replace("&", "") == text).click()
+
+
+def shown(window, qtbot):
+    qtbot.waitUntil(lambda: window.editing._shown is not None and window.session.film is not None)
+
+
+def test_save_and_open_give_the_same_project(opened, qtbot, tmp_path):
+    opened.editing.add(RelabelClass("road", "sidewalk", 3, 9))
+    opened.navigation.go(42)
+    opened.navigation.set_range(5, 50)
+    opened.set_compare("side")
+    opened.viewer.set_wipe(0.25)
+    opened.viewer.set_zoom(3.0)
+    opened.set_layer("raw")
+    assert opened.isWindowModified()
+    file = tmp_path / "street.vidtrans"
+    opened.files.write(file)
+    qtbot.waitUntil(lambda: not opened.document.modified)
+    assert opened.windowTitle().startswith("street")
+    kept = opened.document.project
+    assert json.loads(file.read_text())["input"] == "./labels.mkv"
+
+    opened.files.new()
+    assert opened.pages.currentWidget() is opened.welcome
+    opened.files.open(str(file))
+    shown(opened, qtbot)
+    assert opened.document.project == kept
+    assert opened.navigation.frame == 42
+    assert opened.timeline.canvas.in_out == (5, 50)
+    assert opened.viewer.compare == "side"
+    assert (opened.viewer.wipe, opened.viewer.zoom, opened.session.layer) == (0.25, 3.0, "raw")
+    assert not opened.document.modified
+    assert opened.painter.edited[-1].edits == kept.edits.edits
+
+
+def test_save_asks_for_a_name_the_first_time(opened, qtbot, tmp_path):
+    opened.editing.add(RelabelClass("road", "sidewalk"))
+    opened.actions_["save"].trigger()
+    dialog = next(found for found in opened.findChildren(QFileDialog) if found.isVisible())
+    dialog.fileSelected.emit(str(tmp_path / "named"))
+    dialog.reject()
+    qtbot.waitUntil(lambda: not opened.document.modified)
+    assert (tmp_path / "named.vidtrans").exists()
+    opened.editing.add(RelabelClass("car", "bus"))
+    opened.actions_["save"].trigger()
+    qtbot.waitUntil(lambda: not opened.document.modified)
+    assert "bus" in (tmp_path / "named.vidtrans").read_text()
+    assert opened.preferences.folder("project") == str(tmp_path)
+
+
+def test_unsaved_work_is_asked_about(opened, qtbot, tmp_path):
+    opened.document.saved(tmp_path / "p.vidtrans", opened.document.project)
+    opened.editing.add(RelabelClass("road", "sidewalk"))
+    opened.files.new()
+    answer(opened, "Cancel")
+    assert opened.document.project.input is not None
+    opened.files.new()
+    answer(opened, "Save")
+    qtbot.waitUntil(lambda: opened.document.project.input is None)
+    assert "sidewalk" in (tmp_path / "p.vidtrans").read_text()
+
+
+def test_closing_with_unsaved_work(opened, qtbot):
+    opened.editing.add(RelabelClass("road", "sidewalk"))
+    opened.close()
+    assert opened.isVisible()
+    answer(opened, "Cancel")
+    assert opened.isVisible()
+    opened.close()
+    answer(opened, "Don't save")
+    assert not opened.isVisible()
+    assert opened.painter.closed
+
+
+def test_a_save_that_fails_says_so_and_keeps_the_work(opened, qtbot, tmp_path):
+    opened.editing.add(RelabelClass("road", "sidewalk"))
+    told = []
+    opened.files.failed.disconnect(opened.show_problem)
+    opened.files.failed.connect(lambda *words: told.append(words))
+    opened.files.write(tmp_path / "no" / "such" / "p.vidtrans")
+    qtbot.waitUntil(lambda: bool(told))
+    assert opened.document.modified
+
+
+@pytest.mark.parametrize("text", ['{"version": 999}', "no json", '{"a": 1}'])
+def test_a_strange_project_is_refused_politely(window, qtbot, tmp_path, text):
+    file = tmp_path / "x.vidtrans"
+    file.write_text(text)
+    window.files.open(str(file))
+    qtbot.waitUntil(lambda: any(hasattr(box, "message") and box.isVisible() for box in window.children()))
+    box = next(box for box in window.children() if hasattr(box, "message"))
+    assert "x.vidtrans" in box.message
+    assert not box.details
+    assert window.document.project.input is None
+    box.accept()
+
+
+def test_missing_media_are_found_again(window, qtbot, label_film, tmp_path):
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    file = save_project(Project(input=str(tmp_path / "gone" / "labels.mkv"), edits=EDIT), tmp_path / "p.vidtrans")
+    label_film.rename(moved / "labels.mkv")
+    window.files.open(str(file))
+    qtbot.waitUntil(lambda: question(window) is not None)
+    assert "labels.mkv" in question(window).text()
+    answer(window, "Find it…")
+    dialog = next(found for found in window.findChildren(QFileDialog) if found.isVisible())
+    dialog.fileSelected.emit(str(moved / "labels.mkv"))
+    dialog.reject()
+    shown(window, qtbot)
+    assert window.document.project.input == str(moved / "labels.mkv")
+    assert window.document.project.edits == EDIT
+    assert window.document.modified, "the file on disk still has the old place"
+
+
+def test_work_of_a_crashed_window_is_offered(window, qtbot, label_film, tmp_path):
+    lost = Recovery(tmp_path / "state" / "recovery")
+    lost.autosave(Project(input=str(label_film), edits=EDIT), None)
+    lost._lock.close()  # the process is gone
+    window.start()
+    qtbot.waitUntil(lambda: question(window) is not None)
+    answer(window, "Recover")
+    shown(window, qtbot)
+    assert window.document.project.edits == EDIT
+    assert window.document.modified
+    qtbot.waitUntil(lambda: not window.tasks.busy)
+    assert len(list((tmp_path / "state" / "recovery").glob("*.json"))) == 1, "now it is this window's copy"
+
+
+def test_unsaved_work_is_kept_while_the_window_works(opened, qtbot, tmp_path):
+    folder = tmp_path / "state" / "recovery"
+    opened.files._autosave.setInterval(10)
+    opened.editing.add(RelabelClass("road", "sidewalk"))
+    qtbot.waitUntil(lambda: bool(list(folder.glob("*.json"))))
+    opened.files.write(tmp_path / "p.vidtrans")
+    qtbot.waitUntil(lambda: not opened.tasks.busy)
+    assert not list(folder.glob("*.json")), "what is saved needs no copy"
+
+
+def test_recent_files(opened, qtbot, label_film, tmp_path):
+    file = tmp_path / "p.vidtrans"
+    opened.files.write(file)
+    qtbot.waitUntil(lambda: not opened.tasks.busy)
+    names = [action.text() for action in opened.menus.recent.actions()]
+    assert names == ["p.vidtrans", "labels.mkv"]
+    opened.menus.recent.actions()[1].trigger()
+    shown(opened, qtbot)
+    assert opened.document.path is None
+    assert opened.document.project.input == str(label_film)
+
+
+def test_a_folder_of_checkpoints_goes_to_the_model_manager(window, tmp_path):
+    (tmp_path / "latest_net_G0.pth").touch()
+    seen = []
+    window.files.checkpoints_given.disconnect()
+    window.files.checkpoints_given.connect(seen.append)
+    window.files.open(str(tmp_path))
+    assert seen == [str(tmp_path)]

@@ -1,0 +1,138 @@
+"""Folders and patterns: order, sequences, holes, kinds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vidtrans.errors import InputError
+from vidtrans.media.reader import list_sequences, open_reader
+
+
+def put(folder, *names, size=(4, 6)):
+    import cv2
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for value, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / name), np.full(size, value, np.uint8))
+    return folder
+
+
+def read(source, **options):
+    with open_reader(source, **options) as reader:
+        return [frame.pixels[0, 0] for frame in reader], reader
+
+
+def test_natural_order(tmp_path):
+    put(tmp_path, "f8.png", "f9.png", "f10.png", "f11.png")
+    values, reader = read(tmp_path)
+    assert values == [0, 1, 2, 3]
+    assert list(reader.stems) == ["f8", "f9", "f10", "f11"]
+    assert reader.sequence_starts == frozenset()
+
+
+def test_every_fifth_frame_is_no_hole(tmp_path):
+    assert read(put(tmp_path, "f000.png", "f005.png", "f010.png"))[0] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("pattern", ["", "f_%03d.png", "f_*.png"])
+def test_a_hole_names_the_missing_file(tmp_path, pattern):
+    put(tmp_path, "f_001.png", "f_002.png", "f_004.png", "f_005.png")
+    with pytest.raises(InputError, match=r"f_003\.png is missing \(after f_002\.png\)") as caught:
+        open_reader(str(tmp_path / pattern))
+    assert caught.value.exit_code == 3
+    assert read(str(tmp_path / pattern), allow_holes=True)[0] == [0, 1, 2, 3]
+
+
+def test_printf_takes_only_its_own_names(tmp_path):
+    put(tmp_path, "a_1.png", "a_2.png", "a_3.png", "b_1.png", "a_x.png", "a_02.png")
+    assert read(str(tmp_path / "a_%d.png"))[0] == [0, 1, 2]
+
+
+def test_glob_across_folders(tmp_path):
+    put(tmp_path, "s1/0.png", "s1/1.png", "s2/0.png", "s2/1.png")
+    values, reader = read(str(tmp_path / "*" / "*.png"))
+    assert values == [0, 1, 2, 3]
+    assert reader.sequence_starts == {2}
+
+
+def test_cityscapes_names_group_into_sequences(tmp_path):
+    drives = [("aachen", "000000", 0), ("aachen", "000001", 7), ("ulm", "000000", 3)]
+    names = [f"{c}_{s}_{n:06d}_gtFine_labelIds.png" for c, s, first in drives for n in range(first, first + 3)]
+    put(tmp_path, *names)
+    values, reader = read(tmp_path)
+    assert values == list(range(9))
+    assert reader.sequence_starts == {3, 6}
+
+
+def test_annotated_stills_are_cut_from_each_other(tmp_path):
+    put(tmp_path, *[f"frankfurt_000000_{n:06d}_gtFine_labelIds.png" for n in (294, 576, 1016, 1236)])
+    assert read(tmp_path)[1].sequence_starts == {1, 2, 3}
+
+
+def test_several_kinds_of_image_are_not_mixed(tmp_path):
+    kinds = ("gtFine_labelIds", "gtFine_instanceIds")
+    put(tmp_path, *[f"ulm_000000_{n:06d}_{kind}.png" for n in range(3) for kind in kinds])
+    with pytest.raises(InputError, match="several kinds") as caught:
+        open_reader(tmp_path)
+    assert "*_gtFine_instanceIds.png, *_gtFine_labelIds.png" in str(caught.value)
+    assert len(read(str(tmp_path / "*_labelIds.png"))[0]) == 3
+
+
+def test_two_files_with_one_number(tmp_path):
+    put(tmp_path, "f1.png", "f01.png")
+    with pytest.raises(InputError, match="same number"):
+        open_reader(tmp_path)
+
+
+def test_files_without_numbers_are_read_by_name(tmp_path):
+    assert read(put(tmp_path, "a.png", "b.png", "c.png"))[0] == [0, 1, 2]
+
+
+def test_what_is_no_image_is_passed_over_in_a_folder_and_refused_in_a_pattern(tmp_path):
+    put(tmp_path, "0.png", "1.png")
+    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / ".hidden.png").write_text("x")
+    assert read(tmp_path)[0] == [0, 1]
+    with pytest.raises(InputError, match=r"notes\.txt, which is no image"):
+        open_reader(str(tmp_path / "*"))
+
+
+def test_mixed_sizes_are_refused_before_the_first_frame_is_read(tmp_path):
+    put(tmp_path, "0.png", "1.png")
+    put(tmp_path, "2.png", size=(8, 6))
+    with pytest.raises(InputError, match=r"2\.png, frame 2: is 6x8, while the images before it are 6x4"):
+        open_reader(tmp_path)
+
+
+def test_mixed_sizes_of_jpegs_are_refused_at_the_frame(tmp_path):
+    put(tmp_path, "0.jpg", "1.jpg")
+    put(tmp_path, "2.jpg", size=(8, 6))
+    with open_reader(tmp_path) as reader, pytest.raises(InputError, match=r"2\.jpg, frame 2: is 6x8"):
+        list(reader)
+
+
+def test_grey_and_colour_are_not_mixed(tmp_path):
+    import cv2
+
+    put(tmp_path, "0.png")
+    cv2.imwrite(str(tmp_path / "1.png"), np.zeros((4, 6, 3), np.uint8))
+    with open_reader(tmp_path) as reader, pytest.raises(InputError, match=r"1\.png, frame 1: holds rgb pixels"):
+        list(reader)
+
+
+def test_a_name_that_looks_like_a_pattern_but_is_there(tmp_path):
+    assert read(put(tmp_path / "a[1]%d", "0.png"))[0] == [0]
+    assert read(put(tmp_path, "b[0].png") / "b[0].png")[0] == [0]
+
+
+def test_list_sequences(tmp_path):
+    put(tmp_path, "ulm_000000_000000_leftImg8bit.png", "ulm_000000_000001_leftImg8bit.png", "sub/f_2.png", "sub/f_10.png",
+        "ulm_000001_000000_leftImg8bit.png")  # fmt: skip
+    found = [(sequence.name, [path.name for path in sequence.files]) for sequence in list_sequences(tmp_path)]
+    assert found == [
+        ("sub/f", ["f_2.png", "f_10.png"]),
+        ("ulm_000000_leftImg8bit", ["ulm_000000_000000_leftImg8bit.png", "ulm_000000_000001_leftImg8bit.png"]),
+        ("ulm_000001_leftImg8bit", ["ulm_000001_000000_leftImg8bit.png"]),
+    ]

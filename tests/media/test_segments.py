@@ -1,0 +1,178 @@
+"""Pieces joined give what one uninterrupted run of pieces gives, bit for bit, and each picture its exact time."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from vidtrans.errors import OutputError
+from vidtrans.frame import FrameTime
+from vidtrans.media.reader import open_reader
+from vidtrans.media.writer import join_segments, open_segments, parts_folder, remove_parts
+
+BASE = Fraction(1, 90000)
+COUNT, LENGTH = 23, 5
+CASES = {
+    "mp4": ("out.mp4", {}),
+    "mov": ("out.mov", {"codec": "prores"}),
+    "mkv": ("out.mkv", {"encoder_options": {"bf": "3"}}),
+    "hevc": ("out.mp4", {"codec": "libx265", "encoder_options": {"x265-params": "log-level=none", "preset": "ultrafast"}}),
+    "webm": ("out.webm", {"encoder_options": {"cpu-used": "8", "deadline": "realtime"}}),
+    "ffv1": ("out.mkv", {"codec": "ffv1"}),
+    "nut": ("out.nut", {"codec": "png"}),
+}
+
+
+@pytest.fixture(scope="module")
+def frames():
+    rng = np.random.default_rng(0)
+    base = rng.integers(0, 256, (4, 6, 3), dtype=np.uint8).repeat(16, 0).repeat(16, 1)
+    points = np.cumsum(rng.integers(900, 9000, COUNT)).tolist()
+    return [
+        (np.roll(base, (2 * i, 3 * i), (0, 1)), FrameTime(pts=p, time_base=BASE, duration=q - p))
+        for i, (p, q) in enumerate(zip(points, [*points[1:], points[-1] + 777], strict=True))
+    ]
+
+
+@pytest.fixture(params=list(CASES))
+def film(request, tmp_path):
+    name, options = CASES[request.param]
+    target = tmp_path / name
+    settings = {"target": target, "size_hw": (64, 96), "rate": Fraction(18), "time_base": BASE, **options}
+    return target, settings
+
+
+def run(settings, frames, first=0, stop=COUNT):
+    """Frames from segment ``first`` on, until ``stop`` breaks the run off inside a piece."""
+    parts = parts_folder(settings["target"])
+    with open_segments(parts, first_segment=first, **settings) as writer:
+        for index in range(first * LENGTH, stop):
+            writer.write(*frames[index])
+            if index % LENGTH == LENGTH - 1 or index == COUNT - 1:
+                writer.close_segment()
+    return sorted(parts.glob("*.packets"))
+
+
+def decoded(target):
+    with open_reader(target, labels=False) as reader:
+        got = list(reader)
+    return np.stack([frame.pixels for frame in got]), [frame.time.pts * frame.time.time_base for frame in got]
+
+
+def test_a_broken_run_gives_the_film_of_a_whole_one(film, frames):
+    target, settings = film
+    whole = run(settings, frames)
+    assert [path.name for path in whole] == [f"{n:06d}.packets" for n in range(5)]
+    join_segments(whole, target)
+    pictures, times = decoded(target)
+    target.unlink()
+    remove_parts(parts_folder(target))
+    assert not parts_folder(target).exists()
+
+    closed = run(settings, frames, stop=13)  # killed within the third piece
+    assert len(closed) == 2
+    again = run(settings, frames, first=2)
+    join_segments(again, target)
+    pictures_again, times_again = decoded(target)
+    assert pictures.shape[0] == COUNT
+    np.testing.assert_array_equal(pictures_again, pictures)
+    assert times_again == times
+
+
+def test_times_are_exact(film, frames):
+    target, settings = film
+    join_segments(run(settings, frames), target)
+    _, times = decoded(target)
+    wanted = [time.pts * BASE for _, time in frames]
+    rounding = Fraction(1, 2000) if target.suffix in (".mkv", ".webm") else 0
+    assert max(abs(a - b) for a, b in zip(times, wanted, strict=True)) <= rounding
+
+
+def test_the_pictures_are_those_that_were_written(film, frames):
+    target, settings = film
+    join_segments(run(settings, frames), target)
+    pictures, _ = decoded(target)
+    sent = np.stack([picture for picture, _ in frames])
+    if target.suffix == ".nut" or settings.get("codec") == "ffv1":
+        np.testing.assert_array_equal(pictures, sent)
+    assert np.abs(pictures.astype(int) - sent).mean() < 20
+
+
+def test_every_piece_begins_with_a_key_frame(film, frames):
+    target, settings = film
+    join_segments(run(settings, frames), target)
+    keys = []
+    with av.open(str(target)) as container:
+        for packet in container.demux(video=0):
+            if packet.size and packet.is_keyframe:
+                keys.append(packet.pts * packet.time_base)
+    for index in range(0, COUNT, LENGTH):
+        wanted = frames[index][1].pts * BASE
+        assert min(abs(key - wanted) for key in keys) <= Fraction(1, 2000)
+
+
+@pytest.fixture
+def mp4(tmp_path):
+    return {"target": tmp_path / "out.mp4", "size_hw": (64, 96), "rate": Fraction(18), "time_base": BASE}
+
+
+def test_pieces_of_a_broken_run_that_do_not_count_are_removed(mp4, frames):
+    parts = run(mp4, frames)
+    (parts[0].parent / ".000009.packets.77.partial").write_text("half")
+    with open_segments(parts[0].parent, first_segment=2, **mp4):
+        pass
+    assert [path.name for path in sorted(parts[0].parent.iterdir())] == ["000000.packets", "000001.packets"]
+
+
+def test_an_exception_drops_the_open_piece_only(mp4, frames):
+    parts = parts_folder(mp4["target"])
+
+    def fail():
+        with open_segments(parts, **mp4) as writer:
+            writer.write(*frames[0])
+            writer.close_segment()
+            writer.write(*frames[1])
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert [path.name for path in parts.iterdir()] == ["000000.packets"]
+
+
+def test_pieces_that_do_not_fit_are_refused(mp4, frames, tmp_path):
+    first, _, *_ = run(mp4, frames)
+    other = {**mp4, "target": tmp_path / "other.mp4", "encoder_options": {"crf": "30"}}
+    second, *_ = run(other, frames)
+    with pytest.raises(OutputError, match="other settings"):
+        join_segments([first, second], mp4["target"])
+    second = first.with_name("000001.packets")
+    second.write_bytes(second.read_bytes()[:-20])
+    with pytest.raises(OutputError, match="truncated"):
+        join_segments([first, second], mp4["target"])
+    second.write_bytes(b"something else\n")
+    with pytest.raises(OutputError, match="no piece"):
+        join_segments([first, second], mp4["target"])
+    assert not mp4["target"].exists()
+    assert not list(tmp_path.glob(".*partial"))
+
+
+def test_the_output_is_kept_and_the_settings_are_checked_at_once(mp4, tmp_path):
+    with pytest.raises(OutputError, match="no encoder"):
+        open_segments(tmp_path / "p", **{**mp4, "codec": "nonsense"})
+    assert list(tmp_path.iterdir()) == []
+    mp4["target"].write_text("mine")
+    with pytest.raises(OutputError, match="already"):
+        open_segments(tmp_path / "p", **mp4)
+
+
+def test_sound_is_copied_by_the_join(mp4, frames, tmp_path, run_ffmpeg):
+    source = tmp_path / "in.mkv"
+    run_ffmpeg(
+        "-f", "lavfi", "-i", "testsrc2=s=96x64:r=18:d=1", "-f", "lavfi", "-i", "sine=d=1", "-c:v", "ffv1", "-c:a", "aac", source
+    )
+    join_segments(run(mp4, frames), mp4["target"], copy_from=source)
+    with av.open(str(mp4["target"])) as container:
+        assert [stream.type for stream in container.streams] == ["video", "audio"]

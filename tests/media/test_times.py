@@ -1,0 +1,82 @@
+"""Every frame keeps its own time, through variable rates, offsets and clips without times."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from vidtrans.media.reader import open_reader
+from vidtrans.media.writer import open_writer
+
+UNEVEN = "settb=1/18000,setpts='(N*N+3*N)*200'"
+VFR = ("-fps_mode", "passthrough", "-enc_time_base")
+
+
+def test_variable_rate(ids, encode, tmp_path):
+    film = encode(ids, tmp_path / "a.mp4", "-vf", UNEVEN, *VFR, "1/18000", "-c:v", "libx264")
+    with open_reader(film) as reader:
+        got = [frame.time.pts * frame.time.time_base for frame in reader]
+    assert got == [Fraction(n * n + 3 * n, 90) for n in range(6)]
+
+
+def test_a_film_without_times_gets_them_from_its_rate(colours, encode, tmp_path):
+    film = encode(colours, tmp_path / "a.h264", "-c:v", "libx264", "-bf", "0")
+    with open_reader(film) as reader:
+        got = [frame.time.pts * frame.time.time_base for frame in reader]
+    assert np.allclose(np.diff([float(t) for t in got]), 0.04)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv"])
+def test_an_offset_and_uneven_times_survive_reading_and_writing(ids, encode, tmp_path, suffix):
+    shift = UNEVEN + ",setpts=PTS+1.234/TB"
+    film = encode(ids, tmp_path / "in.mkv", "-vf", shift, *VFR, "1/1000", "-c:v", "ffv1")
+    with open_reader(film) as reader:
+        info = reader.info
+        frames = list(reader)
+    out = tmp_path / f"out.{suffix}"
+    with open_writer(out, size_hw=info.size_hw, rate=info.rate, time_base=info.time_base) as writer:
+        for frame in frames:
+            writer.write(frame.pixels[:, :, None].repeat(3, 2), frame.time)
+        writer.finish()
+    with open_reader(out) as reader:
+        back = list(reader)
+    assert [f.time.pts * f.time.time_base for f in back] == [f.time.pts * f.time.time_base for f in frames]
+    assert frames[0].time.pts == 1234
+
+
+def test_images_run_at_25_unless_told(ids, write_images, tmp_path):
+    write_images(ids, tmp_path / "in")
+    with open_reader(tmp_path / "in") as reader:
+        assert reader.info.rate == 25
+    with open_reader(tmp_path / "in", rate=Fraction(30000, 1001)) as reader:
+        assert [f.time.pts * f.time.time_base for f in reader][2] == Fraction(2002, 30000)
+        assert reader.info.frames == 6
+
+
+def test_seek_through_long_groups_of_pictures(tmp_path, encode):
+    frames = np.stack([np.full((32, 48, 3), i * 4, np.uint8) for i in range(60)])
+    film = encode(frames, tmp_path / "a.mp4", "-c:v", "libx264", "-g", "24", "-bf", "3", "-pix_fmt", "yuv420p")
+    with open_reader(film) as reader:
+        whole = list(reader)
+    with open_reader(film) as reader:
+        for index in (47, 3, 24, 59, 0, 30):
+            reader.seek(index)
+            frame = next(iter(reader))
+            assert frame.index == index
+            assert frame.time == whole[index].time
+            np.testing.assert_array_equal(frame.pixels, whole[index].pixels)
+
+
+def test_seek_does_not_decode_what_lies_before(tmp_path, encode, monkeypatch):
+    frames = np.zeros((60, 32, 48), np.uint8)
+    film = encode(frames, tmp_path / "a.mkv", "-c:v", "ffv1", "-g", "1")
+    with open_reader(film) as reader:
+        before = reader._decoded
+        reader.seek(50)
+        decoded = []
+        monkeypatch.setattr(reader, "_time", lambda picture: decoded.append(picture))
+        assert before == 0
+        assert decoded == []
+        assert reader._index == 50

@@ -1,0 +1,124 @@
+"""The small vid2vid generator: shapes, history, flow, sizes."""
+
+import pytest
+import torch
+from torch import nn
+
+from vidtrans.nets.extent import extents
+from vidtrans.nets.painting import Conditioning
+from vidtrans.nets.street import Place, StreetConfig, StreetGenerator
+from vidtrans.nets.warp import warp
+
+SMALL = StreetConfig(channels=(4, 8, 8, 16), blocks=(1, 1, 1, 1))
+
+
+def window(height: int = 32, width: int = 64, frames: int = 2, batch: int = 1) -> Conditioning:
+    generator = torch.Generator().manual_seed(height * width)
+    ids = torch.randint(0, 34, (batch, frames, height, width), generator=generator, dtype=torch.uint8)
+    return Conditioning(ids=ids, boundary=ids > 30)
+
+
+@pytest.fixture
+def street() -> StreetGenerator:
+    torch.manual_seed(0)
+    return StreetGenerator(SMALL).eval()
+
+
+def set_flow(street: StreetGenerator, x: float, y: float) -> None:
+    """Makes the network see the same motion everywhere: channels 0..15 are x, the others y."""
+    nn.init.zeros_(street.head_flow.weight)
+    with torch.no_grad():
+        street.head_flow.bias[:16], street.head_flow.bias[16:] = x / SMALL.flow_scale, y / SMALL.flow_scale
+
+
+@torch.inference_mode()
+def test_first_frame_is_painted_raw(street):
+    painting = street(window(), None)
+    assert painting.picture.shape == (1, 3, 32, 64)
+    assert painting.flow is painting.warped is painting.weight is None
+    assert torch.equal(painting.raw, painting.picture)
+    assert painting.scales == (painting.picture,)
+
+
+@torch.inference_mode()
+def test_picture_is_composed_of_its_layers(street):
+    past = torch.rand(1, 3, 32, 64) * 2 - 1
+    painting = street(window(), (past,))
+    anew = painting.weight * painting.raw + (1 - painting.weight) * painting.warped
+    expected = painting.foreground_mask * painting.foreground + (1 - painting.foreground_mask) * anew
+    torch.testing.assert_close(painting.picture, expected)
+    cars = torch.isin(window().ids[:, -1], torch.tensor(SMALL.fg_labels))
+    assert torch.equal(painting.foreground_mask[:, 0].bool(), cars)
+
+
+@torch.inference_mode()
+def test_zero_flow_carries_the_picture_over_unmoved(street):
+    set_flow(street, 0, 0)
+    past = torch.rand(1, 3, 32, 64) * 2 - 1
+    torch.testing.assert_close(street(window(), (past,)).warped, past, atol=1e-5, rtol=0)
+
+
+@torch.inference_mode()
+def test_flow_points_to_where_the_pixel_was(street):
+    set_flow(street, 3, -2)
+    past = torch.rand(1, 3, 32, 64) * 2 - 1
+    warped = street(window(), (past,)).warped
+    torch.testing.assert_close(warped[..., 2:, :-3], past[..., :-2, 3:], atol=1e-4, rtol=0)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("size", [(16, 16), (48, 80), (64, 32)])
+def test_any_multiple_of_its_size(street, size):
+    past = torch.zeros(1, 3, *size)
+    assert street(window(*size), (past,)).picture.shape[-2:] == size
+
+
+def test_other_sizes_and_windows_are_refused(street):
+    with pytest.raises(ValueError, match="divisible by 16"):
+        street(window(40, 64), None)
+    with pytest.raises(ValueError, match=r"\[N,2,H,W\]"):
+        street(window(frames=3), None)
+    with pytest.raises(ValueError, match="no labels"):
+        street(Conditioning(), None)
+
+
+@torch.inference_mode()
+def test_a_frame_does_not_depend_on_the_rest_of_the_batch(street):
+    two = window(batch=2)
+    past = torch.rand(2, 3, 32, 64) * 2 - 1
+    together = street(two, (past,)).picture
+    alone = street(Conditioning(two.ids[1:], two.boundary[1:]), (past[1:],)).picture
+    torch.testing.assert_close(together[1:], alone, atol=1e-5, rtol=0)
+
+
+@torch.inference_mode()
+def test_a_crop_knows_its_place(street):
+    whole = window(32, 64)
+    steps = extents(whole.ids[:, -1], whole.boundary[:, -1])
+    place = Place(torch.tensor([[0.0, 0.0]]), torch.tensor([[32.0, 64.0]]), steps)
+    assert torch.equal(street(whole, None, place).picture, street(whole, None).picture)
+    elsewhere = Place(torch.tensor([[32.0, 64.0]]), torch.tensor([[128.0, 256.0]]), steps)
+    assert not torch.allclose(street(whole, None, elsewhere).picture, street(whole, None).picture)
+
+
+@torch.inference_mode()
+def test_longer_windows_and_no_foreground():
+    config = StreetConfig(n_frames=3, fg_labels=(), channels=SMALL.channels, blocks=SMALL.blocks)
+    street = StreetGenerator(config).eval()
+    past = torch.rand(1, 6, 32, 64) * 2 - 1
+    painting = street(window(frames=3), (past,))
+    assert painting.foreground is None
+    torch.testing.assert_close(painting.warped, warp(past[:, 3:], painting.flow))
+    torch.testing.assert_close(painting.picture, torch.lerp(painting.warped, painting.raw, painting.weight))
+
+
+@torch.inference_mode()
+def test_what_was_another_thing_is_painted_anew(street):
+    set_flow(street, 4, 0)
+    ids = torch.full((1, 2, 32, 64), 7, dtype=torch.uint8)
+    ids[:, 0, :, 20:24] = 26  # a car that leaves to the left: its place was hidden road
+    weight = street(Conditioning(ids), (torch.zeros(1, 3, 32, 64),)).weight[0, 0]
+    assert (weight[:, 16:20] == 1).all()
+    assert (weight[:, 60:] == 1).all()  # from outside the picture
+    assert weight[:, :16].max() < 1
+    assert weight.min() >= SMALL.least_weight

@@ -1,0 +1,249 @@
+"""A run that is interrupted in any way and resumed writes the same film as one that was not."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vidtrans.errors import InputError, Interrupted, OutputError, UsageError
+from vidtrans.media.writer import parts_folder
+from vidtrans.pipeline import outputs
+from vidtrans.pipeline.convert import convert
+from vidtrans.pipeline.settings import ConvertSettings
+
+FRAMES = 50
+CUT = 23
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory, grey_film, scene):
+    frames = [scene(n) if n < CUT else scene(n)[:, ::-1] for n in range(FRAMES)]
+    return grey_film(tmp_path_factory.mktemp("film") / "labels.mkv", frames)
+
+
+@pytest.fixture
+def settings(film, tiny_model, tmp_path):
+    """Lossy settings: a segment that began elsewhere would show in the pixels."""
+
+    def make(**values):
+        values = {"output": str(tmp_path / "film.mp4"), "snapshot_every": 10, "scene_cuts": str(CUT), **values}
+        return ConvertSettings.read(input=str(film), model=str(tiny_model), labels="cityscapes", **values)
+
+    return make
+
+
+@pytest.fixture
+def whole(settings, decoded, tmp_path):
+    """The frames of an uninterrupted run."""
+    return decoded(convert(settings(output=str(tmp_path / "whole.mp4"))).output)
+
+
+def stop_after(frames):
+    """A cancel that is set once ``frames`` frames are written."""
+    cancel = threading.Event()
+
+    def written(progress):
+        if progress.done == frames:
+            cancel.set()
+
+    return {"cancel": cancel, "on_progress": written}
+
+
+@pytest.mark.parametrize("stop", [3, 10, 14, CUT - 4, CUT])
+def test_ctrl_c_keeps_every_frame_and_resume_gives_the_same_film(settings, whole, decoded, tmp_path, stop):
+    with pytest.raises(Interrupted) as caught:
+        convert(settings(), **stop_after(stop))
+    kept = int(str(caught.value.hint).split()[0])
+    assert kept >= stop
+    assert not (tmp_path / "film.mp4").exists()
+    seen = []
+    summary = convert(settings(resume=True), on_progress=seen.append)
+    assert summary.resumed_from == kept
+    assert seen[0].done == kept + 1
+    assert summary.frames == FRAMES
+    assert np.array_equal(decoded(summary.output), whole)
+    assert not parts_folder(summary.output).exists()
+
+
+def test_a_run_may_be_interrupted_again_and_again(settings, whole, decoded, tmp_path):
+    done = 0
+    while True:
+        try:
+            summary = convert(settings(resume=True), **stop_after(done + 3))
+            break
+        except Interrupted as error:
+            done = int(str(error.hint).split()[0])
+    assert summary.frames == FRAMES
+    assert np.array_equal(decoded(summary.output), whole)
+
+
+def test_a_folder_of_pngs_is_resumed(settings, decoded, tmp_path):
+    whole = decoded(convert(settings(output=f"{tmp_path}/whole/")).output)
+    with pytest.raises(Interrupted):
+        convert(settings(output=f"{tmp_path}/pngs/"), **stop_after(14))
+    kept = len(list((tmp_path / "pngs").glob("*.png")))
+    assert 14 <= kept < FRAMES
+    summary = convert(settings(output=f"{tmp_path}/pngs/", resume=True))
+    assert summary.resumed_from == kept
+    assert np.array_equal(decoded(summary.output), whole)
+    assert not parts_folder(tmp_path / "pngs").exists()
+
+
+def test_slow_models_are_put_in_safety_by_the_clock(settings, whole, decoded, monkeypatch, tmp_path):
+    """Where a segment takes longer than SNAPSHOT_SECONDS its pictures are kept as they are."""
+    monkeypatch.setattr(outputs, "SNAPSHOT_SECONDS", 0.0)
+    spans = []
+    keep = outputs.RunFolder.keep
+
+    def seen(self, span, save):
+        spans.append((span.kind, span.first, span.end))
+        keep(self, span, save)
+
+    monkeypatch.setattr(outputs.RunFolder, "keep", seen)
+    with pytest.raises(Interrupted):
+        convert(settings(), **stop_after(13))
+    assert spans[:11] == [*(("rest", n, n + 1) for n in range(9)), ("part", 0, 10), ("rest", 10, 11)]
+    assert np.array_equal(decoded(convert(settings(resume=True)).output), whole)
+
+
+def test_a_failure_keeps_whole_segments(settings, whole, decoded, monkeypatch):
+    from vidtrans.pipeline.stream import Painter, PipelineError
+
+    paint = Painter.paint
+
+    def fails(self, state, read):
+        if read.frame.index == 27:
+            raise MemoryError
+        return paint(self, state, read)
+
+    monkeypatch.setattr(Painter, "paint", fails)
+    with pytest.raises(PipelineError, match="20 finished frames are kept") as caught:
+        convert(settings())
+    assert caught.value.frame == 27
+    monkeypatch.setattr(Painter, "paint", paint)
+    assert np.array_equal(decoded(convert(settings(resume=True)).output), whole)
+
+
+@pytest.mark.parametrize("kind", ["film.mp4", "pngs/"])
+def test_kill_nine(settings, decoded, tmp_path, film, tiny_model, kind):
+    """SIGKILL, as the kernel or a power cut would: nothing of Python runs any more."""
+    whole = decoded(convert(settings(output=str(tmp_path / f"whole-{kind}"))).output)
+    output = f"{tmp_path}/{kind}"
+    settled = settings(output=output)
+    # Two segments are whole, the third is at work, and there it waits for its end.
+    program = (
+        "import sys, time\n"
+        "from vidtrans.pipeline.convert import convert\n"
+        "from vidtrans.pipeline.settings import ConvertSettings\n"
+        "convert(ConvertSettings.model_validate_json(sys.argv[1]), on_progress=lambda p: time.sleep(p.done // 25 * 60))\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program, settled.model_dump_json()], stderr=subprocess.PIPE, text=True)
+    ledger = parts_folder(Path(output)) / "ledger.jsonl"
+    deadline = time.monotonic() + 60
+    while not (ledger.exists() and ledger.read_text().count("\n") >= 2):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    summary = convert(settings(output=output, resume=True))
+    assert 20 <= summary.resumed_from < FRAMES
+    assert np.array_equal(decoded(summary.output), whole)
+    leftovers = [p.name for p in tmp_path.iterdir() if p.name.startswith(".")]
+    assert leftovers == []
+
+
+def test_killed_before_the_first_snapshot(settings, whole, decoded, tmp_path):
+    """What such a run leaves is in nobody's way."""
+    with pytest.raises(Interrupted):
+        convert(settings(), **stop_after(3))
+    parts = parts_folder(tmp_path / "film.mp4")
+    for path in parts.iterdir():
+        if path.name not in ("run.json", "lock"):
+            path.unlink()
+    (parts / ".000000.packets.1.partial").write_bytes(b"half")
+    assert convert(settings()).frames == FRAMES
+    assert not parts.exists()
+
+
+def test_killed_while_the_film_is_joined(settings, whole, decoded, monkeypatch):
+    """All frames are made, only the film is not there yet."""
+    from vidtrans.pipeline import convert as module
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    join = module.join_segments
+    monkeypatch.setattr(module, "join_segments", killed)
+    with pytest.raises(KeyboardInterrupt):
+        convert(settings())
+    monkeypatch.setattr(module, "join_segments", join)
+    summary = convert(settings(resume=True))
+    assert summary.resumed_from == summary.frames == FRAMES
+    assert np.array_equal(decoded(summary.output), whole)
+
+
+def test_all_but_the_last_segment_is_only_a_rest(settings, whole, decoded, monkeypatch):
+    """Interrupted by the very last frame: nothing is left to paint, only to encode."""
+    from vidtrans.pipeline.outputs import FilmOutput
+
+    finish = FilmOutput.finish
+
+    def interrupted(self):
+        self.keep()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(FilmOutput, "finish", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        convert(settings(snapshot_every=60))
+    monkeypatch.setattr(FilmOutput, "finish", finish)
+    summary = convert(settings(snapshot_every=60, resume=True))
+    assert summary.resumed_from == FRAMES
+    assert decoded(summary.output).shape == whole.shape
+
+
+def test_other_settings_do_not_resume(settings):
+    with pytest.raises(Interrupted):
+        convert(settings(), **stop_after(14))
+    with pytest.raises(UsageError, match="started with layer final, this one has flow"):
+        convert(settings(resume=True, layer="flow"))
+    with pytest.raises(UsageError, match="encoder options"):
+        convert(settings(resume=True, encoder_options={"crf": "30"}))
+    with pytest.raises(OutputError, match="interrupted run are kept"):
+        convert(settings())
+    assert convert(settings(resume=True)).frames == FRAMES
+
+
+def test_another_film_of_the_same_name_does_not_resume(settings, film, tmp_path, grey_film, scene):
+    with pytest.raises(Interrupted):
+        convert(settings(), **stop_after(14))
+    other = tmp_path / "elsewhere" / film.name
+    other.parent.mkdir()
+    grey_film(other, [scene(n + 9) for n in range(FRAMES)])
+    with pytest.raises(InputError, match="not what the interrupted run began with"):
+        convert(settings(resume=True).model_copy(update={"input": str(other)}))
+
+
+def test_a_damaged_rest_is_told(settings, tmp_path):
+    with pytest.raises(Interrupted):
+        convert(settings(), **stop_after(14))
+    rest = next(parts_folder(tmp_path / "film.mp4").glob("rest-*"))
+    os.truncate(rest, 1000)
+    with pytest.raises(OutputError, match="cannot be read"):
+        convert(settings(resume=True))
+
+
+def test_the_ledger_is_readable(settings, tmp_path):
+    with pytest.raises(Interrupted):
+        convert(settings(), **stop_after(14))
+    lines = (parts_folder(tmp_path / "film.mp4") / "ledger.jsonl").read_text().splitlines()
+    spans = [json.loads(line) for line in lines]
+    assert [(s["kind"], s["first"]) for s in spans] == [("part", 0), ("rest", 10)]

@@ -1,0 +1,158 @@
+"""What is kept of a run that did not end: whole spans only, taken up only by the same settings."""
+
+from fractions import Fraction
+
+import pytest
+
+from vidtrans.errors import OutputError, UsageError
+from vidtrans.frame import FrameTime
+from vidtrans.media.writer import parts_folder
+from vidtrans.pipeline.runfolder import RunFolder, Span
+
+FACTS = {"model": "street", "layer": "final"}
+
+
+def times(first, end):
+    return tuple(FrameTime(n * 3, Fraction(1, 90), 3) for n in range(first, end))
+
+
+def keep(run, kind, first, end, *, file=True):
+    path = run.path_for(kind, first, ".nut")
+    if file:
+        path.write_bytes(b"pictures")
+    shown = times(end - 1 if kind == "part" else first, end)
+    run.keep(Span(kind, first, end, 1000 + end, shown, path.name if file else None), lambda p: p.write_bytes(b"s"))
+
+
+@pytest.fixture
+def output(tmp_path):
+    return tmp_path / "film.mp4"
+
+
+def begin(output, *, resume=False, overwrite=False, facts=FACTS):
+    return RunFolder.open(output, facts, resume=resume, overwrite=overwrite)
+
+
+def names(output):
+    return sorted(p.name for p in parts_folder(output).iterdir())
+
+
+def test_a_run_without_finished_frames_leaves_nothing(output):
+    with begin(output) as run:
+        run.path_for("part", 0, ".nut").write_bytes(b"half")
+    assert list(output.parent.iterdir()) == []
+
+
+def test_a_part_replaces_the_rests_inside_it(output):
+    with begin(output) as run:
+        keep(run, "part", 0, 4)
+        keep(run, "rest", 4, 6)
+        keep(run, "rest", 6, 7)
+        assert [s.file for s in run.rests] == ["rest-00000004.nut", "rest-00000006.nut"]
+        keep(run, "part", 4, 8)
+        assert run.rests == ()
+        assert [p.name for p in run.parts] == ["part-00000000.nut", "part-00000004.nut"]
+        assert run.frames == 8
+    assert names(output) == sorted(
+        ["lock", "run.json", "ledger.jsonl", "part-00000000.nut", "part-00000004.nut", "state-00000008.safetensors"]
+    )
+
+
+def test_what_was_kept_is_found_again_and_half_files_are_swept(output):
+    with begin(output, overwrite=True) as run:
+        keep(run, "part", 0, 4)
+        keep(run, "rest", 4, 6)
+        spans = run.spans
+        run.path_for("part", 4, ".nut").write_bytes(b"half")
+    with begin(output, resume=True) as run:
+        assert run.spans == spans
+        assert run.frames == 6
+        assert run.overwrite
+        assert run.state_file.is_file()
+        assert not run.path_for("part", 4, ".nut").exists()
+
+
+@pytest.mark.parametrize("cut", [1, 20, 60])
+def test_a_torn_line_is_as_if_it_had_not_been_written(output, cut):
+    with begin(output) as run:
+        keep(run, "part", 0, 4)
+        state = run.state_file.read_bytes()
+    ledger = parts_folder(output) / "ledger.jsonl"
+    whole = ledger.read_text()
+    with begin(output, resume=True) as run:
+        keep(run, "part", 4, 8)
+    second = ledger.read_text()[len(whole) :]
+    # The power goes while the second line is written: the first line's state is still there.
+    (parts_folder(output) / "state-00000004.safetensors").write_bytes(state)
+    ledger.write_text(whole + second[:-cut])
+    with begin(output, resume=True) as run:
+        assert run.frames == 4
+        keep(run, "part", 4, 8)
+    with begin(output, resume=True) as run:
+        assert run.frames == 8
+
+
+def test_frames_are_not_thrown_away_without_a_word(output):
+    with begin(output) as run:
+        keep(run, "part", 0, 4)
+    with pytest.raises(OutputError, match="4 frames of an interrupted run") as caught:
+        begin(output)
+    assert "--resume" in str(caught.value)
+    with begin(output, overwrite=True) as run:
+        assert run.frames == 0
+    assert not parts_folder(output).exists()
+
+
+def test_other_settings_cannot_resume(output):
+    with begin(output) as run:
+        keep(run, "part", 0, 4)
+    with pytest.raises(UsageError, match="started with layer final, this one has flow"):
+        begin(output, resume=True, facts={**FACTS, "layer": "flow"})
+    with begin(output, resume=True) as run:
+        assert run.frames == 4
+
+
+def test_resuming_nothing_begins(output):
+    with begin(output, resume=True) as run:
+        assert run.frames == 0
+
+
+def test_a_run_of_another_version_is_refused(output):
+    with begin(output) as run:
+        keep(run, "part", 0, 4)
+    (parts_folder(output) / "run.json").write_text('{"format": 999}')
+    with pytest.raises(OutputError, match="another version"):
+        begin(output, resume=True)
+
+
+def test_missing_files_start_anew(output):
+    with begin(output) as run:
+        keep(run, "part", 0, 4)
+        run.parts[0].unlink()
+    with begin(output, resume=True) as run:
+        assert run.frames == 0
+
+
+def test_two_runs_do_not_write_one_output(output):
+    with begin(output), pytest.raises(OutputError, match="another run is writing"):
+        begin(output)
+
+
+def test_pictures_in_their_folder_need_no_file(output):
+    with begin(output) as run:
+        keep(run, "part", 0, 4, file=False)
+        assert run.parts == ()
+        assert run.frames == 4
+
+
+def test_an_unwritable_folder_is_named(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputError, match="cannot be written"):
+        begin(tmp_path / "file" / "film.mp4")
+
+
+def test_remove(output):
+    with begin(output) as run:
+        keep(run, "part", 0, 4)
+        run.remove()
+    assert list(output.parent.iterdir()) == []

@@ -1,0 +1,55 @@
+"""Settings are read once, frozen, and a wrong one is named."""
+
+from fractions import Fraction
+
+import pytest
+from pydantic import ValidationError
+
+from vidtrans.errors import UsageError
+from vidtrans.pipeline.settings import ConvertSettings
+
+BASE = {"input": "labels.mkv", "output": "film.mp4"}
+
+
+def test_words_become_values():
+    settings = ConvertSettings.read(**BASE, size_hw="512x256", rate="30000/1001", scene_cuts="300, 120")
+    assert settings.size_hw == (256, 512)
+    assert settings.rate == Fraction(30000, 1001)
+    assert settings.scene_cuts == (120, 300)
+
+
+def test_none_leaves_the_default():
+    assert ConvertSettings.read(**BASE, model=None, size_hw=None) == ConvertSettings(**BASE)
+
+
+def test_cuts_from_a_file(tmp_path):
+    cuts = tmp_path / "cuts.txt"
+    cuts.write_text("# shot changes\n0120\n300  # the tunnel\n")
+    assert ConvertSettings.read(**BASE, scene_cuts=str(cuts)).scene_cuts == (120, 300)
+
+
+def test_settings_are_frozen():
+    with pytest.raises(ValidationError):
+        ConvertSettings(**BASE).model = "other"
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"size_hw": "512:256"}, "size_hw: a size is WIDTHxHEIGHT, as 512x256, not '512:256'"),
+        ({"size_hw": "0x4"}, "at least 1x1"),
+        ({"rate": "fast"}, "rate: a rate is a number"),
+        ({"rate": "1/0"}, "rate: a rate is a number"),
+        ({"rate": "-5"}, "more than 0"),
+        ({"scene_cuts": "sometimes"}, "scene cuts are auto, off"),
+        ({"layer": "flwo"}, "layer: "),
+        ({"precision": "fp8"}, "precision: "),
+        ({"encoder_option": {"crf": "9"}}, "no setting 'encoder_option'; did you mean 'encoder_options'?"),
+        ({"frobnicate": 1}, "no setting 'frobnicate'"),
+    ],
+)
+def test_a_wrong_value_is_named(values, sentence):
+    with pytest.raises(UsageError) as caught:
+        ConvertSettings.read(**BASE, **values)
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,71 @@
+"""From a run to a bundle that `vidtrans.model` reads, with the same pictures."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+import torch
+from vidtrans_training.config import TrainingConfig
+from vidtrans_training.export import RELATIVES, borrow_rows, export
+from vidtrans_training.vid2vid import train
+
+from vidtrans.errors import ModelError
+from vidtrans.labels.scheme import load_scheme
+from vidtrans.model.bundle import read_bundle
+from vidtrans.model.networks import build
+from vidtrans.nets.painting import Conditioning
+from vidtrans.nets.street import StreetConfig, StreetGenerator
+
+spec = importlib.util.spec_from_file_location("toy_clips", Path(__file__).with_name("toy_clips.py"))
+toy_clips = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(toy_clips)
+
+
+def test_an_exported_bundle_paints_the_same_pictures(tmp_path):
+    toy_clips.write_clip(tmp_path / "clips" / "clip_0", 0)
+    model = {"channels": [4, 8, 8, 8], "blocks": [1, 1, 1, 1], "n_frames": 2}
+    settings = {"model": model, "data": {"clips": str(tmp_path / "clips")}, "threads": 1}
+    stage = {"steps": 1, "batch": 1, "crop": [32, 32], "adversarial": False}
+    train(TrainingConfig.model_validate(settings | {"stages": [stage]}), tmp_path / "run")
+    card = export(tmp_path / "run", tmp_path / "toy.safetensors", name="toy")
+    assert "road, building" in card.provenance
+    assert card.training_hw == (32, 64)
+
+    bundle = read_bundle(tmp_path / "toy.safetensors")
+    found = build(bundle.card, bundle.tensors, where="toy").generator
+    state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
+    trained = StreetGenerator(StreetConfig(channels=(4, 8, 8, 8), blocks=(1, 1, 1, 1)))
+    trained.load_state_dict(state["parts"]["average"])
+    ids = torch.tensor([7, 11, 26])[torch.randint(0, 3, (1, 2, 32, 64))]
+    past = torch.rand(1, 3, 32, 64) * 2 - 1
+    with torch.inference_mode():
+        # The file holds float16.
+        torch.testing.assert_close(
+            found(Conditioning(ids), (past,)).picture, trained(Conditioning(ids), (past,)).picture, atol=4e-3, rtol=0
+        )
+        bus, car = torch.full_like(ids, 28), torch.full_like(ids, 26)
+        assert torch.equal(found(Conditioning(bus), None).picture, found(Conditioning(car), None).picture)
+
+
+def test_unseen_classes_borrow_from_relatives():
+    rows = torch.arange(35.0).view(1, 35, 1)
+    borrowed = borrow_rows({"look.labels": rows, "other": rows}, seen={7, 11, 26})
+    assert torch.equal(borrowed["other"], rows)
+    found = borrowed["look.labels"].flatten()
+    scheme = load_scheme("cityscapes")
+    for name, wanted in {"train": 26, "ego vehicle": 7, "fence": 11, "unlabeled": 11, "road": 7}.items():
+        assert found[scheme.find(name).id] == wanted, name
+    assert found[34] == 11
+
+
+def test_relatives_are_classes_and_keep_the_foreground():
+    scheme = load_scheme("cityscapes")
+    foreground = set(StreetConfig().fg_labels)
+    for name, relative in RELATIVES.items():
+        assert (scheme.find(name).id in foreground) == (scheme.find(relative).id in foreground), name
+
+
+def test_a_folder_without_a_run(tmp_path):
+    with pytest.raises(ModelError, match=r"checkpoint\.pt"):
+        export(tmp_path, tmp_path / "out.safetensors")
+    assert not (tmp_path / "out.safetensors").exists()

@@ -1,0 +1,151 @@
+"""The settings of a training run: read once from a TOML file, frozen, and strict about names."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from vidtrans.errors import UsageError
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelSettings(_Settings):
+    """The generator: see `vidtrans.nets.street.StreetConfig`."""
+
+    label_nc: int = 35
+    fg_labels: tuple[int, ...] = (24, 25, 26, 27, 28, 29, 30, 31, 32, 33)
+    n_frames: int = Field(2, ge=2)
+    channels: tuple[int, int, int, int] = (24, 48, 96, 160)
+    blocks: tuple[int, int, int, int] = (1, 3, 2, 1)
+    least_weight: float = Field(default=0.05, ge=0, le=1)
+
+
+class DataSettings(_Settings):
+    """``clips``: a folder of clip folders, which may grow during the run. ``hold_out``: names of clips never trained on
+    (the first of them is painted on the sample sheets). ``min_clips``: wait for so many. ``max_clips``: so many are kept in
+    memory. ``no_instances``: share of samples whose boundaries run between classes only, as without an instance map."""
+
+    clips: Path
+    hold_out: tuple[str, ...] = ()
+    min_clips: int = Field(1, ge=1)
+    max_clips: int = Field(200, ge=1)
+    rescan_s: float = 120.0
+    no_instances: float = Field(0.2, ge=0, le=1)
+    flip: bool = True
+
+
+class LossSettings(_Settings):
+    """Weights of the losses; the published ones are those of the paper's street models, see `vidtrans_training.losses`."""
+
+    pixels: float = 10.0
+    gradients: float = 10.0
+    raw: float = 0.5
+    free: float = 3.0
+    flow: float = 0.5
+    warp: float = 10.0
+    weight: float = 1.0
+    steady: float = 10.0
+    adversarial: float = 1.0
+    temporal: float = 1.0
+    features: float = 10.0
+
+
+class DiscriminatorSettings(_Settings):
+    """``channels`` of the first layer, ``layers`` of stride 2, ``scales`` of the picture."""
+
+    channels: int = 32
+    layers: int = 3
+    scales: int = 2
+    temporal_channels: int = 24
+    temporal_scales: int = 1
+
+
+class Stage(_Settings):
+    """A part of the schedule. ``steps`` of ``batch`` crops of ``crop`` (height, width) pixels and ``frames`` painted frames
+    each. ``free``: share of steps that begin without a history; the others begin from a real picture. ``rollout``: up to so
+    many frames are painted without gradients first. ``lr_end``: the learning rate falls to it in a straight line."""
+
+    steps: int = Field(gt=0)
+    crop: tuple[int, int] = (128, 256)
+    batch: int = Field(4, ge=1)
+    frames: int = Field(3, ge=1)
+    lr: float = 2e-4
+    lr_end: float | None = None
+    lr_discriminator: float = 2e-4
+    adversarial: bool = True
+    free: float = Field(0.5, ge=0, le=1)
+    rollout: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Stage:
+        if any(side % 16 for side in self.crop):
+            raise ValueError(f"crop must be divisible by 16, not {self.crop[0]}x{self.crop[1]}")
+        return self
+
+
+class TrainingConfig(_Settings):
+    """A whole run. ``precision``: of the convolutions while training; weights and optimisers stay float32."""
+
+    seed: int = 1
+    threads: int = Field(2, ge=1)
+    precision: str = Field("fp32", pattern="^(fp32|bf16)$")
+    ema: float = Field(0.999, ge=0, lt=1)
+    checkpoint_minutes: float = 5.0
+    sheet_minutes: float = 10.0
+    data: DataSettings
+    model: ModelSettings = ModelSettings(n_frames=2)
+    losses: LossSettings = LossSettings()
+    discriminator: DiscriminatorSettings = DiscriminatorSettings()
+    stages: tuple[Stage, ...] = Field(min_length=1)
+
+    def stage_at(self, step: int) -> tuple[Stage, float] | None:
+        """The stage that ``step`` (0-based) belongs to and the share of it that is done; None after the last."""
+        for stage in self.stages:
+            if step < stage.steps:
+                return stage, step / stage.steps
+            step -= stage.steps
+        return None
+
+
+def read_config(path: str | PathLike[str]) -> TrainingConfig:
+    """Reads a TOML file; the paths in it are relative to the file. Raises UsageError for whatever is wrong with it."""
+    path = Path(path)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"The settings cannot be read: {error}.", where=path) from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"This is not valid TOML: {error}.", where=path) from error
+    try:
+        config = TrainingConfig.model_validate(content)
+    except ValidationError as error:
+        raise UsageError(_first_error(error), where=path) from error
+    clips = (path.parent / config.data.clips).resolve()
+    return config.model_copy(update={"data": config.data.model_copy(update={"clips": clips})})
+
+
+def _first_error(error: ValidationError) -> str:
+    first = error.errors()[0]
+    at = ".".join(str(part) for part in first["loc"])
+    if first["type"] != "extra_forbidden":
+        return f"Setting '{at}': {first['msg']}."
+    known = _names(TrainingConfig, first["loc"][:-1])
+    near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1, cutoff=0)
+    return f"There is no setting '{at}'; the nearest is '{near[0]}'."
+
+
+def _names(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """Names of the settings that the model at ``location`` knows."""
+    for part in location:
+        if isinstance(part, str):
+            annotation: Any = model.model_fields[part].annotation
+            model = Stage if part == "stages" else annotation
+    return list(model.model_fields)

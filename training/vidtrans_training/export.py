@@ -1,0 +1,132 @@
+"""From a run's checkpoint to a model bundle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from vidtrans.errors import InputError
+from vidtrans.labels.scheme import load_scheme
+from vidtrans.model.bundle import write_bundle
+from vidtrans.model.card import Card
+from vidtrans.nets.street import StreetConfig, StreetGenerator
+from vidtrans_training import checkpoint
+from vidtrans_training.config import TrainingConfig
+from vidtrans_training.data import whole_clips
+
+# What a class that no clip shows is drawn as: chains are followed to a class that was seen.
+RELATIVES = {
+    "unlabeled": "static",
+    "ego vehicle": "road",
+    "rectification border": "static",
+    "out of roi": "static",
+    "static": "building",
+    "dynamic": "static",
+    "ground": "road",
+    "parking": "sidewalk",
+    "rail track": "road",
+    "wall": "building",
+    "fence": "wall",
+    "guard rail": "fence",
+    "bridge": "building",
+    "tunnel": "building",
+    "polegroup": "pole",
+    "pole": "traffic sign",
+    "traffic light": "traffic sign",
+    "traffic sign": "pole",
+    "terrain": "vegetation",
+    "rider": "person",
+    "truck": "car",
+    "bus": "truck",
+    "caravan": "truck",
+    "trailer": "truck",
+    "train": "bus",
+    "motorcycle": "bicycle",
+    "bicycle": "motorcycle",
+}
+SEEN_SHARE = 1e-5
+
+
+def export(run: Path, out: Path, *, name: str = "street") -> Card:
+    """Writes the moving average of a run's generator as a bundle.
+
+    Classes that the clips do not show get the weights of their nearest relative that they do show. Raises ModelError or
+    InputError where the run or its clips cannot be read, OutputError where ``out`` cannot be written.
+    """
+    state = checkpoint.read(run / "checkpoint.pt")
+    config = TrainingConfig.model_validate_json(state["config"])
+    generator = StreetGenerator(StreetConfig(**config.model.model_dump()))
+    generator.load_state_dict(state["parts"]["average"])
+    folders = [folder for folder in whole_clips(config.data.clips) if folder.name not in config.data.hold_out]
+    shares, size_hw = label_shares(folders)
+    seen = {int(identity) for identity in np.flatnonzero(shares > SEEN_SHARE)}
+    tensors = {f"G.{key}": value for key, value in borrow_rows(generator.state_dict(), seen).items()}
+    names = [entry.name for entry in load_scheme("cityscapes").classes if entry.id in seen]
+    provenance = (
+        f"Trained from nothing for {state['step']} steps on {len(folders)} clips of the procedural street "
+        f"(vidtrans-world), by vidtrans-train vid2vid. No photograph and no pretrained network took part. "
+        f"Classes it has seen: {', '.join(names)}; the others are drawn as their nearest relative."
+    )
+    card = Card(
+        name=name,
+        system="vid2vid",
+        architecture="street",
+        generator=json.loads(config.model.model_dump_json()),
+        first_frames="raw",
+        label_scheme="cityscapes",
+        training_hw=size_hw,
+        provenance=provenance,
+        licence="Apache-2.0",
+    )
+    write_bundle(out, card, tensors, storage=torch.float16)
+    return card
+
+
+def label_shares(folders: Collection[Path]) -> tuple[np.ndarray, tuple[int, int]]:
+    """Each id's share [256] of the clips' pixels, from every eighth frame, and the clips' height and width."""
+    counts, size_hw = np.zeros(256, np.int64), (0, 0)
+    for folder in folders:
+        for path in sorted((folder / "labels").glob("*.png"))[::8]:
+            labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+            if labels is None:
+                raise InputError("This picture is unreadable.", where=path)
+            counts += np.bincount(labels.reshape(-1), minlength=256)
+            size_hw = (labels.shape[0], labels.shape[1])
+    if not counts.any():
+        raise InputError("The clips that the run was trained on are gone.", where=next(iter(folders), None))
+    return counts / counts.sum(), size_hw
+
+
+def borrow_rows(tensors: dict[str, Tensor], seen: Collection[int]) -> dict[str, Tensor]:
+    """The tensors with the lookup rows of unseen labels replaced by those of their nearest seen relatives."""
+    scheme = load_scheme("cityscapes")
+    borrowed = dict(tensors)
+    for key, value in tensors.items():
+        if not key.endswith(".labels"):
+            continue
+        rows = value.clone()
+        for entry in scheme.classes:
+            if 0 <= entry.id < value.shape[1]:
+                rows[:, entry.id] = value[:, _seen_relative(entry.name, seen)]
+        # Planes after the scheme's own classes are spare ones.
+        spare = [plane for plane in range(value.shape[1]) if plane not in {entry.id for entry in scheme.classes}]
+        rows[:, spare] = value[:, _seen_relative("unlabeled", seen), None]
+        borrowed[key] = rows
+    return borrowed
+
+
+def _seen_relative(name: str, seen: Collection[int]) -> int:
+    scheme = load_scheme("cityscapes")
+    tried: set[str] = set()
+    while (identity := scheme.find(name).id) not in seen:
+        tried.add(name)
+        if name not in RELATIVES or RELATIVES[name] in tried:
+            return identity
+        name = RELATIVES[name]
+    return identity

@@ -1,0 +1,59 @@
+"""The demo's input: a held-out street's labels and instances as lossless grey videos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from vidtrans.errors import OutputError
+from vidtrans_world.camera import FPS
+from vidtrans_world.render import label_clip
+
+DEMO_SEED = 9006
+"""A street that no training sees."""
+
+
+def write_demo(out: Path, seed: int, frames: int, size_hw: tuple[int, int]) -> tuple[Path, Path]:
+    """Writes ``demo_labels.mkv`` (FFV1, gray) and ``demo_instances.mkv`` (FFV1, gray16le) to the folder ``out``.
+
+    Raises ``OutputError`` where they cannot be written; nothing half-written keeps their names.
+    """
+    labels, instances = out / "demo_labels.mkv", out / "demo_instances.mkv"
+    drafts = labels.with_suffix(".part"), instances.with_suffix(".part")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder: {error.strerror or error}.", where=out) from error
+    try:
+        shown = list(label_clip(seed, frames, size_hw))
+        _write_grey(drafts[0], (label for label, _ in shown), "gray", size_hw)
+        _write_grey(drafts[1], (instance for _, instance in shown), "gray16le", size_hw)
+        drafts[0].replace(labels)
+        drafts[1].replace(instances)
+    except OSError as error:
+        raise OutputError(f"cannot write the demo clip: {error.strerror or error}.", where=out) from error
+    finally:
+        for draft in drafts:
+            draft.unlink(missing_ok=True)
+    return labels, instances
+
+
+def _write_grey(
+    path: Path, pictures: Iterable[npt.NDArray[np.uint8] | npt.NDArray[np.uint16]], pixels: str, size_hw: tuple[int, int]
+) -> None:
+    with av.open(str(path), "w", format="matroska") as container:
+        stream = container.add_stream(
+            "ffv1", rate=FPS, options={"level": "3", "context": "1", "coder": "1", "g": "300", "slices": "4"}
+        )
+        stream.width, stream.height, stream.pix_fmt = size_hw[1], size_hw[0], pixels
+        stream.time_base = Fraction(1, FPS)
+        for index, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(picture, format=pixels)
+            frame.pts, frame.time_base = index, Fraction(1, FPS)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())

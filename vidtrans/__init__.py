@@ -1,0 +1,63 @@
+"""Label video in, street video out: pix2pix, pix2pixHD and vid2vid as media tools.
+
+model = vidtrans.load_model("street")
+pictures = model.translate(labels=labels)          # uint8 [T,H,W] in, float32 [T,3,H,W] in [-1,1] out
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import TYPE_CHECKING, Any
+
+from vidtrans.errors import InputError, Interrupted, ModelError, OutputError, ReaderGone, UsageError, VidtransError
+
+if TYPE_CHECKING:
+    from vidtrans.frame import FrameTime, LabelFrame
+    from vidtrans.loading import import_checkpoint, load_model
+    from vidtrans.nets.painting import Painting
+    from vidtrans.sequence import Model
+    from vidtrans.state import State
+
+__version__ = "0.1.0"
+
+# Before torch is loaded. Its CPU threads wait for one another by spinning for a millisecond, at every operation; where
+# anything else wants the cores (an encoder, a decoder, another program) they burn them: a film that took 161 s on a busy
+# machine takes 11 s with a tenth of that, and on an idle machine nothing is lost.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+
+__all__ = [
+    "FrameTime",
+    "InputError",
+    "Interrupted",
+    "LabelFrame",
+    "Model",
+    "ModelError",
+    "OutputError",
+    "Painting",
+    "ReaderGone",
+    "State",
+    "UsageError",
+    "VidtransError",
+    "__version__",
+    "import_checkpoint",
+    "load_model",
+]
+
+# Loaded when they are first asked for: torch takes seconds, and `vidtrans --help` does without it.
+_HOMES = {
+    "FrameTime": "vidtrans.frame",
+    "LabelFrame": "vidtrans.frame",
+    "Model": "vidtrans.sequence",
+    "Painting": "vidtrans.nets.painting",
+    "State": "vidtrans.state",
+    "import_checkpoint": "vidtrans.loading",
+    "load_model": "vidtrans.loading",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'vidtrans' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -1,0 +1,154 @@
+"""``vidtrans bench``: how fast, and how much memory, as JSON."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from fractions import Fraction
+from itertools import cycle, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vidtrans.errors import UsageError
+
+if TYPE_CHECKING:
+    from vidtrans.pipeline.settings import ConvertSettings
+
+app = typer.Typer(
+    help="Measure speed and memory; figures as JSON on stdout.",
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Input = Annotated[
+    str | None, typer.Option("--input", metavar="INPUT", help="Label video to measure with (default: the demo clip).")
+]
+ModelName = Annotated[str, typer.Option("--model", metavar="MODEL", help="As in convert.")]
+Labels = Annotated[str, typer.Option("--labels", metavar="SCHEME", help="As in convert.")]
+Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help="As in convert.")]
+Precision = Annotated[str, typer.Option("--precision", metavar="TYPE", help="As in convert.")]
+
+
+@app.callback()
+def bench(
+    context: typer.Context,
+    input: Input = None,
+    model: ModelName = "street",
+    labels: Labels = "auto",
+    device: Device = "auto",
+    precision: Precision = "auto",
+    size: Annotated[str | None, typer.Option(metavar="WxH", help="Measure at this size (default: the input's).")] = None,
+    frames: Annotated[int, typer.Option(min=10, help="Frames of each measurement.")] = 60,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds; the figures are their medians.")] = 3,
+) -> None:
+    """Time the stages, alone and together.
+
+    Decode, labels, generator and encode alone in milliseconds a frame, all of
+    them together, and the ratio of that to the slowest; the generator's FLOP
+    and its share of a matrix product's rate; memory; machine and versions.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from vidtrans.cli.machine import describe_machine, peak_memory_mib
+    from vidtrans.cli.measure import measure
+
+    settings = _settings(
+        input=input, model=model, labels=labels, device=device, precision=precision, size_hw=size, fit="resize"
+    )
+    figures = measure(settings, frames=frames, rounds=rounds)
+    figures["peak_memory_mib"] = round(peak_memory_mib(), 1)
+    if figures["device"].startswith("cuda"):
+        import torch
+
+        figures["peak_gpu_memory_mib"] = round(torch.cuda.max_memory_allocated() / 2**20, 1)
+    _print(figures | {"machine": describe_machine(figures["device"])})
+
+
+@app.command()
+def memory(
+    input: Input = None,
+    model: ModelName = "street",
+    labels: Labels = "auto",
+    device: Device = "auto",
+    precision: Precision = "auto",
+    size: Annotated[str, typer.Option(metavar="WxH", help="Size of the pictures.")] = "128x64",
+    frames: Annotated[int, typer.Option(min=400, help="Length of the film.")] = 3000,
+    every: Annotated[int, typer.Option(min=1, help="Frames between two readings.")] = 50,
+) -> None:
+    """Show that memory does not depend on the film's length: resident memory over 3,000 frames."""
+    from vidtrans.cli.machine import describe_machine, peak_memory_mib
+    from vidtrans.cli.measure import measure_memory
+
+    settings = _settings(
+        input=input, model=model, labels=labels, device=device, precision=precision, size_hw=size, fit="resize"
+    )
+    with tempfile.TemporaryDirectory(prefix="vidtrans-bench-") as folder:
+        film = Path(folder) / "labels.mkv"
+        _write_long_film(film, settings, frames)
+        figures = measure_memory(settings.model_copy(update={"input": str(film), "size_hw": None}), frames=frames, every=every)
+    figures["peak_memory_mib"] = round(peak_memory_mib(), 1)
+    _print(figures | {"size": size, "model": model, "machine": describe_machine("cpu" if device == "auto" else device)})
+
+
+@app.command()
+def preview(
+    input: Input = None,
+    model: ModelName = "street",
+    device: Device = "auto",
+    precision: Precision = "auto",
+    size: Annotated[str, typer.Option(metavar="WxH", help="Size of the pictures.")] = "512x256",
+    frames: Annotated[int, typer.Option(min=100, help="Length of the film, at 17 frames a second.")] = 10_200,
+    play: Annotated[int, typer.Option(min=50, help="Frames that are played before the seeks among them.")] = 1000,
+    seeks: Annotated[int, typer.Option(min=10, help="Seeks of each kind.")] = 100,
+) -> None:
+    """Scrub a ten-minute film as the editor does: frames that are at hand, and frames painted again from a snapshot."""
+    from vidtrans.cli.machine import describe_machine, peak_memory_mib
+    from vidtrans.cli.measure_preview import measure_preview, write_scenes
+
+    settings = _settings(input=input, model=model, labels="cityscapes:ids", device=device, precision=precision, size_hw=size)
+    assert settings.size_hw is not None
+    with tempfile.TemporaryDirectory(prefix="vidtrans-bench-") as folder:
+        film = Path(folder) / "labels.mkv"
+        write_scenes(film, settings, frames, settings.size_hw)
+        settings = settings.model_copy(update={"input": str(film), "size_hw": None})
+        figures = measure_preview(settings, play=play, seeks=seeks)
+    figures["peak_memory_mib"] = round(peak_memory_mib(), 1)
+    _print(figures | {"machine": describe_machine(figures["device"])})
+
+
+def _settings(input: str | None, **values: Any) -> ConvertSettings:
+    from vidtrans.cli.demo import demo_labels
+    from vidtrans.pipeline.settings import ConvertSettings
+
+    return ConvertSettings.read(input=input or str(demo_labels()), output="bench.mp4", **values)
+
+
+def _write_long_film(path: Path, settings: ConvertSettings, frames: int) -> None:
+    """The input's frames over and over, at the size of the measurement, in a lossless grey film."""
+    import av
+    import cv2
+    import numpy as np
+
+    from vidtrans.media.reader import open_reader
+
+    assert settings.size_hw is not None
+    height, width = settings.size_hw
+    with open_reader(settings.input) as reader:
+        pictures = [np.asarray(frame.pixels, dtype=np.uint8) for frame in islice(reader, 100)]
+        if reader.info.kind != "grey8":
+            raise UsageError("bench memory takes a film of 8-bit grey ids.", where=settings.input)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=Fraction(25))
+        stream.width, stream.height, stream.pix_fmt = width, height, "gray"
+        # There and back again, so that the film has no cuts.
+        for picture in islice(cycle(pictures + pictures[-2:0:-1]), frames):
+            small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+            frame = av.VideoFrame.from_ndarray(np.asarray(small, dtype=np.uint8), format="gray")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def _print(figures: dict[str, Any]) -> None:
+    typer.echo(json.dumps(figures, indent=2))

@@ -1,0 +1,120 @@
+"""``vidtrans inspect``: what an input is, and what it is taken for."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vidtrans.errors import InputError
+
+if TYPE_CHECKING:
+    from vidtrans.frame import Frame, VideoInfo
+    from vidtrans.labels.detect import Detection
+    from vidtrans.labels.report import LabelReport
+
+
+def inspect(
+    input: Annotated[str, typer.Argument(metavar="INPUT", help="Label video, folder of images, or pattern.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    labels: Annotated[
+        str, typer.Option(metavar="SCHEME", help="As in convert: auto, SCHEME, SCHEME:ENCODING, or a palette file.")
+    ] = "auto",
+    model: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Also tell which classes this model does not have.")
+    ] = None,
+    frames: Annotated[int | None, typer.Option(min=1, help="Look at the first FRAMES only.", metavar="FRAMES")] = None,
+) -> None:
+    """Tell what a label video holds, and what it is taken for.
+
+    Size, rate, frames, label scheme, classes with their shares, and what could
+    not be read as a label. Where it is no label map the exit code is 3, and
+    what is known of the file is printed all the same.
+    """
+    from vidtrans.labels.detect import parse_labels, resolve
+    from vidtrans.media.reader import open_reader
+    from vidtrans.pipeline.setup import LOOK_AHEAD
+
+    choice = parse_labels(labels)
+    with open_reader(input) as reader:
+        seen = tuple(islice(reader, LOOK_AHEAD))
+        refusal: InputError | None = None
+        detection: Detection | None = None
+        report: LabelReport | None = None
+        try:
+            detection = resolve(choice, seen, lossy=reader.info.lossy)
+        except InputError as error:
+            refusal = error
+        info = reader.info
+    if detection is not None:
+        with open_reader(input) as reader:
+            report = _read(islice(reader, frames), detection, info, model)
+    facts = _facts(info, detection, report)
+    if refusal is not None:
+        facts["refusal"] = str(refusal)
+    typer.echo(json.dumps(facts, indent=2) if as_json else "\n".join(_lines(info, detection, report)))
+    if refusal is not None:
+        raise refusal
+
+
+def _read(frames: Iterator[Frame], detection: Detection, info: VideoInfo, model: str | None) -> LabelReport:
+    from vidtrans.labels.reader import LabelReader
+    from vidtrans.labels.report import ReportBuilder
+    from vidtrans.labels.scheme import load_scheme
+
+    scheme, label_nc = None, None
+    if model is not None:
+        from vidtrans.model.bundle import read_card
+
+        card = read_card(model)
+        scheme = load_scheme(card.label_scheme) if card.label_scheme else None
+    reader = LabelReader(detection.scheme, detection.encoding, scheme, label_nc, clean_fringe=info.lossy, beyond="unlabeled")
+    builder = ReportBuilder(detection.scheme, detection.encoding)
+    for frame in frames:
+        builder.add(reader.read(frame)[1])
+    return builder.report()
+
+
+def _facts(info: VideoInfo, detection: Detection | None, report: LabelReport | None) -> dict[str, Any]:
+    facts = {
+        name: str(value) if isinstance(value, Fraction) else value
+        for name, value in ((field.name, getattr(info, field.name)) for field in dataclasses.fields(info))
+    }
+    del facts["size_hw"]
+    facts |= {"width": info.size_hw[1], "height": info.size_hw[0], "labels": None}
+    if detection is not None and report is not None:
+        facts["labels"] = {
+            **report.to_dict(),
+            "confidence": round(detection.confidence, 3),
+            "reasons": list(detection.reasons),
+            "notes": list(report.notes()),
+        }
+    return facts
+
+
+def _lines(info: VideoInfo, detection: Detection | None, report: LabelReport | None) -> Iterator[str]:
+    height, width = info.size_hw
+    frames = report.frames if report is not None else info.frames
+    length = "" if info.duration_s is None else f", {info.duration_s:.2f} s"
+    yield f"{info.source}"
+    yield f"  size    {width}x{height}" + (f", rotated by {info.rotation}" if info.rotation else "")
+    yield f"  rate    {float(info.rate):.6g} frames/s, {'?' if frames is None else frames} frames{length}"
+    yield f"  pixels  {info.kind}, {info.codec}" + (" (lossy)" if info.lossy else "")
+    if detection is None or report is None:
+        yield "  labels  none that can be read"
+        return
+    yield f"  labels  {detection} ({detection.scheme.title})"
+    for reason in detection.reasons:
+        yield f"          {reason}"
+    yield "  classes"
+    for entry in report.classes:
+        yield f"    {entry.id:>5}  {entry.name:<24} {entry.share:>8.3%}  in {entry.frames} frames" + (
+            "" if entry.matched else "  (the model has no such class)"
+        )
+    for sentence in report.notes():
+        yield f"  note    {sentence}"

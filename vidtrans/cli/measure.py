@@ -1,0 +1,231 @@
+"""Speed of the stages, each alone and all together, taken in the same run and in turns, so that a busy moment hits all."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from vidtrans.cli.machine import resident_mib
+from vidtrans.errors import Interrupted
+from vidtrans.frame import Bytes, Frame
+from vidtrans.labels.report import ReportBuilder
+from vidtrans.media.reader import open_reader
+from vidtrans.media.writer import open_writer
+from vidtrans.pipeline.convert import convert
+from vidtrans.pipeline.progress import Progress
+from vidtrans.pipeline.settings import ConvertSettings
+from vidtrans.pipeline.setup import Job, open_job
+from vidtrans.pipeline.stream import Read, read_labels
+from vidtrans.pipeline.threads import in_thread
+
+T = TypeVar("T")
+
+SETTLED_AFTER = 200
+"""Frames after which memory has to be flat: every buffer, queue and cache has been filled once."""
+FLAT_MIB = 16.0
+"""Growth over the rest of the film that counts as none: allocators breathe."""
+
+
+@dataclass(frozen=True)
+class StageTimes:
+    """Medians over the rounds, milliseconds a frame."""
+
+    decode: float
+    labels: float
+    generator: float
+    encode: float
+    end_to_end: float
+
+    @property
+    def slowest(self) -> float:
+        """Of the stages alone: no pipeline can be faster."""
+        return max(self.decode, self.labels, self.generator, self.encode)
+
+    @property
+    def ratio(self) -> float:
+        """1 would be a pipeline that costs nothing; 1.15 is this project's limit on an idle machine."""
+        return self.end_to_end / self.slowest
+
+
+def measure(settings: ConvertSettings, *, frames: int, rounds: int) -> dict[str, Any]:
+    """All figures of ``vidtrans bench``, plain values for JSON. ``settings.output`` is ignored."""
+    with tempfile.TemporaryDirectory(prefix="vidtrans-bench-") as folder, open_job(settings) as job:
+        decoded = list(islice(job.reader, frames))
+        model = job.painter.model
+        reads = _reads(job, decoded)
+        pictures = _alone(lambda: _paint(job, reads))
+        taken: list[tuple[float, ...]] = []
+        for number in range(rounds):
+            taken.append(
+                (
+                    _per_frame(len(decoded), lambda: _decode(settings, len(decoded))),
+                    _per_frame(len(decoded), lambda: _reads(job, decoded)),
+                    _per_frame(len(decoded), lambda: _paint(job, reads)),
+                    _encode(job, reads, pictures, Path(folder) / f"alone{number}.mp4"),
+                    _end_to_end(settings, len(decoded), Path(folder) / f"whole{number}.mp4"),
+                )
+            )
+        flop = _alone(lambda: _flop(job, reads))
+        product = _alone(lambda: _matrix_product(model.device, model.precision))
+        size = job.painter.sizing.scaled_hw
+    times = StageTimes(*(statistics.median(column) for column in zip(*taken, strict=True)))
+    rate = flop / (times.generator / 1000)
+    return {
+        "input": settings.input,
+        "size": f"{size[1]}x{size[0]}",
+        "frames": len(decoded),
+        "rounds": rounds,
+        "model": settings.model,
+        "device": str(model.device),
+        "precision": model.precision,
+        "ms_per_frame": {
+            "decode": round(times.decode, 3),
+            "labels": round(times.labels, 3),
+            "generator": round(times.generator, 3),
+            "encode": round(times.encode, 3),
+            "end_to_end": round(times.end_to_end, 3),
+        },
+        "fps": round(1000 / times.end_to_end, 2),
+        "ratio_end_to_end_to_slowest_stage": round(times.ratio, 3),
+        "generator_gflop_per_frame": round(flop / 1e9, 3),
+        "generator_gflop_per_s": round(rate / 1e9, 1),
+        "matrix_product_gflop_per_s": round(product / 1e9, 1),
+        "share_of_matrix_product": round(rate / product, 3),
+    }
+
+
+def _alone(work: Callable[[], T]) -> T:
+    """``work()`` in a thread of its own that then ends, as the pipeline's threads do.
+
+    Torch's CPU workers belong to the thread that calls them; a second set of idle ones slows the first down.
+    """
+    with in_thread((job() for job in (work,)), name="vidtrans-bench") as done:
+        return next(done)
+
+
+def _per_frame(frames: int, work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    _alone(work)
+    return (time.perf_counter() - began) * 1000 / frames
+
+
+def _decode(settings: ConvertSettings, frames: int) -> None:
+    with open_reader(settings.input, rate=settings.rate) as reader:
+        for _ in islice(reader, frames):
+            pass
+
+
+def _reads(job: Job, frames: list[Frame]) -> list[Read]:
+    report = ReportBuilder(job.label_reader.scheme, job.label_reader.encoding)
+    return list(read_labels(frames, job.label_reader, job.painter, report=report))
+
+
+def _paint(job: Job, reads: list[Read]) -> list[Bytes]:
+    state = job.painter.model.start(job.painter.sizing.net_hw, first_frames=job.first_frames)
+    pending = []
+    for read in reads:
+        painted = job.painter.paint(state, read)
+        state = painted.state
+        pending.append(painted)
+    return [painted.translation().picture for painted in pending]
+
+
+def _encode(job: Job, reads: list[Read], pictures: list[Bytes], path: Path) -> float:
+    began = time.perf_counter()
+    with open_writer(
+        path,
+        size_hw=(pictures[0].shape[0], pictures[0].shape[1]),
+        rate=job.info.rate,
+        time_base=job.info.time_base,
+        codec=job.settings.codec,
+        encoder_options=job.settings.encoder_options,
+        pixel_format=job.settings.pixel_format,
+    ) as writer:
+        for read, picture in zip(reads, pictures, strict=True):
+            writer.write(picture, read.frame.time)
+        writer.finish()
+    return (time.perf_counter() - began) * 1000 / len(pictures)
+
+
+def _end_to_end(settings: ConvertSettings, frames: int, path: Path) -> float:
+    """From the first written frame to the whole film; where the input is longer, to the last frame that counts."""
+    marks: list[float] = []
+    enough = threading.Event()
+
+    def written(progress: Progress) -> None:
+        marks.append(time.perf_counter())
+        if len(marks) == frames:
+            enough.set()
+
+    whole = settings.model_copy(update={"output": str(path), "resume": False, "overwrite": True})
+    try:
+        convert(whole, on_progress=written, cancel=enough)
+        ended = time.perf_counter()
+    except Interrupted:
+        ended = marks[frames - 1]
+    return (ended - marks[0]) * 1000 / (frames - 1)
+
+
+def _flop(job: Job, reads: list[Read]) -> int:
+    """Multiplications and additions of one step with a full history, as they are really executed."""
+    painter = job.painter
+    state = painter.model.start(painter.sizing.net_hw, first_frames=job.first_frames)
+    for read in reads[: painter.model.n_frames]:
+        state = painter.paint(state, read).state
+    with FlopCounterMode(display=False) as counter:
+        painter.model.step(state, reads[painter.model.n_frames].uploaded)
+    return int(counter.get_total_flops())
+
+
+def _matrix_product(device: torch.device, precision: str) -> float:
+    """FLOP/s of a large matrix product of the same type on the same device: what the hardware gives on its best day."""
+    kind = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+    n = 8192 if device.type == "cuda" else 1536
+    a, b = (torch.randn(n, n, device=device, dtype=torch.float32).to(kind) for _ in range(2))
+    seconds = []
+    for _ in range(7):
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        began = time.perf_counter()
+        torch.mm(a, b)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        seconds.append(time.perf_counter() - began)
+    return 2 * n**3 / statistics.median(seconds)
+
+
+def measure_memory(settings: ConvertSettings, *, frames: int, every: int) -> dict[str, Any]:
+    """Resident memory while a whole film goes through the pipeline: it must not grow with the film's length."""
+    series: list[tuple[int, float]] = []
+
+    def written(progress: Progress) -> None:
+        if progress.done % every == 0:
+            series.append((progress.done, round(resident_mib(), 1)))
+
+    with tempfile.TemporaryDirectory(prefix="vidtrans-bench-") as folder:
+        summary = convert(settings.model_copy(update={"output": str(Path(folder) / "film.mp4")}), on_progress=written)
+    settled = [(frame, mib) for frame, mib in series if frame >= SETTLED_AFTER]
+    count, mib = (np.array(column, dtype=np.float64) for column in zip(*settled, strict=True))
+    slope = float(np.polyfit(count, mib, 1)[0])
+    growth = float(mib.max() - mib[0])
+    return {
+        "frames": summary.frames,
+        "fps": round(summary.fps, 1),
+        "rss_mib": [[frame, value] for frame, value in series],
+        "settled_after_frames": SETTLED_AFTER,
+        "growth_mib_after_settling": round(growth, 1),
+        "slope_kib_per_1000_frames": round(slope * 1024 * 1000, 1),
+        "flat": growth <= FLAT_MIB,
+        "flat_means_growth_at_most_mib": FLAT_MIB,
+    }

@@ -1,0 +1,30 @@
+"""What a label map means: schemes, pixels -> ids, boundaries, detection, a report of what was read."""
+
+from vidtrans.labels.boundary import boundary, instances_from_labels
+from vidtrans.labels.detect import Detection, LabelChoice, detect, parse_labels, resolve
+from vidtrans.labels.palette import colourise
+from vidtrans.labels.reader import ENCODINGS, Encoding, LabelReader
+from vidtrans.labels.report import LabelReport, ReadReport, ReportBuilder
+from vidtrans.labels.scheme import LabelClass, PlaneMap, Scheme, builtin_schemes, load_scheme
+
+__all__ = [
+    "ENCODINGS",
+    "Detection",
+    "Encoding",
+    "LabelChoice",
+    "LabelClass",
+    "LabelReader",
+    "LabelReport",
+    "PlaneMap",
+    "ReadReport",
+    "ReportBuilder",
+    "Scheme",
+    "boundary",
+    "builtin_schemes",
+    "colourise",
+    "detect",
+    "instances_from_labels",
+    "load_scheme",
+    "parse_labels",
+    "resolve",
+]

@@ -1,0 +1,283 @@
+"""Edits of a label film as values: relabel, delete, restyle, a given picture, a fresh start; each with a time range.
+
+    edits = EditList((RelabelClass("vegetation", "building", start=100, end=250), DeleteInstance(26001)))
+    plan = edits.plan(load_scheme("cityscapes"), label_nc=35)
+    edited = plan.apply(label_frame)
+
+Classes are named, not numbered, so that the same edits suit another model; ``EditList.plan`` finds the model's planes.
+Labels and instances change together, before boundaries are drawn. Edits apply in their order.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import asdict, dataclass, replace
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from vidtrans.errors import InputError, UsageError
+from vidtrans.labels.scheme import Scheme
+from vidtrans.whole_file import whole_file
+
+if TYPE_CHECKING:
+    from vidtrans.labels.editplan import EditPlan
+
+VERSION = 1
+_STRICT = ConfigDict(extra="forbid")
+
+
+class _Ranged:
+    """What all edits share: ``start`` inclusive, ``end`` exclusive, None: to the end of the film."""
+
+    __pydantic_config__ = _STRICT
+    start: int
+    end: int | None
+
+    def __post_init__(self) -> None:
+        if self.start < 0:
+            raise UsageError(f"an edit cannot start at frame {self.start}; the first frame is 0.")
+        if self.end is not None and self.end <= self.start:
+            raise UsageError(f"an edit from frame {self.start} to {self.end} holds no frame.")
+
+    def active(self, index: int) -> bool:
+        """Whether the edit concerns frame ``index``."""
+        return self.start <= index and (self.end is None or index < self.end)
+
+
+@dataclass(frozen=True)
+class RelabelClass(_Ranged):
+    """Pixels of class ``source`` become class ``target`` in frames ``start`` .. ``end - 1`` (None: to the end)."""
+
+    source: str
+    target: str
+    start: int = 0
+    end: int | None = None
+    kind: Literal["relabel-class"] = "relabel-class"
+
+
+@dataclass(frozen=True)
+class RelabelInstance(_Ranged):
+    """The pixels of one ``instance`` (its id in the instance map) become class ``target``."""
+
+    instance: int
+    target: str
+    start: int = 0
+    end: int | None = None
+    kind: Literal["relabel-instance"] = "relabel-instance"
+
+
+@dataclass(frozen=True)
+class DeleteInstance(_Ranged):
+    """One instance disappears: its pixels take label and instance of what surrounds them."""
+
+    instance: int
+    start: int = 0
+    end: int | None = None
+    kind: Literal["delete-instance"] = "delete-instance"
+
+
+@dataclass(frozen=True)
+class StyleClass(_Ranged):
+    """Everything of class ``name`` is painted in the model's style number ``style``."""
+
+    name: str
+    style: int
+    start: int = 0
+    end: int | None = None
+    kind: Literal["style-class"] = "style-class"
+
+
+@dataclass(frozen=True)
+class StyleInstance(_Ranged):
+    """One instance is painted in the model's style number ``style``."""
+
+    instance: int
+    style: int
+    start: int = 0
+    end: int | None = None
+    kind: Literal["style-instance"] = "style-instance"
+
+
+@dataclass(frozen=True)
+class FirstFrame:
+    """The film shows the picture file ``picture`` as frame ``start``, and goes on from it: a fresh start with a given look."""
+
+    __pydantic_config__ = _STRICT
+    picture: str
+    start: int = 0
+    kind: Literal["first-frame"] = "first-frame"
+
+    def __post_init__(self) -> None:
+        _check_frame(self.start)
+
+    @property
+    def end(self) -> int:
+        return self.start + 1
+
+    def active(self, index: int) -> bool:
+        """Whether this is the frame."""
+        return index == self.start
+
+
+@dataclass(frozen=True)
+class ResetAt:
+    """The generator's history starts anew before frame ``start``, as at a scene cut."""
+
+    __pydantic_config__ = _STRICT
+    start: int
+    kind: Literal["reset-at"] = "reset-at"
+
+    def __post_init__(self) -> None:
+        _check_frame(self.start)
+
+    @property
+    def end(self) -> int:
+        return self.start + 1
+
+    def active(self, index: int) -> bool:
+        """Whether this is the frame."""
+        return index == self.start
+
+
+Edit = RelabelClass | RelabelInstance | DeleteInstance | StyleClass | StyleInstance | FirstFrame | ResetAt
+_READ: TypeAdapter[Edit] = TypeAdapter(Annotated[Edit, Field(discriminator="kind")])
+
+
+@dataclass(frozen=True)
+class EditList:
+    """All edits of a film, in the order in which they apply."""
+
+    edits: tuple[Edit, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.edits)
+
+    @property
+    def about_instances(self) -> bool:
+        """Whether some edit needs instance maps."""
+        return any(isinstance(edit, RelabelInstance | DeleteInstance | StyleInstance) for edit in self.edits)
+
+    def added(self, edit: Edit) -> EditList:
+        """With ``edit`` as the last."""
+        return EditList((*self.edits, edit))
+
+    def removed(self, place: int) -> EditList:
+        """Without the edit at ``place`` (0-based)."""
+        return EditList(self.edits[:place] + self.edits[place + 1 :])
+
+    def replaced(self, place: int, edit: Edit) -> EditList:
+        """With ``edit`` at ``place``."""
+        return EditList((*self.edits[:place], edit, *self.edits[place + 1 :]))
+
+    def to_json(self, relative_to: str | PathLike[str] | None = None) -> list[dict[str, Any]]:
+        """Plain data for a project file; pictures' paths relative to the folder ``relative_to`` where it is given."""
+        entries = []
+        for edit in self.edits:
+            # The kind first, and no end that is none: people read this.
+            entry = {"kind": edit.kind} | {
+                k: v for k, v in asdict(edit).items() if k not in ("kind", "end") or (k == "end" and v)
+            }
+            if isinstance(edit, FirstFrame) and relative_to is not None:
+                entry["picture"] = relative_path(edit.picture, relative_to)
+            entries.append(entry)
+        return entries
+
+    @classmethod
+    def from_json(cls, data: Any, *, source: str = "edits", relative_to: str | PathLike[str] | None = None) -> EditList:
+        """Raises InputError for what is no list of edits, with the entry and the key at fault."""
+        if not isinstance(data, list):
+            raise InputError("the edits are not a list.", where=source)
+        edits: list[Edit] = []
+        for place, entry in enumerate(data):
+            try:
+                edit = _READ.validate_python(entry)
+            except ValidationError as error:
+                first = error.errors()[0]
+                keys = [str(part) for part in first["loc"] if not str(part).endswith(tuple(_KINDS))]
+                key = f", {keys[-1]}" if keys else ""
+                message = first["msg"].removeprefix("Value error, ").rstrip(".")
+                raise InputError(f"edit {place + 1}{key}: {message}.", where=source) from error
+            if isinstance(edit, FirstFrame) and relative_to is not None:
+                edit = replace(edit, picture=absolute_path(edit.picture, relative_to))
+            edits.append(edit)
+        return cls(tuple(edits))
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write ``{"version": 1, "edits": [...]}``, whole or not at all. Raises OutputError."""
+        content = {"version": VERSION, "edits": self.to_json(Path(path).absolute().parent)}
+        with whole_file(path, what="the file of edits") as draft:
+            draft.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> EditList:
+        """Read what ``save`` wrote, or the edits of an editor's project. Raises InputError."""
+        try:
+            data = json.loads(Path(path).read_text("utf-8"))
+        except OSError as error:
+            raise InputError(f"the edits cannot be read: {error.strerror or error}.", where=path) from error
+        except ValueError as error:
+            raise InputError(f"is not a file of edits ({error}).", where=path) from error
+        if isinstance(data, dict):
+            if isinstance(version := data.get("version"), int) and version > VERSION:
+                raise InputError(
+                    f"was written by a newer vidtrans (version {version} of the format, this one reads up to {VERSION}).",
+                    where=path,
+                )
+            data = data.get("edits")
+        return cls.from_json(data, source=os.fspath(path), relative_to=Path(path).absolute().parent)
+
+    def plan(self, scheme: Scheme | None, label_nc: int) -> EditPlan:
+        """The edits with classes resolved to planes of a model with ``label_nc`` planes named by ``scheme`` (None: class
+        names are numbers). Raises UsageError for a class that the model does not have, nearest names offered."""
+        from vidtrans.labels.editplan import plan_edits
+
+        return plan_edits(self, scheme, label_nc)
+
+    def first_change(self, other: EditList) -> int | None:
+        """The first frame that ``self`` and ``other`` treat differently; None where there is no such frame."""
+        mine, theirs = list(self.edits), list(other.edits)
+        while mine and theirs and mine[0] == theirs[0]:
+            mine.pop(0)
+            theirs.pop(0)
+        while mine and theirs and mine[-1] == theirs[-1]:
+            mine.pop()
+            theirs.pop()
+        return min((edit.start for edit in mine + theirs), default=None)
+
+
+def parse_relabel(text: str) -> RelabelClass:
+    """``vegetation=building``, or ``vegetation=building@100:250`` for frames 100 .. 249. Raises UsageError."""
+    found = re.fullmatch(r"\s*([^=@]+?)\s*=\s*([^=@]+?)\s*(?:@\s*(\d*)\s*:\s*(\d*)\s*)?", text)
+    if not found:
+        raise UsageError(f"a relabelling is CLASS=CLASS or CLASS=CLASS@FROM:TO, as vegetation=building, not {text!r}.")
+    source, target, start, end = found.groups()
+    return RelabelClass(source, target, int(start or 0), int(end) if end else None)
+
+
+def relative_path(path: str | PathLike[str], folder: str | PathLike[str]) -> str:
+    """``path`` as a file in ``folder`` names it: relative with forward slashes; absolute from another drive."""
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:
+        return Path(path).as_posix()
+
+
+def absolute_path(path: str | PathLike[str], folder: str | PathLike[str]) -> str:
+    """The inverse of ``relative_path``. Nothing is resolved: links stay what they are."""
+    return os.path.normpath(Path(folder).absolute() / path)
+
+
+def _check_frame(start: int) -> None:
+    if start < 0:
+        raise UsageError(f"an edit cannot start at frame {start}; the first frame is 0.")
+
+
+_KINDS = tuple(
+    str(kind.__dataclass_fields__["kind"].default)
+    for kind in (RelabelClass, RelabelInstance, DeleteInstance, StyleClass, StyleInstance, FirstFrame, ResetAt)
+)

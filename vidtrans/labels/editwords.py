@@ -1,0 +1,106 @@
+"""Edits as people write them on a command line, and styles files: ``car=3``, ``instance:26001=5``, ``26001@100:250``."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from vidtrans.errors import InputError, UsageError
+from vidtrans.labels.edit import DeleteInstance, Edit, EditList, StyleClass, StyleInstance, parse_relabel
+
+_RANGE = r"(?:@\s*(\d*)\s*:\s*(\d*)\s*)?"
+_INSTANCE = r"(?:instance\s*:\s*)?(\d{1,9})"
+
+
+@dataclass(frozen=True)
+class StyleFile:
+    """What a styles file says: ``edits``, a style for each class and instance that it names, and the ``seed`` for the rest."""
+
+    edits: tuple[StyleClass | StyleInstance, ...] = ()
+    seed: int | None = None
+
+
+def parse_style(text: str) -> StyleClass | StyleInstance:
+    """``car=3``, ``instance:26001=5``, and ``car=3@100:250`` for frames 100 .. 249. Raises UsageError."""
+    found = re.fullmatch(r"\s*([^=@]+?)\s*=\s*(\d{1,4})\s*" + _RANGE, text)
+    if not found:
+        raise UsageError(f"a style is CLASS=NUMBER or instance:ID=NUMBER, as car=3 or instance:26001=5, not {text!r}.")
+    name, style, start, end = found.groups()
+    frames = int(start or 0), int(end) if end else None
+    if name.casefold().startswith("instance:"):
+        instance = re.fullmatch(r"\d{1,9}", name.split(":", 1)[1].strip())
+        if not instance:
+            raise UsageError(f"an instance is a number, as in instance:26001=5, not {name!r}.")
+        return StyleInstance(int(instance[0]), int(style), *frames)
+    return StyleClass(name, int(style), *frames)
+
+
+def parse_drop(text: str) -> DeleteInstance:
+    """``instance:26001`` or ``26001``, and ``26001@100:250`` for frames 100 .. 249. Raises UsageError."""
+    found = re.fullmatch(rf"\s*{_INSTANCE}\s*" + _RANGE, text, re.IGNORECASE)
+    if not found:
+        raise UsageError(f"what to drop is an instance's id, as instance:26001 or 26001@100:250, not {text!r}.")
+    instance, start, end = found.groups()
+    return DeleteInstance(int(instance), int(start or 0), int(end) if end else None)
+
+
+def gather_edits(
+    edits: EditList | None = None,
+    *,
+    relabel: Sequence[str] = (),
+    drop: Sequence[str] = (),
+    styles: StyleFile | None = None,
+    style: Sequence[str] = (),
+) -> EditList:
+    """All that a command line says of edits, in the order in which they apply. Raises UsageError."""
+    found: list[Edit] = list(edits.edits if edits is not None else ())
+    found += map(parse_relabel, relabel)
+    found += map(parse_drop, drop)
+    found += styles.edits if styles is not None else ()
+    found += map(parse_style, style)
+    return EditList(tuple(found))
+
+
+_Number = Annotated[int, Field(ge=0, lt=10000, strict=True)]
+
+
+class _Content(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    classes: dict[str, _Number] = {}
+    instances: dict[Annotated[str, Field(pattern=r"^\d{1,9}$")], _Number] = {}
+    seed: Annotated[int, Field(ge=0, strict=True)] | None = None
+
+
+def load_styles(path: str | PathLike[str]) -> StyleFile:
+    """A styles file, TOML or JSON: ``classes`` (name = number), ``instances`` (id = number), ``seed``. Raises InputError."""
+    file = Path(path)
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"the styles cannot be read: {reason}.", where=file) from error
+    try:
+        data = json.loads(text) if file.suffix.casefold() == ".json" else tomllib.loads(text)
+    except ValueError as error:
+        kind = "JSON" if file.suffix.casefold() == ".json" else "TOML"
+        raise InputError(f"this styles file is not valid {kind}: {error}.", where=file) from error
+    try:
+        content = _Content.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"] if part != "[key]") or "the file"
+        if first["type"] == "extra_forbidden":
+            raise InputError(f"{place}: unknown key. Known: classes, instances, seed.", where=file) from error
+        raise InputError(f"{place}: {first['msg']}.", where=file) from error
+    edits: list[StyleClass | StyleInstance] = [StyleClass(name, style) for name, style in content.classes.items()]
+    edits += [StyleInstance(int(instance), style) for instance, style in content.instances.items()]
+    return StyleFile(tuple(edits), content.seed)

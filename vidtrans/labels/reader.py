@@ -1,0 +1,272 @@
+"""Decoded frames to label frames: ids, palette pictures, colours, CARLA's red channel, instance maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, cast, get_args
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from vidtrans.errors import InputError, UsageError
+from vidtrans.frame import Bytes, Frame, Ids, LabelFrame
+from vidtrans.labels.colours import colour_table
+from vidtrans.labels.report import ReadReport
+from vidtrans.labels.scheme import NO_PLANE, PlaneMap, Scheme, stored_ids
+
+Encoding = Literal["ids", "palette", "colours", "carla-red", "instances"]
+ENCODINGS: tuple[Encoding, ...] = get_args(Encoding)
+WITH_INSTANCES: tuple[Encoding, ...] = ("instances", "carla-red")
+"""Encodings that tell single things apart without a map beside the labels."""
+
+UNREADABLE_LIMIT = 0.25
+"""A picture with a larger share of colours that are no class is no label map of this scheme."""
+_MINUS_ONE_16 = 65535
+
+
+@dataclass(frozen=True)
+class LabelReader:
+    """How label pictures are read, for a whole input: settings only, so one reader may serve many threads.
+
+    ``scheme``: what the input's values mean. ``encoding``: ``ids`` (grey, 8 or 16 bits), ``palette`` (palette picture:
+    by its colours where these are the scheme's, else by its indices), ``colours`` (RGB), ``carla-red`` (id in red,
+    actor in green and blue), ``instances`` (16-bit id * 1000 + n alone; values under 1000 are plain ids).
+    ``model_scheme``: the scheme that the model was trained on; None: the model knows numbers only, ids go in as they
+    are. ``label_nc``: the model's label planes (None: as many as its scheme has ids; 0: the model takes pictures, which
+    pass through as ``image``). ``tolerance``: largest distance in RGB (0..255 each) at which a colour still is a class.
+    ``clean_fringe``: vote on the pixels that a lossy codec spoilt along edges. ``beyond``: what a value that no class
+    has does: ``error`` or ``unlabeled``.
+
+    Raises UsageError where scheme and encoding cannot go together.
+    """
+
+    scheme: Scheme
+    encoding: Encoding = "ids"
+    model_scheme: Scheme | None = None
+    label_nc: int | None = None
+    tolerance: int = 48
+    clean_fringe: bool = True
+    beyond: Literal["error", "unlabeled"] = "error"
+    planes: PlaneMap = field(init=False, repr=False, compare=False)
+    """Scheme ids -> model planes, with the classes that the model does not have."""
+    _instance_ids: npt.NDArray[np.uint16] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.encoding not in ENCODINGS:
+            raise UsageError(f"there is no label encoding '{self.encoding}'.", hint=f"Known: {', '.join(ENCODINGS)}.")
+        if not 0 <= self.tolerance <= 128:
+            raise UsageError(f"a colour tolerance of {self.tolerance} makes no sense; it is 0 to 128.")
+        if self.encoding == "colours" and not self.scheme.colours():
+            raise UsageError(f"scheme {self.scheme.name} has no colours, so it cannot be read from colours.")
+        object.__setattr__(self, "planes", self.scheme.to_model(self.model_scheme, self.label_nc or None))
+        values = np.arange(65536)
+        plain = np.where(values < 1000, values, values // 1000).astype(np.uint16)
+        plain[_MINUS_ONE_16] = _MINUS_ONE_16
+        object.__setattr__(self, "_instance_ids", plain)
+
+    def read(self, frame: Frame, instances: Frame | None = None) -> tuple[LabelFrame, ReadReport]:
+        """One frame in the model's planes, and what was found in it.
+
+        ``instances``: the frame of the instance map beside the labels, if there is one; without it the result has
+        instances only where the encoding holds them (``instances``, ``carla-red``).
+
+        Raises InputError with file and frame: a value that no class has, a picture that does not fit the encoding, an
+        instance map of another size, colours that match no class over a large part of the picture.
+        """
+        beside = None if instances is None else _beside(frame, instances)
+        if self.label_nc == 0:
+            height, width = frame.size_hw
+            blank = np.zeros((height, width), np.uint8)
+            label = LabelFrame(frame.index, blank, frame.time, beside, image_of(frame))
+            return label, ReadReport(frame.index, height * width)
+        if self.encoding == "colours":
+            ids, report = self._read_colours(frame)
+            own = None
+        elif self.encoding == "palette":
+            ids, report = self._read_palette(frame)
+            own = None
+        else:
+            values, own = self._values(frame)
+            ids, report = self._read_ids(frame, values)
+        return LabelFrame(frame.index, ids, frame.time, own if beside is None else beside), report
+
+    def _values(self, frame: Frame) -> tuple[Ids, npt.NDArray[np.int32] | None]:
+        """The stored ids, and the instances that the encoding holds beside them."""
+        if self.encoding == "carla-red":
+            if frame.pixels.ndim == 2:
+                return frame.pixels, None
+            red, green, blue = _channels(frame)
+            # Tag and actor together tell instances apart, so the whole colour is the instance id.
+            return red, instance_ids(frame) if green.any() or blue.any() else None
+        grey = _grey(frame, "label")
+        if self.encoding == "instances":
+            if grey.dtype != np.uint16:
+                raise InputError(
+                    "an instance map that holds the labels too needs 16 bits; this picture has 8.",
+                    where=frame.source or None,
+                    frame=frame.index,
+                    hint="Give it with --instances, beside the labels.",
+                )
+            return self._instance_ids.take(grey), grey.astype(np.int32)
+        return grey, None
+
+    def _read_ids(self, frame: Frame, values: Ids) -> tuple[Bytes, ReadReport]:
+        table = self.planes.table
+        counts = _counts(values)
+        strangers = {int(v): int(counts[v]) for v in np.flatnonzero((counts > 0) & (table[: len(counts)] == NO_PLANE))}
+        if strangers:
+            self._refuse(frame, strangers)
+            table = np.where(table == NO_PLANE, np.uint8(self.planes.unlabeled), table)
+        return _look_up(table, values), self._report(frame, counts, strangers)
+
+    def _read_palette(self, frame: Frame) -> tuple[Bytes, ReadReport]:
+        indices = _grey(frame, "palette")
+        if frame.palette is None or not self.scheme.colours():
+            return self._read_ids(frame, indices)
+        used = np.flatnonzero(_counts(indices))
+        by_colour = dict(self.scheme.colours())
+        own = {value: entry.colour for entry in self.scheme.classes for value in stored_ids(entry.id)}
+        painted = {int(index): tuple(frame.palette[index].tolist()) for index in used}
+        # Indices that are ids say more than colours, which several classes may share.
+        if all(own.get(index) == colour for index, colour in painted.items()):
+            return self._read_ids(frame, indices)
+        if all(colour in by_colour for colour in painted.values()):
+            table = np.zeros(256, np.uint16)
+            for index, colour in painted.items():
+                table[index] = stored_ids(by_colour[colour])[-1]
+            return self._read_ids(frame, table.take(indices))
+        return self._read_ids(frame, indices)
+
+    def _read_colours(self, frame: Frame) -> tuple[Bytes, ReadReport]:
+        pairs = self.scheme.colours()
+        if frame.palette is None and frame.pixels.ndim != 3:
+            raise InputError(
+                f"this picture is grey, but labels in colours of scheme {self.scheme.name} were expected.",
+                where=frame.source or None,
+                frame=frame.index,
+                hint=f"Grey pictures hold ids: --labels {self.scheme.name}:ids.",
+            )
+        snapped = colour_table(tuple(colour for colour, _ in pairs), self.tolerance).snap(
+            image_of(frame), clean=self.clean_fringe
+        )
+        if snapped.unreadable > UNREADABLE_LIMIT * snapped.entries.size:
+            raise InputError(
+                f"{snapped.unreadable / snapped.entries.size:.0%} of this picture has colours that scheme {self.scheme.name}"
+                f" does not have (tolerance {self.tolerance}), so it is not a label map of this scheme.",
+                where=frame.source or None,
+                frame=frame.index,
+                hint="Name the scheme with --labels, or give a palette file.",
+            )
+        stored = np.array([stored_ids(identity)[-1] for _, identity in pairs])
+        table = np.full(256, self.planes.unlabeled, np.uint8)
+        table[: len(stored)] = self.planes.table[stored]
+        # A class of the same scheme that has an id but no plane in this model, as a model with fewer planes may lack it.
+        lost = np.flatnonzero(table[: len(stored)] == NO_PLANE)
+        seen = _counts(snapped.entries)
+        strangers = {int(stored[entry]): int(seen[entry]) for entry in lost if seen[entry]}
+        if strangers:
+            self._refuse(frame, strangers)
+        table[lost] = self.planes.unlabeled
+        counts = np.zeros(65536, np.int64)
+        np.add.at(counts, stored, seen[: len(stored)])
+        report = self._report(frame, counts, strangers, snapped.unreadable, snapped.cleaned)
+        return _look_up(table, snapped.entries), report
+
+    def _refuse(self, frame: Frame, strangers: dict[int, int]) -> None:
+        """Values without a class or plane: an error, unless they may become unlabeled."""
+        if self.beyond == "unlabeled":
+            return
+        worst = sorted(strangers, key=lambda value: -strangers[value])
+        shown = ", ".join(f"{value} ({strangers[value]} pixels)" for value in worst[:4])
+        more = f" and {len(worst) - 4} more" if len(worst) > 4 else ""
+        raise InputError(
+            f"label value{'s' if len(worst) > 1 else ''} {shown}{more} {'are' if len(worst) > 1 else 'is'} no class of scheme"
+            f" {self.scheme.name}, and the model has {self.planes.planes} label planes (0..{self.planes.planes - 1}).",
+            where=frame.source or None,
+            frame=frame.index,
+            hint="Name the right scheme with --labels, or have such pixels read as unlabeled.",
+        )
+
+    def _report(
+        self,
+        frame: Frame,
+        counts: npt.NDArray[np.int64],
+        strangers: dict[int, int],
+        unreadable: int = 0,
+        cleaned: int = 0,
+    ) -> ReadReport:
+        found = {int(value): int(counts[value]) for value in np.flatnonzero(counts) if int(value) not in strangers}
+        lost = set(self.planes.unmatched)
+        unmatched = {name: n for value, n in found.items() if (name := self.scheme.name_of(value)) in lost and name is not None}
+        height, width = frame.size_hw
+        return ReadReport(frame.index, height * width, found, unreadable, cleaned, unmatched, strangers)
+
+
+def image_of(frame: Frame) -> Bytes:
+    """The frame as uint8 RGB [H,W,3]: palettes looked up, grey repeated, 16 bits cut to their upper eight."""
+    if frame.palette is not None:
+        looked_up: Bytes = frame.palette.take(frame.pixels, axis=0)
+        return looked_up
+    pixels = frame.pixels if frame.pixels.dtype == np.uint8 else (frame.pixels >> 8).astype(np.uint8)
+    return cast(Bytes, pixels if pixels.ndim == 3 else cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB))
+
+
+def instance_ids(frame: Frame) -> npt.NDArray[np.int32]:
+    """Instance ids of an instance map's frame: grey values as they are; of an RGB map each colour is an instance."""
+    if frame.pixels.ndim == 2:
+        return frame.pixels.astype(np.int32)
+    packed = cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2BGRA).view(np.int32)[..., 0]
+    packed &= 0xFFFFFF
+    return packed
+
+
+def _beside(frame: Frame, instances: Frame) -> npt.NDArray[np.int32]:
+    if instances.size_hw != frame.size_hw:
+        (height, width), (high, wide) = frame.size_hw, instances.size_hw
+        raise InputError(
+            f"the instance map is {wide}x{high}, but its label picture{f' {frame.source}' if frame.source else ''} is"
+            f" {width}x{height}; they must be of one size.",
+            where=instances.source or None,
+            frame=instances.index,
+        )
+    return instance_ids(instances)
+
+
+def _grey(frame: Frame, what: str) -> Ids:
+    """The one channel of a grey picture, also of one that was stored as RGB with three equal channels."""
+    if frame.pixels.ndim == 2:
+        return frame.pixels
+    red, green, blue = _channels(frame)
+    if np.array_equal(red, green) and np.array_equal(red, blue):
+        return red
+    raise InputError(
+        f"this picture is in colour, but grey {what} ids were expected.",
+        where=frame.source or None,
+        frame=frame.index,
+        hint="Name the encoding, for example --labels cityscapes:colours.",
+    )
+
+
+def _channels(frame: Frame) -> tuple[Bytes, Bytes, Bytes]:
+    red, green, blue = cv2.split(frame.pixels)
+    return cast(tuple[Bytes, Bytes, Bytes], (red, green, blue))
+
+
+def _look_up(table: Bytes, values: Ids) -> Bytes:
+    """``table`` [at least 256, or 65536 for 16 bits] at ``values``."""
+    if values.dtype == np.uint8:
+        return cast(Bytes, cv2.LUT(values, table[:256]))
+    return table.take(values)
+
+
+def _counts(values: Ids) -> npt.NDArray[np.int64]:
+    """Pixels of every value, int64 [256] or [65536]."""
+    size = 256 if values.dtype == np.uint8 else 65536
+    total = np.zeros(size, np.int64)
+    # OpenCV counts in float32, exact below 2^24: larger pictures go in bands.
+    rows = max(1, (1 << 24) // max(values.shape[1], 1))
+    for top in range(0, values.shape[0], rows):
+        band = cv2.calcHist([values[top : top + rows]], [0], None, [size], [0, size])
+        total += band.ravel().astype(np.int64)
+    return total

@@ -1,0 +1,288 @@
+"""Label schemes as data: which id and which colour means which class, and how a class finds its plane in a model.
+
+Classes meet by name, never by number. A class whose name the model does not know tries the names of its ``alike`` list
+(the stand-ins that the data set's own training ids use, such as garage -> building); if none is there it becomes the
+model's unlabeled plane and is reported, never guessed. Synonyms (pedestrian = person) stand in ``synonyms.toml``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from importlib.resources import files
+from os import PathLike, fspath
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from vidtrans.errors import InputError, UsageError
+from vidtrans.frame import Bytes
+
+Colour = tuple[int, int, int]
+
+NO_PLANE = 255
+"""In lookup tables: no class has this value. Models have at most 255 planes, so it is free."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelClass:
+    """One class of a scheme.
+
+    ``id``: as files hold it; -1 is stored as 255 in 8 bits and 65535 in 16. ``colour``: RGB 0..255, None where the
+    scheme gives none. ``alike``: names to try, in order, in a model that lacks ``name``. ``has_instances``: instance
+    maps tell its single things apart.
+    """
+
+    id: int
+    name: str
+    colour: Colour | None = None
+    alike: tuple[str, ...] = ()
+    has_instances: bool = False
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """A label scheme. ``name`` is what ``--labels`` takes, ``title`` is for people.
+
+    ``classes``: where several share one colour, a colour is read as the first of them. ``channel``: ``red`` where the
+    simulator keeps the id in the red channel of an RGB picture (CARLA), else None.
+    """
+
+    name: str
+    title: str
+    classes: tuple[LabelClass, ...]
+    channel: str | None = None
+
+    def __str__(self) -> str:
+        return self.name
+
+    def find(self, name: str) -> LabelClass:
+        """The class of this name; case, spaces, hyphens and underscores do not count, synonyms do.
+
+        Raises UsageError with the nearest names where there is none.
+        """
+        found = self._by_name.get(canonical(name))
+        if found is None:
+            raise UsageError(
+                f"scheme {self.name} has no class '{name}'.", hint=nearest(name, [entry.name for entry in self.classes])
+            )
+        return found
+
+    def name_of(self, identity: int) -> str | None:
+        """The name of the class with this id, None where there is none. 255 and 65535 also stand for id -1."""
+        return self._by_id.get(identity)
+
+    def colours(self) -> tuple[tuple[Colour, int], ...]:
+        """Every colour once, with the id that it is read as."""
+        seen: dict[Colour, int] = {}
+        for entry in self.classes:
+            if entry.colour is not None:
+                seen.setdefault(entry.colour, entry.id)
+        return tuple(seen.items())
+
+    def to_model(self, model: Scheme | None = None, planes: int | None = None) -> PlaneMap:
+        """How this scheme's ids become label planes of a model trained on ``model`` with ``planes`` planes (label_nc).
+
+        ``model`` None: the model knows numbers only, so ids go in as they are. ``planes`` None: as many as ``model`` has
+        ids. Where both schemes are the same one, spare planes beyond the classes stay reachable by number, and a class
+        without a plane has none, so that reading it is an error.
+        Raises UsageError where a model would need more than 255 planes.
+        """
+        target = model or self
+        if planes is None:
+            planes = 1 + max(entry.id for entry in target.classes if entry.id < NO_PLANE)
+        if not 1 <= planes <= NO_PLANE:
+            raise UsageError(f"a model with {planes} label planes is not supported; 1 to {NO_PLANE} are.")
+        same = model is None or model == self
+        unlabeled, void = _unlabeled_plane(target, planes)
+        table = np.full(65536, NO_PLANE, np.uint8)
+        if same:
+            table[:planes] = np.arange(planes)
+        reachable = {n: c for n, c in target._by_name.items() if 0 <= c.id < planes}
+        partners: dict[str, str] = {}
+        unmatched: list[str] = []
+        for entry in self.classes:
+            # Within one scheme only an id that is never a plane (-1) looks for another class.
+            names = [canonical(name) for name in (entry.name, *(() if same and entry.id >= 0 else entry.alike))]
+            partner = next((reachable[name] for name in names if name in reachable), None)
+            if partner is not None:
+                partners[entry.name] = partner.name
+                table[stored_ids(entry.id)] = partner.id
+            elif same and entry.id >= 0 and names[0] != "unlabeled":
+                continue  # The model's own class, but the model has fewer planes: an error when it is met.
+            else:
+                if names[0] != "unlabeled" or not void:
+                    unmatched.append(entry.name)
+                table[stored_ids(entry.id)] = unlabeled
+        return PlaneMap(planes, table, MappingProxyType(partners), tuple(unmatched), unlabeled)
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, LabelClass]:
+        return {canonical(entry.name): entry for entry in self.classes}
+
+    @cached_property
+    def _by_id(self) -> Mapping[int, str]:
+        return {value: entry.name for entry in self.classes for value in (entry.id, *stored_ids(entry.id))}
+
+
+@dataclass(frozen=True, eq=False)
+class PlaneMap:
+    """From a scheme's ids to a model's planes.
+
+    ``table``: uint8 [65536], stored id -> plane, NO_PLANE (255) where neither the scheme nor the model knows the id; its
+    first 256 entries serve 8-bit ids. ``partners``: class name -> the model's class name. ``unmatched``: classes
+    without a partner, read as plane ``unlabeled``. ``planes``: the model's label_nc.
+    """
+
+    planes: int
+    table: Bytes
+    partners: Mapping[str, str]
+    unmatched: tuple[str, ...]
+    unlabeled: int
+
+
+def canonical(name: str) -> str:
+    """A class name without case, spaces, hyphens, underscores and synonyms: ``TrafficLight`` = ``traffic_light``."""
+    plain = re.sub(r"[\s_-]+", "", name).casefold()
+    return _synonyms().get(plain, plain)
+
+
+@lru_cache(maxsize=1)
+def _synonyms() -> Mapping[str, str]:
+    pairs = tomllib.loads(files("vidtrans.labels").joinpath("synonyms.toml").read_text("utf-8"))
+
+    def squeeze(name: str) -> str:
+        return re.sub(r"\s+", "", name)
+
+    return {squeeze(word): squeeze(meaning) for word, meaning in pairs.items()}
+
+
+def stored_ids(identity: int) -> list[int]:
+    """How files hold an id: -1 wraps around in 8 and in 16 bits."""
+    return [255, 65535] if identity < 0 else [identity]
+
+
+def _unlabeled_plane(model: Scheme, planes: int) -> tuple[int, bool]:
+    """Where unmatched pixels go, and whether that plane means nothing else: unlabeled, else the first spare, else 0."""
+    void = next((entry.id for entry in model.classes if canonical(entry.name) == "unlabeled"), None)
+    if void is not None and 0 <= void < planes:
+        return void, True
+    spare = 1 + max((entry.id for entry in model.classes if entry.id < NO_PLANE), default=-1)
+    return (spare, True) if spare < planes else (0, False)
+
+
+def nearest(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name.casefold(), [k.casefold() for k in known], n=3, cutoff=0.4)
+    shown = sorted((k for k in known if k.casefold() in near), key=lambda k: near.index(k.casefold())) or known
+    return f"Nearest: {', '.join(shown)}." if near else f"Known: {', '.join(shown)}."
+
+
+# --- files -------------------------------------------------------------------------------------------------------------
+
+
+def _hex_colour(value: Any) -> Any:
+    if isinstance(value, str):
+        if not re.fullmatch(r"#[0-9a-fA-F]{6}", value):
+            raise ValueError("a colour is [red, green, blue] or '#rrggbb'")
+        return [int(value[at : at + 2], 16) for at in (1, 3, 5)]
+    return value
+
+
+_Byte = Annotated[int, Field(ge=0, le=255, strict=True)]
+
+
+class _ClassEntry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    id: int = Field(ge=-1, le=65534, strict=True)
+    name: str = Field(min_length=1)
+    colour: Annotated[tuple[_Byte, _Byte, _Byte] | None, BeforeValidator(_hex_colour)] = None
+    alike: tuple[str, ...] = ()
+    instances: bool = False
+
+
+class _SchemeFile(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    title: str | None = None
+    channel: Literal["red"] | None = None
+    classes: tuple[_ClassEntry, ...] = Field(min_length=1)
+
+
+def builtin_schemes() -> tuple[str, ...]:
+    """Names of the schemes that come with vidtrans, sorted."""
+    folder = files("vidtrans.labels").joinpath("schemes")
+    return tuple(sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")))
+
+
+def load_scheme(name_or_path: str | PathLike[str]) -> Scheme:
+    """A built-in scheme by name, or a user's own palette from a ``.toml`` or ``.json`` file.
+
+    The file has ``classes``, a list of ``id``, ``name`` and optional ``colour`` ([r, g, b] or "#rrggbb"), ``alike`` and
+    ``instances``; and optional ``title`` and ``channel``. Its name without the suffix is the scheme's name.
+
+    Raises UsageError for an unknown name (nearest names offered); InputError for a file that is missing or wrong, with
+    the key that is at fault.
+    """
+    text = fspath(name_or_path)
+    if text in builtin_schemes():
+        return _builtin(text)
+    path = Path(text)
+    if path.suffix.casefold() not in (".toml", ".json"):
+        raise UsageError(
+            f"there is no label scheme '{text}'.",
+            hint=nearest(text, list(builtin_schemes())) + " A palette file ends in .toml or .json.",
+        )
+    try:
+        content = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise InputError("this palette file does not exist.", where=path) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"this palette file cannot be read ({error}).", where=path) from None
+    return _parse(path.stem, content, path)
+
+
+@lru_cache(maxsize=32)
+def _builtin(name: str) -> Scheme:
+    path = files("vidtrans.labels").joinpath("schemes", f"{name}.toml")
+    return _parse(name, path.read_text("utf-8"), Path(f"{name}.toml"))
+
+
+def _parse(name: str, content: str, path: Path) -> Scheme:
+    try:
+        data = json.loads(content) if path.suffix.casefold() == ".json" else tomllib.loads(content)
+    except ValueError as error:
+        raise InputError(f"this palette file is not valid {path.suffix[1:].upper()}: {error}.", where=path) from None
+    try:
+        read = _SchemeFile.model_validate(data)
+    except ValidationError as error:
+        raise InputError(_first_error(error), where=path) from None
+    ids: set[int] = set()
+    names: set[str] = set()
+    for place, entry in enumerate(read.classes):
+        if entry.id in ids:
+            raise InputError(f"classes[{place}].id: {entry.id} is taken by an earlier class.", where=path)
+        if canonical(entry.name) in names:
+            raise InputError(f"classes[{place}].name: '{entry.name}' is taken by an earlier class.", where=path)
+        ids.add(entry.id)
+        names.add(canonical(entry.name))
+    classes = tuple(LabelClass(c.id, c.name, c.colour, c.alike, c.instances) for c in read.classes)
+    return Scheme(name, read.title or name, classes, read.channel)
+
+
+def _first_error(error: ValidationError) -> str:
+    """The first complaint as ``classes[3].colour: ...``; an unknown key names the nearest known one."""
+    first = error.errors()[0]
+    place = ""
+    for part in first["loc"]:
+        place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else str(part)
+    if first["type"] == "extra_forbidden":
+        model: type[BaseModel] = _SchemeFile if len(first["loc"]) == 1 else _ClassEntry
+        return f"{place}: unknown key. {nearest(str(first['loc'][-1]), list(model.model_fields))}"
+    return f"{place or 'the file'}: {first['msg'].removeprefix('Value error, ')}."

@@ -1,0 +1,238 @@
+"""Which encoder, with which options and pixel format: checked before anything is read."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.error
+import cv2
+from av.codec import Codec, find_best_pix_fmt_of_list
+from av.codec.codec import UnknownCodecError
+from av.codec.context import OptionFlags
+from av.video.format import VideoFormat
+
+from vidtrans.errors import OutputError
+from vidtrans.media.hardware import nvenc_works
+
+_log = logging.getLogger(__name__)
+
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".nut": "nut", ".avi": "avi"}
+_DEFAULT_CODEC = {"webm": "libvpx-vp9", "nut": "ffv1"}
+_ALIASES = {
+    "h264": "libx264", "x264": "libx264", "hevc": "libx265", "h265": "libx265", "x265": "libx265",
+    "vp9": "libvpx-vp9", "vp8": "libvpx", "av1": "libsvtav1", "prores": "prores_ks",
+}  # fmt: skip
+# veryfast: at crf 18 the file is about a tenth larger than with "medium", in a third of the time.
+_DEFAULT_OPTIONS: dict[str, dict[str, str]] = {
+    "libx264": {"crf": "18", "preset": "veryfast"},
+    "libx265": {"crf": "20", "preset": "veryfast"},
+    "libvpx-vp9": {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "5", "row-mt": "1"},
+    "libsvtav1": {"crf": "28", "preset": "9"},
+    "h264_nvenc": {"rc": "vbr", "cq": "19", "b": "0", "preset": "p4"},
+    "hevc_nvenc": {"rc": "vbr", "cq": "20", "b": "0", "preset": "p4"},
+}
+_RATE_OPTIONS = {"crf", "qp", "b", "cq", "qscale", "global_quality", "lossless"}
+_AVX512_SKX = 256  # OpenCV's number for the instructions that x264 calls avx512
+_NEEDS_EVEN = {"h264", "hevc"}
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Everything that decides the encoded bits. ``options`` are complete: defaults and the user's."""
+
+    codec: str
+    options: Mapping[str, str]
+    pixel_format: str
+    size_hw: tuple[int, int]
+    rate: Fraction
+    time_base: Fraction
+    container: str
+    sample_aspect: Fraction = Fraction(1)
+    container_options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def full_range(self) -> bool:
+        """RGB, grey and the ``yuvj`` formats use all values; other YUV is limited (16 to 235)."""
+        return self.is_rgb or self.pixel_format.startswith(("yuvj", "gray", "pal8"))
+
+    @property
+    def is_rgb(self) -> bool:
+        return VideoFormat(self.pixel_format).is_rgb
+
+
+def choose_encoding(
+    target: Path,
+    *,
+    size_hw: tuple[int, int],
+    rate: Fraction,
+    time_base: Fraction,
+    codec: str | None = None,
+    encoder_options: Mapping[str, str] | None = None,
+    pixel_format: str | None = None,
+    sample_aspect: Fraction = Fraction(1),
+    container_format: str | None = None,
+) -> Encoding:
+    """Fill in what the user left open. Raises OutputError for an unknown container, encoder, option or pixel format."""
+    container = _container(target, container_format)
+    name = _codec_name(codec, container, size_hw, target)
+    encoder = _encoder(name, target)
+    options = _steady(encoder, _options(encoder, encoder_options or {}, target), size_hw)
+    form = pixel_format or _default_format(encoder, size_hw)
+    _check_format(encoder, form, size_hw, target)
+    return Encoding(
+        codec=name,
+        options=options,
+        pixel_format=form,
+        size_hw=size_hw,
+        rate=rate,
+        time_base=time_base,
+        container=container,
+        sample_aspect=sample_aspect,
+        container_options=_container_options(container, time_base),
+    )
+
+
+def _container(target: Path, container_format: str | None) -> str:
+    name = container_format or CONTAINERS.get(target.suffix.lower())
+    if name is None:
+        known = ", ".join(sorted(CONTAINERS))
+        raise OutputError(
+            f"has no suffix of a film ({known}).", where=target, hint="Choose one, or end a folder's name in '/'."
+        )
+    if name not in av.formats_available or not av.ContainerFormat(name).is_output:
+        raise OutputError(f"the container {name!r} cannot be written by this build of FFmpeg.", where=target)
+    return name
+
+
+def _container_options(container: str, time_base: Fraction) -> dict[str, str]:
+    if container not in ("mp4", "mov"):
+        return {}
+    # The index goes to the front, so that a film plays while it loads; and an edit list in milliseconds, MP4's default,
+    # would move a film that does not begin at 0.
+    scale = time_base.denominator
+    while scale < 10_000:
+        scale *= 2
+    return {"movflags": "+faststart", "movie_timescale": str(scale)}
+
+
+def _codec_name(codec: str | None, container: str, size_hw: tuple[int, int], target: Path) -> str:
+    default = _DEFAULT_CODEC.get(container, "libx264")
+    if codec is None:
+        return default
+    if codec != "auto":
+        return _ALIASES.get(codec, codec)
+    if container not in _DEFAULT_CODEC and not any(side % 2 for side in size_hw):
+        if nvenc_works():
+            return "h264_nvenc"
+        _log.warning("%s: no H.264 encoder on a GPU of this machine; %s encodes on the CPU", target, default)
+    return default
+
+
+def _encoder(name: str, target: Path) -> Codec:
+    try:
+        encoder = Codec(name, "w")
+    except UnknownCodecError:
+        raise OutputError(f"there is no encoder {name!r}.", where=target, hint=_nearest(name, _video_encoders())) from None
+    if encoder.type != "video":
+        raise OutputError(f"{name!r} encodes {encoder.type}, not pictures.", where=target)
+    return encoder
+
+
+def _nearest(name: str, known: list[str]) -> str | None:
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    return f"Nearest: {', '.join(close)}." if close else None
+
+
+def _video_encoders() -> list[str]:
+    found = set(_ALIASES)
+    for name in av.codecs_available:
+        try:
+            if Codec(name, "w").type == "video":
+                found.add(name)
+        except UnknownCodecError:
+            continue
+    return sorted(found)
+
+
+def _options(encoder: Codec, given: Mapping[str, str], target: Path) -> dict[str, str]:
+    supported = av.CodecContext.create(encoder).supported_options
+    known = {
+        option.name
+        for option in (*supported.generic, *supported.private)
+        if option.flags & OptionFlags.ENCODING_PARAM and option.flags & OptionFlags.VIDEO_PARAM
+    }
+    chosen = {name.removesuffix(":v"): str(value) for name, value in given.items()}
+    for name in chosen:
+        if name in ("pix_fmt", "pixel_format"):
+            raise OutputError("the pixel format is no encoder option.", where=target, hint="Use --pixel-format.")
+        if name not in known:
+            raise OutputError(
+                f"the encoder {encoder.name} has no option {name!r}.", where=target, hint=_nearest(name, sorted(known))
+            )
+    defaults = _DEFAULT_OPTIONS.get(encoder.name, {})
+    if _RATE_OPTIONS & chosen.keys():
+        defaults = {name: value for name, value in defaults.items() if name not in _RATE_OPTIONS | {"rc"}}
+    return {**{name: value for name, value in defaults.items() if name in known}, **chosen}
+
+
+def _steady(encoder: Codec, options: dict[str, str], size_hw: tuple[int, int]) -> dict[str, str]:
+    """Options with which the same pictures give the same bits.
+
+    x264's AVX-512 code for macroblock trees reads past the end of a row unless its macroblocks come in sixteens, so the
+    bits depend on what lies in memory there (measured: 13 different files in 20 runs at 96x64, one with AVX2 code, which
+    is no slower).
+    """
+    macroblocks = -(-size_hw[1] // 16)
+    params = options.get("x264-params", "")
+    if not encoder.name.startswith("libx264") or macroblocks % 16 == 0 or "asm=" in params:
+        return options
+    if not cv2.checkHardwareSupport(_AVX512_SKX):
+        return options
+    return {**options, "x264-params": ":".join(filter(None, (params, "asm=avx2,bmi1,bmi2,lzcnt")))}
+
+
+def _default_format(encoder: Codec, size_hw: tuple[int, int]) -> str:
+    formats = [form.name for form in encoder.video_formats or ()]
+    if not formats:
+        return "rgb24" if encoder.lossless else "yuv420p"
+    if encoder.lossless and not encoder.lossy:
+        best, _ = find_best_pix_fmt_of_list(formats, "rgb24")
+        return best.name if best is not None else formats[0]
+    odd = any(side % 2 for side in size_hw) and encoder.canonical_name in _NEEDS_EVEN
+    wanted = ["yuv444p"] if odd else ["yuv420p", "yuvj420p", "yuv422p", "yuv422p10le", "yuv444p"]
+    if encoder.canonical_name == "mjpeg":
+        wanted = ["yuvj420p", *wanted]
+    if encoder.name.endswith("_nvenc"):
+        wanted = ["nv12", *wanted]
+    if "rgb" in encoder.name:
+        wanted = ["bgr0", "rgb24", "bgr24", *wanted]
+    return next((form for form in wanted if form in formats), formats[0])
+
+
+def _check_format(encoder: Codec, name: str, size_hw: tuple[int, int], target: Path) -> None:
+    formats = [form.name for form in encoder.video_formats or ()]
+    if formats and name not in formats:
+        raise OutputError(
+            f"the encoder {encoder.name} does not take the pixel format {name!r}.",
+            where=target,
+            hint=f"It takes {', '.join(formats[:12])}.",
+        )
+    try:
+        form = VideoFormat(name, size_hw[1], size_hw[0])
+    except ValueError:
+        raise OutputError(f"there is no pixel format {name!r}.", where=target) from None
+    chroma = form.components[1] if len(form.components) > 1 else None
+    if chroma is not None and encoder.canonical_name in _NEEDS_EVEN:
+        crooked = (chroma.width < form.width and size_hw[1] % 2) or (chroma.height < form.height and size_hw[0] % 2)
+        if crooked:
+            raise OutputError(
+                f"{encoder.name} in {name} needs even sides, and the picture is {size_hw[1]}x{size_hw[0]}.",
+                where=target,
+                hint="Use --pixel-format yuv444p, or an even --size.",
+            )

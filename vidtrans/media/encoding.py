@@ -1,0 +1,183 @@
+"""Pictures -> packets: one encoder, one scaler, each picture with its own time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+import numpy as np
+from av.codec.context import Flags
+from av.codec.hwaccel import HWAccel
+from av.container import OutputContainer
+from av.packet import Packet
+from av.video.frame import CudaContext
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation, VideoReformatter
+from av.video.stream import VideoStream
+
+from vidtrans.errors import OutputError
+from vidtrans.frame import Bytes, FrameTime
+from vidtrans.media.encoders import Encoding
+from vidtrans.media.faults import cannot_write
+
+_DLPACK_CUDA = 2
+_RGB_MATRIX = 0  # AVCOL_SPC_RGB
+_FLAGS = Interpolation.BICUBIC | Interpolation.ACCURATE_RND
+_SINK_BUFFER = 1 << 20
+
+
+def open_container(sink: Any, encoding: Encoding, target: Path) -> OutputContainer:
+    """The container that ``encoding`` names, writing into a file object."""
+    try:
+        return av.open(
+            sink, "w", format=encoding.container, container_options=dict(encoding.container_options), buffer_size=_SINK_BUFFER
+        )
+    except (av.error.FFmpegError, OSError) as error:
+        raise OutputError(cannot_write(error), where=target) from error
+
+
+def add_encoder(container: OutputContainer, encoding: Encoding, target: Path) -> VideoStream:
+    """A stream with an encoder that is set up but not open. Raises OutputError where the container cannot hold it."""
+    height, width = encoding.size_hw
+    try:
+        stream = container.add_stream(
+            encoding.codec,
+            rate=encoding.rate,
+            options=dict(encoding.options),
+            width=width,
+            height=height,
+            pix_fmt=encoding.pixel_format,
+            time_base=encoding.time_base,
+            hwaccel=_gpu(encoding.codec),
+        )
+    except av.error.FFmpegError as error:
+        raise OutputError(
+            f"the encoder {encoding.codec} cannot be used on this machine.", where=target, hint="Choose another (--codec)."
+        ) from error
+    except ValueError:
+        raise OutputError(
+            f"a {encoding.container} file cannot hold what {encoding.codec} makes.", where=target, hint="Choose another suffix."
+        ) from None
+    assert isinstance(stream, VideoStream)
+    stream.time_base = encoding.time_base
+    context = stream.codec_context
+    if encoding.sample_aspect != 1:
+        context.sample_aspect_ratio = encoding.sample_aspect
+    context.flags |= int(Flags.frame_duration)
+    context.color_range = ColorRange.JPEG if encoding.full_range else ColorRange.MPEG
+    context.color_primaries = ColorPrimaries.BT709
+    if encoding.is_rgb:
+        context.colorspace = _RGB_MATRIX
+        context.color_trc = ColorTrc.IEC61966_2_1
+    else:
+        context.colorspace = _matrix(encoding)
+        context.color_trc = ColorTrc.BT709
+    return stream
+
+
+def _matrix(encoding: Encoding) -> int:
+    """BT.709, except in JPEG, whose decoders know BT.601 only (JFIF)."""
+    return Colorspace.ITU601 if encoding.pixel_format.startswith("yuvj") else Colorspace.ITU709
+
+
+def _gpu(codec: str) -> HWAccel | None:
+    """NVENC in the primary context, where torch lives too, so that frames pass from one to the other as they are."""
+    return HWAccel("cuda", options={"primary_ctx": "1"}) if codec.endswith("_nvenc") else None
+
+
+def open_encoder(stream: VideoStream, encoding: Encoding, target: Path) -> None:
+    """Open the encoder. Raises OutputError where it refuses its settings."""
+    try:
+        stream.codec_context.open()
+    except (av.error.FFmpegError, ValueError) as error:
+        given = " ".join(f"{name}={value}" for name, value in encoding.options.items())
+        size = f"{encoding.size_hw[1]}x{encoding.size_hw[0]}"
+        raise OutputError(
+            f"the encoder {encoding.codec} refuses {encoding.pixel_format} {size} with the options {given or '(none)'}.",
+            where=target,
+        ) from error
+
+
+def write_header(container: OutputContainer, target: Path) -> None:
+    """Begin the file. Raises OutputError where the disk or the container refuses."""
+    try:
+        container.start_encoding()
+    except av.error.ArgumentError as error:
+        raise OutputError(f"a {container.format.name} file cannot hold these tracks together.", where=target) from error
+    except (av.error.FFmpegError, OSError) as error:
+        raise OutputError(cannot_write(error), where=target) from error
+
+
+class PictureEncoder:
+    """Feeds one encoder. The packets carry the pictures' own times and durations."""
+
+    def __init__(self, stream: VideoStream, encoding: Encoding, target: Path) -> None:
+        self._stream = stream
+        self._encoding = encoding
+        self._target = target
+        self._scaler = VideoReformatter()
+        self._durations: dict[int, int] = {}
+        self._last: int | None = None
+        self._count = 0
+        self._cuda: CudaContext | None = None
+
+    def encode(self, picture: Bytes, time: FrameTime) -> list[Packet[Any]]:
+        """``picture`` uint8 RGB [H,W,3] of the announced size, or a CUDA frame's NV12 planes for NVENC."""
+        frame = self._device_frame(picture) if not isinstance(picture, np.ndarray) else self._frame(picture)
+        base = self._encoding.time_base
+        pts = time.pts if time.time_base == base else round(time.pts * time.time_base / base)
+        if self._last is not None and pts <= self._last:
+            raise OutputError("two pictures have the same time.", where=self._target, frame=self._count)
+        if time.duration:
+            self._durations[pts] = max(1, round(time.duration * time.time_base / base))
+        self._last = pts
+        self._count += 1
+        frame.pts = pts
+        frame.time_base = base
+        return list(self._timed(self._stream.encode(frame)))
+
+    def flush(self) -> list[Packet[Any]]:
+        return list(self._timed(self._stream.encode(None)))
+
+    def _timed(self, packets: list[Packet[Any]]) -> Iterator[Packet[Any]]:
+        usual = max(1, round(1 / (self._encoding.rate * self._encoding.time_base)))
+        for packet in packets:
+            if packet.pts is not None:
+                packet.duration = self._durations.pop(packet.pts, usual)
+            yield packet
+
+    def _frame(self, picture: Bytes) -> av.VideoFrame:
+        if picture.shape != (*self._encoding.size_hw, 3) or picture.dtype != np.uint8:
+            raise OutputError(
+                f"a picture of {picture.dtype} {picture.shape} was made; uint8 {(*self._encoding.size_hw, 3)} was announced.",
+                where=self._target,
+                frame=self._count,
+            )
+        name = self._encoding.pixel_format
+        if name == "rgb24":
+            return av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+        source = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(picture), format="rgb24")
+        return self._scaler.reformat(
+            source,
+            format=name,
+            src_color_range=ColorRange.JPEG,
+            dst_color_range=ColorRange.JPEG if self._encoding.full_range else ColorRange.MPEG,
+            dst_colorspace=None if self._encoding.is_rgb else _matrix(self._encoding),
+            interpolation=_FLAGS,
+            threads=1,
+        )
+
+    def _device_frame(self, planes: Any) -> av.VideoFrame:
+        """NV12 planes (y uint8 [H,W], uv uint8 [H/2,W/2,2]) on a CUDA device, by DLPack; they never visit the host."""
+        y, uv = planes
+        height, width = self._encoding.size_hw
+        kind, device = y.__dlpack_device__()
+        if kind != _DLPACK_CUDA:
+            raise OutputError("NV12 planes are taken from a CUDA device only.", where=self._target, frame=self._count)
+        if self._cuda is None:
+            self._cuda = CudaContext(device_id=device, primary_ctx=True)
+        frame = av.VideoFrame.from_dlpack((y, uv), format="nv12", width=width, height=height, cuda_context=self._cuda)
+        frame.colorspace, frame.color_range = Colorspace.ITU709, ColorRange.MPEG
+        return frame

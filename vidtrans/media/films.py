@@ -1,0 +1,397 @@
+"""A film (or a pipe) as a reader of frames, on PyAV."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Protocol, Self
+
+import av
+import av.error
+import av.logging
+from av.codec.hwaccel import HWAccel
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from vidtrans.errors import InputError
+from vidtrans.frame import Frame, FrameTime, VideoInfo
+from vidtrans.media.faults import cannot_read
+from vidtrans.media.hardware import cuda_decodes
+from vidtrans.media.lossy import is_lossy
+from vidtrans.media.pixels import ColourTags, PixelReader, kind_of
+from vidtrans.media.sps import read_sps
+from vidtrans.media.truncation import check_whole
+
+_log = logging.getLogger(__name__)
+
+_NOT_FILMS = {"tty"}  # FFmpeg "plays" any text file with a suffix like .txt as an ANSI film
+PIPE_BUFFER = 1 << 16
+"""Bytes that FFmpeg reads ahead of a file object; what is larger it reads in one piece, into the frame."""
+
+
+class PipeEnd(Protocol):
+    """What is known of the bytes of a pipe."""
+
+    @property
+    def ended(self) -> bool:
+        """All bytes have come."""
+        ...
+
+    def check(self, stream: VideoStream, frames: int) -> None:
+        """After the end: raises InputError, at frame ``frames``, where the last bytes are no whole frame."""
+        ...
+
+
+class FilmReader:
+    """``Reader`` of everything that PyAV opens. See ``vidtrans.media.reader.open_reader``.
+
+    ``container_options`` go to the demuxer (pipes want a short probe). ``end``: knows whether a pipe was whole, which
+    its demuxer does not tell. ``tags``: see ``PixelReader``.
+    """
+
+    stems: Sequence[str] | None = None
+    sequence_starts: frozenset[int] = frozenset()
+
+    def __init__(
+        self,
+        source: Path | str | BinaryIO,
+        *,
+        labels: bool,
+        max_side: int,
+        hwaccel: bool = True,
+        container_format: str | None = None,
+        container_options: dict[str, str] | None = None,
+        low_latency: bool = False,
+        end: PipeEnd | None = None,
+        tags: ColourTags | None = None,
+    ) -> None:
+        self._source = source
+        self._path = source if isinstance(source, Path) else None
+        self._name = str(source if isinstance(source, (str, Path)) else getattr(source, "name", "the pipe"))
+        self._format = container_format
+        self._options = dict(container_options or {})
+        self._low_latency = low_latency
+        self._end = end
+        self._max_side = max_side
+        self._closed = threading.Event()
+        self._lock = threading.Lock()
+        self._container: InputContainer | None = None
+        self._times: list[int] | None = None
+        self._use_gpu = False
+        self._open()
+        try:
+            self._use_gpu = hwaccel and self._path is not None and self._worth_the_gpu() and cuda_decodes()
+            if self._use_gpu:
+                self._reopen()
+            self._check_size(self._stream.codec_context.width, self._stream.codec_context.height)
+            if self._path is not None:
+                check_whole(self._path, self._opened(), self._stream)
+            first = self._decode_one()
+            if first is None:
+                raise InputError("holds no frames.", where=self._name)
+            self._waiting.appendleft(first)
+            self._decoded = 0
+            self._first_pts = first.pts
+            codec = self._stream.codec_context.codec
+            lasting = codec.intra_only and codec.canonical_name != "ffv1"
+            self._sps = read_sps(self._stream.codec_context.extradata) if codec.canonical_name == "h264" else None
+            self._monochrome = self._sps is not None and self._sps.chroma_format == 0
+            self._pixels = PixelReader(
+                labels=labels, shared=not lasting, source=self._name, monochrome=self._monochrome, tags=tags
+            )
+            self.info = self._describe(first, labels=labels)
+            self.pixel_format = first.format.name
+            self._check_turned(first)
+        except BaseException:
+            self.close()
+            raise
+
+    # -- opening ---------------------------------------------------------------------------------------------------
+
+    def _open(self, accelerator: HWAccel | None = None) -> None:
+        # "file:" keeps FFmpeg from taking a name like "a:b.mkv" or "-" for a protocol or an option.
+        target: Any = f"file:{self._path.absolute()}" if self._path is not None else self._source
+        limit = str(self._max_side * self._max_side)
+        try:
+            container = av.open(
+                target,
+                "r",
+                format=self._format,
+                options={"max_pixels": limit},
+                container_options=self._options,
+                metadata_errors="replace",
+                buffer_size=PIPE_BUFFER,
+                hwaccel=accelerator,
+            )
+        except ValueError as error:
+            if isinstance(error, av.error.FFmpegError):
+                raise InputError(cannot_read(error), where=self._name) from error
+            raise InputError(f"cannot be read: {error}.", where=self._name) from error
+        except (av.error.FFmpegError, OSError) as error:
+            raise InputError(cannot_read(error), where=self._name) from error
+        self._container = container
+        self._stream = self._choose(container)
+        context = self._stream.codec_context
+        context.options = {"max_pixels": limit}
+        if context.codec.lossless and not context.codec.lossy:
+            # These carry checksums, which FFmpeg mentions in its log only. Ids that are wrong must not pass.
+            context.options["err_detect"] = "crccheck+explode"
+        self._stream.thread_type = "SLICE" if self._low_latency else "AUTO"
+        self._packets: Iterator[Packet[VideoStream]] = container.demux(self._stream)
+        self._held: Packet[VideoStream] | None = None
+        self._waiting: deque[av.VideoFrame] = deque()
+        self._index = 0
+        self._decoded = 0
+        self._last_pts: int | None = None
+
+    def _reopen(self) -> None:
+        self._opened().close()
+        self._open(HWAccel("cuda", allow_software_fallback=True) if self._use_gpu else None)
+
+    def _choose(self, container: InputContainer) -> VideoStream:
+        films = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+        if not films or container.format.name in _NOT_FILMS:
+            container.close()
+            raise InputError("holds no moving or still picture.", where=self._name)
+        best = container.streams.best("video")
+        chosen = best if best in films else films[0]
+        assert isinstance(chosen, VideoStream)
+        if chosen.codec_context is None:
+            container.close()
+            raise InputError("its pictures are in a codec that this build of FFmpeg cannot decode.", where=self._name)
+        return chosen
+
+    def _opened(self) -> InputContainer:
+        assert self._container is not None
+        return self._container
+
+    def _worth_the_gpu(self) -> bool:
+        context = self._stream.codec_context
+        return (context.pix_fmt or "").startswith("yuv420p") and any(
+            config.device_type.name == "cuda" and config.is_supported for config in context.codec.hardware_configs
+        )
+
+    def _check_size(self, width: int, height: int) -> None:
+        if max(width, height) > self._max_side:
+            raise InputError(f"is {width}x{height} pixels; at most {self._max_side} on a side are read.", where=self._name)
+
+    def _describe(self, first: av.VideoFrame, *, labels: bool) -> VideoInfo:
+        stream, container = self._stream, self._opened()
+        height, width = first.height, first.width
+        aspect = stream.codec_context.sample_aspect_ratio or stream.sample_aspect_ratio or Fraction(1)
+        aspect = aspect if aspect > 0 else Fraction(1)
+        if first.rotation % 180 == 90:
+            height, width, aspect = width, height, 1 / aspect
+        rate = stream.average_rate or stream.guessed_rate or stream.base_rate or Fraction(25)
+        time_base = stream.time_base or 1 / rate
+        duration = None
+        if stream.duration:
+            duration = float(stream.duration * time_base)
+        elif container.duration:
+            duration = container.duration / av.time_base
+        return VideoInfo(
+            source=self._name,
+            size_hw=(height, width),
+            rate=Fraction(rate),
+            time_base=Fraction(time_base),
+            frames=stream.frames or None,
+            kind=kind_of(first.format.name, monochrome=self._monochrome) if labels else "rgb",
+            codec=stream.codec_context.codec.canonical_name,
+            lossy=is_lossy(stream, first.format, self._sps),
+            sample_aspect=aspect,
+            duration_s=duration,
+            rotation=first.rotation,
+        )
+
+    def _check_turned(self, first: av.VideoFrame) -> None:
+        if first.rotation % 90:
+            _log.warning("%s: is turned by %d degrees, which only a player undoes; read as stored", self._name, first.rotation)
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[Frame]:
+        for picture, time in self.pictures():
+            pixels, palette = self._pixels.read(picture)
+            self._check_same(pixels.shape[1], pixels.shape[0])
+            yield Frame(index=self._index - 1, pixels=pixels, time=time, palette=palette, source=self._name)
+
+    def pictures(self) -> Iterator[tuple[av.VideoFrame, FrameTime]]:
+        """The frames as FFmpeg decoded them, for those who send them on without looking at their pixels."""
+        while (found := self._next()) is not None:
+            yield found
+
+    def _next(self) -> tuple[av.VideoFrame, FrameTime] | None:
+        with self._lock:
+            try:
+                if self._closed.is_set():
+                    return None
+                picture = self._decode_one()
+                if picture is None or self._closed.is_set():
+                    return None
+                width, height = picture.width, picture.height
+                self._check_same(*((height, width) if self.info.rotation % 180 == 90 else (width, height)))
+                time = self._time(picture)
+                self._index += 1
+                return picture, time
+            finally:
+                if self._closed.is_set():
+                    self._shut()
+
+    def _check_same(self, width: int, height: int) -> None:
+        was = self.info.size_hw
+        if (height, width) != was:
+            raise InputError(
+                f"the size changes from {was[1]}x{was[0]} to {width}x{height}; one size is expected throughout.",
+                where=self._name,
+                frame=self._decoded - 1,
+                hint="Cut the film there, or scale it to one size first.",
+            )
+
+    def _time(self, picture: av.VideoFrame) -> FrameTime:
+        base = picture.time_base or self.info.time_base
+        step = max(1, round(1 / (self.info.rate * base)))
+        pts = picture.pts
+        if pts is None:  # raw elementary streams carry no times
+            pts = 0 if self._last_pts is None else self._last_pts + step
+        elif self._last_pts is not None and pts <= self._last_pts:
+            _log.warning("%s, frame %d: its time does not come after the one before; moved", self._name, self._index)
+            pts = self._last_pts + 1
+        self._last_pts = pts
+        return FrameTime(pts=pts, time_base=Fraction(base), duration=picture.duration or None)
+
+    def _decode_one(self) -> av.VideoFrame | None:
+        """The next frame as FFmpeg gives it, or None at the end."""
+        while not self._waiting:
+            try:
+                packet, self._held = self._held or next(self._packets, None), None
+                if packet is None:
+                    if self._end is not None:
+                        self._end.check(self._stream, self._decoded)
+                    return None
+                if self._end is not None and self._end.ended:
+                    # No more will come, so the next packet is there or it is not: the last one must be whole.
+                    self._held = next(self._packets, None)
+                    if packet.size and (self._held is None or not self._held.size):
+                        self._end.check(self._stream, self._decoded)
+                if packet.is_corrupt:
+                    raise InputError("is truncated or damaged here.", where=self._name, frame=self._decoded)
+                self._waiting.extend(packet.decode())
+            except av.error.EOFError:
+                return None
+            except av.error.FFmpegError as error:
+                raise InputError(
+                    "cannot be decoded: the data are truncated or damaged.", where=self._name, frame=self._decoded
+                ) from error
+        picture = self._waiting.popleft()
+        if picture.is_corrupt:
+            raise InputError("its data are damaged.", where=self._name, frame=self._decoded)
+        self._check_size(picture.width, picture.height)
+        self._decoded += 1
+        return picture
+
+    # -- seeking ---------------------------------------------------------------------------------------------------
+
+    def seek(self, index: int, time: FrameTime | None = None) -> None:
+        """See ``Reader.seek``."""
+        with self._lock:
+            if index == self._index:
+                return
+            if self._path is not None and not self._jump(index, time):
+                self._reopen()
+            if index < self._index:
+                raise InputError(f"is a pipe that is past frame {index} already.", where=self._name)
+            while self._index < index:
+                picture = self._decode_one()
+                if picture is None:
+                    raise InputError(f"ends after {self._index} frames; frame {index} is asked for.", where=self._name)
+                self._time(picture)
+                self._index += 1
+
+    def _jump(self, index: int, time: FrameTime | None) -> bool:
+        """Seek through the container's own index; False where that cannot be exact."""
+        if index == 0:
+            return False
+        if time is not None:
+            exact = time.pts * time.time_base / self.info.time_base
+            wanted = int(exact) if exact.denominator == 1 else None
+        else:
+            times = self._packet_times()
+            if times is not None and index >= len(times):
+                raise InputError(f"holds {len(times)} frames; frame {index} is asked for.", where=self._name)
+            wanted = None if times is None else times[index]
+        if wanted is None:
+            return False
+        container = self._opened()
+        try:
+            container.seek(wanted, stream=self._stream, backward=True)
+        except av.error.FFmpegError:
+            return False
+        self._packets = container.demux(self._stream)
+        self._held = None
+        self._waiting.clear()
+        while (picture := self._decode_one()) is not None and picture.pts is not None and picture.pts < wanted:
+            pass
+        if picture is None or picture.pts != wanted:
+            return False
+        self._waiting.appendleft(picture)
+        self._index = self._decoded = index
+        self._last_pts = None
+        return True
+
+    def _packet_times(self) -> list[int] | None:
+        """The time of every frame, from the packets alone; None where they do not tell."""
+        if self._times is None and self._path is not None:
+            with av.open(f"file:{self._path.absolute()}", "r", format=self._format, metadata_errors="replace") as container:
+                stream = container.streams[self._stream.index]
+                stream.codec_context.options = {}
+                found = [p.pts for p in container.demux(stream) if p.size and not p.is_discard]
+            known = sorted(pts for pts in found if pts is not None)
+            if len(known) < len(found) or self._first_pts not in known:
+                return None
+            # What lies before the first frame that decodes (an edit list, a broken group of pictures) is no frame.
+            self._times = known[known.index(self._first_pts) :]
+        return self._times
+
+    def count(self) -> int:
+        """See ``Reader.count``."""
+        if self._path is None:
+            raise InputError("is a pipe: its frames cannot be counted before they are read.", where=self._name)
+        times = self._packet_times()
+        if times is not None:
+            return len(times)
+        with FilmReader(self._path, labels=True, max_side=self._max_side, container_format=self._format) as other:
+            total = 0
+            while other._decode_one() is not None:
+                total += 1
+            return total
+
+    # -- closing ---------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """From any thread: a thread that is reading stops at the frame it is at, and closes the file itself."""
+        self._closed.set()
+        if self._lock.acquire(blocking=False):
+            try:
+                self._shut()
+            finally:
+                self._lock.release()
+
+    def _shut(self) -> None:
+        container, self._container = self._container, None
+        self._waiting.clear()
+        if container is not None:
+            self._packets = iter(())
+            container.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()

@@ -1,0 +1,125 @@
+"""A film, written under a temporary name and renamed when it is whole."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import av.error
+from av.packet import Packet
+
+from vidtrans.errors import OutputError
+from vidtrans.frame import Bytes, FrameTime
+from vidtrans.media.encoders import Encoding
+from vidtrans.media.encoding import PictureEncoder, add_encoder, open_container, open_encoder, write_header
+from vidtrans.media.faults import cannot_write
+from vidtrans.media.tracks import TrackCopier
+from vidtrans.media.wholefile import PartialFile
+
+
+class FilmMuxer:
+    """Packets of one encoder, and the tracks copied beside them, into a whole file."""
+
+    def __init__(self, encoding: Encoding, target: Path, *, overwrite: bool, copy_from: Path | None) -> None:
+        if copy_from is not None and target.exists() and target.samefile(copy_from):
+            raise OutputError("is the input itself.", where=target, hint="Choose another name.")
+        self._target = target
+        self._tracks: TrackCopier | None = None
+        self._sink = PartialFile(target, overwrite=overwrite)
+        self._done = False
+        try:
+            self._container = open_container(self._sink, encoding, target)
+            self.stream = add_encoder(self._container, encoding, target)
+            if copy_from is not None:
+                self._tracks = TrackCopier(copy_from, self._container, self.stream)
+            open_encoder(self.stream, encoding, target)
+            write_header(self._container, target)
+        except BaseException:
+            self.discard()
+            raise
+
+    def mux(self, packets: Iterable[Packet[Any]]) -> None:
+        with self._writing():
+            for packet in packets:
+                if self._tracks is not None and packet.dts is not None:
+                    self._tracks.copy_until(packet.dts * packet.time_base)
+                self._container.mux(packet)
+
+    def commit(self) -> Path:
+        with self._writing():
+            if self._tracks is not None:
+                self._tracks.copy_until(None)
+            self._container.close()
+        self._close_tracks()
+        self._done = True
+        return self._sink.commit()
+
+    def discard(self) -> None:
+        """Remove what was written. Closing the file first keeps PyAV from finishing it when it is collected."""
+        if not self._done:
+            self._done = True
+            self._sink.discard()
+            self._close_tracks()
+
+    def _close_tracks(self) -> None:
+        tracks, self._tracks = self._tracks, None
+        if tracks is not None:
+            tracks.close()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except (av.error.FFmpegError, OSError) as error:
+            if isinstance(error, OutputError):
+                raise
+            cause = self._sink.error or error
+            raise OutputError(cannot_write(cause), where=self._target) from error
+        if self._sink.error is not None:
+            raise OutputError(cannot_write(self._sink.error), where=self._target) from self._sink.error
+
+
+class FilmWriter:
+    """``Writer`` of a film. See ``vidtrans.media.writer.open_writer``."""
+
+    def __init__(self, encoding: Encoding, target: Path, *, overwrite: bool = False, copy_from: Path | None = None) -> None:
+        self.encoding = encoding
+        self._muxer = FilmMuxer(encoding, target, overwrite=overwrite, copy_from=copy_from)
+        self._pictures = PictureEncoder(self._muxer.stream, encoding, target)
+        self._target = target
+        self._written = 0
+
+    def write(self, picture: Bytes, time: FrameTime) -> None:
+        """See ``Writer.write``."""
+        try:
+            packets = self._pictures.encode(picture, time)
+        except (av.error.FFmpegError, ValueError) as error:
+            if isinstance(error, OutputError):
+                raise
+            raise OutputError(f"the encoder failed: {error}.", where=self._target, frame=self._written) from error
+        self._muxer.mux(packets)
+        self._written += 1
+
+    def finish(self) -> Path:
+        """See ``Writer.finish``."""
+        if not self._written:
+            self.abort()
+            raise OutputError("is not written: there was no picture to write.", where=self._target)
+        try:
+            self._muxer.mux(self._pictures.flush())
+            return self._muxer.commit()
+        except BaseException:
+            self.abort()
+            raise
+
+    def abort(self) -> None:
+        self._muxer.discard()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.abort()

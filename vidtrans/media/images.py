@@ -1,0 +1,183 @@
+"""An image sequence as a reader of frames: each file decoded as it is stored."""
+
+from __future__ import annotations
+
+import struct
+import threading
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from itertools import accumulate
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import av.error
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+
+from vidtrans.errors import InputError
+from vidtrans.frame import Frame, FrameTime, VideoInfo
+from vidtrans.media.faults import cannot_read
+from vidtrans.media.naming import ImageSequence
+from vidtrans.media.pixels import PixelReader, kind_of
+
+_PNM = {b"1": "pbm", b"2": "pgm", b"3": "ppm", b"4": "pbm", b"5": "pgm", b"6": "ppm", b"7": "pam"}
+_PNG_HEAD = 24
+
+
+def _codec_of(data: bytes, path: Path) -> str:
+    """The codec by the file's first bytes: suffixes lie."""
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if data.startswith(b"\xff\xd8"):
+        return "mjpeg"
+    if data.startswith(b"BM"):
+        return "bmp"
+    if data.startswith((b"II*\0", b"MM\0*")):
+        return "tiff"
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "webp"
+    if data.startswith(b"P") and data[1:2] in _PNM:
+        return _PNM[data[1:2]]
+    raise InputError("is not an image that can be read." if data else "is empty.", where=path)
+
+
+class ImageReader:
+    """``Reader`` of image files. See ``vidtrans.media.reader.open_reader``."""
+
+    def __init__(
+        self,
+        sequences: Sequence[ImageSequence],
+        *,
+        source: str,
+        labels: bool,
+        max_side: int,
+        rate: Fraction | None = None,
+    ) -> None:
+        self._files = tuple(path for sequence in sequences for path in sequence.files)
+        self._max_side = max_side
+        self._contexts: dict[str, VideoCodecContext] = {}
+        self._pixels = PixelReader(labels=labels, shared=False, source=source)
+        self._closed = threading.Event()
+        self._index = 0
+        self._labels = labels
+        self._lossy = False
+        self.stems: Sequence[str] | None = tuple(path.stem for path in self._files)
+        starts = list(accumulate(len(sequence.files) for sequence in sequences))
+        self.sequence_starts = frozenset(starts[:-1])
+        first = self._decode(0)
+        self.info = self._describe(first, source, rate or Fraction(25))
+        self._kind = kind_of(first.format.name)
+        self._check_sizes(first)
+
+    def _decode(self, index: int) -> av.VideoFrame:
+        path = self._files[index]
+        try:
+            if path.stat().st_size > 16 * self._max_side * self._max_side:
+                raise InputError("is far larger than an image of the greatest size that is read.", where=path, frame=index)
+            data = path.read_bytes()
+        except OSError as error:
+            raise InputError(cannot_read(error), where=path, frame=index) from error
+        codec = _codec_of(data, path)
+        if codec == "png" and len(data) >= _PNG_HEAD:
+            width, height = struct.unpack(">II", data[16:_PNG_HEAD])
+            self._check_side(width, height, path)
+        context = self._contexts.get(codec)
+        if context is None:
+            context = self._contexts[codec] = av.CodecContext.create(codec, "r")  # type: ignore[assignment]
+            assert context is not None
+            context.options = {"max_pixels": str(self._max_side * self._max_side), "err_detect": "crccheck+explode"}
+        packet = Packet(data)
+        # Without this FFmpeg's PNG decoder takes every image after the first for a difference to the one before.
+        packet.is_keyframe = True
+        try:
+            # A decoder that says nothing and gives nothing met a file that was cut off.
+            pictures = context.decode(packet)
+        except av.error.FFmpegError as error:
+            del self._contexts[codec]
+            raise InputError("is truncated or damaged.", where=path, frame=index) from error
+        if not pictures or pictures[0].is_corrupt:
+            raise InputError("is truncated or damaged.", where=path, frame=index)
+        self._check_side(pictures[0].width, pictures[0].height, path)
+        self._lossy |= codec == "mjpeg" or (codec == "webp" and data[12:16] != b"VP8L")
+        self._codec = codec
+        return pictures[0]
+
+    def _check_side(self, width: int, height: int, path: Path) -> None:
+        if max(width, height) > self._max_side:
+            raise InputError(f"is {width}x{height} pixels; at most {self._max_side} on a side are read.", where=path)
+
+    def _describe(self, first: av.VideoFrame, source: str, rate: Fraction) -> VideoInfo:
+        height, width = first.height, first.width
+        if first.rotation % 180 == 90:
+            height, width = width, height
+        return VideoInfo(
+            source=source,
+            size_hw=(height, width),
+            rate=rate,
+            time_base=1 / rate,
+            frames=len(self._files),
+            kind=kind_of(first.format.name) if self._labels else "rgb",
+            codec=self._codec,
+            lossy=self._lossy,
+            duration_s=float(len(self._files) / rate),
+            rotation=first.rotation,
+        )
+
+    def _check_sizes(self, first: av.VideoFrame) -> None:
+        """PNGs tell their size in 24 bytes, so a mixed folder is refused before any work is done."""
+        for index, path in enumerate(self._files[1:], start=1):
+            try:
+                with path.open("rb") as file:
+                    head = file.read(_PNG_HEAD)
+            except OSError as error:
+                raise InputError(cannot_read(error), where=path, frame=index) from error
+            if head.startswith(b"\x89PNG") and len(head) == _PNG_HEAD:
+                width, height = struct.unpack(">II", head[16:])
+                if (width, height) != (first.width, first.height):
+                    raise self._other_size(index, width, height)
+
+    def _other_size(self, index: int, width: int, height: int) -> InputError:
+        was = self.info.size_hw
+        return InputError(
+            f"is {width}x{height}, while the images before it are {was[1]}x{was[0]}; one size is expected throughout.",
+            where=self._files[index],
+            frame=index,
+        )
+
+    def __iter__(self) -> Iterator[Frame]:
+        while self._index < len(self._files) and not self._closed.is_set():
+            index = self._index
+            picture = self._decode(index)
+            kind = kind_of(picture.format.name)
+            if self._labels and kind != self._kind:
+                raise InputError(
+                    f"holds {kind} pixels, while the images before it hold {self._kind}.",
+                    where=self._files[index],
+                    frame=index,
+                )
+            pixels, palette = self._pixels.read(picture)
+            if pixels.shape[:2] != self.info.size_hw:
+                raise self._other_size(index, pixels.shape[1], pixels.shape[0])
+            self._index += 1
+            time = FrameTime(pts=index, time_base=self.info.time_base, duration=1)
+            yield Frame(index=index, pixels=pixels, time=time, palette=palette, source=str(self._files[index]))
+
+    def seek(self, index: int, time: FrameTime | None = None) -> None:
+        """See ``Reader.seek``."""
+        if not 0 <= index <= len(self._files):
+            raise InputError(f"holds {len(self._files)} images; frame {index} is asked for.", where=self.info.source)
+        self._index = index
+
+    def count(self) -> int:
+        return len(self._files)
+
+    def close(self) -> None:
+        self._closed.set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()

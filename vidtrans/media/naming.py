@@ -1,0 +1,188 @@
+"""File names of image sequences: natural order, numbers, Cityscapes names, patterns, holes."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from vidtrans.errors import InputError
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm", ".pam"})
+_CITYSCAPES = re.compile(r"(?P<city>.+)_(?P<sequence>\d{6})_(?P<frame>\d{6})_(?P<type>[A-Za-z]\w*)$")
+_NUMBERED = re.compile(r"(?P<head>.*?)(?P<frame>\d+)(?P<tail>\D*)$")
+_PRINTF = re.compile(r"%0?(\d*)d")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSequence:
+    """Images that follow one another: ``name`` for messages, ``files`` in order."""
+
+    name: str
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a file name belongs: the sequence, the kind of image in it, its number (None: not numbered)."""
+
+    sequence: str
+    kind: str
+    frame: int | None
+    cityscapes: bool = False
+
+
+def natural_key(path: Path) -> tuple[tuple[int, int | str], ...]:
+    """Sorting key in which frame 2 comes before frame 10."""
+    return tuple((0, int(part)) if part.isdigit() else (1, part.lower()) for part in re.split(r"(\d+)", str(path)) if part)
+
+
+def is_image_name(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+
+
+def _place(path: Path) -> _Place:
+    city = _CITYSCAPES.match(path.stem)
+    if city:
+        return _Place(f"{city['city']}_{city['sequence']}", f"*_{city['type']}{path.suffix}", int(city["frame"]), True)
+    numbered = _NUMBERED.match(path.stem)
+    if numbered:
+        return _Place(numbered["head"], f"*{numbered['tail']}{path.suffix}", int(numbered["frame"]))
+    return _Place("", f"*{path.suffix}", None)
+
+
+def _numbers_apart(frames: Sequence[int]) -> tuple[int, float]:
+    """The usual distance from number to number, and how many of the distances are that one (0 to 1)."""
+    steps = Counter(b - a for a, b in pairwise(frames))
+    step, often = min(steps.items(), key=lambda item: (-item[1], item[0]))
+    return step, often / (len(frames) - 1)
+
+
+def _split(files: Iterable[Path], *, where: str, allow_holes: bool) -> list[ImageSequence]:
+    """Sequences in natural order; raises InputError for several kinds of image, a number twice, or a hole."""
+    places = {path: _place(path) for path in sorted(files, key=natural_key)}
+    kinds = sorted({place.kind for place in places.values()})
+    groups: dict[str, list[Path]] = defaultdict(list)
+    for path, place in places.items():
+        groups[str(path.parent / place.sequence)].append(path)
+    shared = {kind for kind in kinds for other in kinds if kind != other and _overlap(places, kind, other)}
+    if shared:
+        raise InputError(
+            f"holds several kinds of image: {', '.join(sorted(shared))}.",
+            where=where,
+            hint="Name one kind with a pattern, such as FOLDER/" + sorted(shared)[0] + ".",
+        )
+    found: list[ImageSequence] = []
+    for name, members in groups.items():
+        frames = [places[path].frame for path in members]
+        numbers = [frame for frame in frames if frame is not None]
+        if len(numbers) < len(members) or len(numbers) < 2:
+            found.append(ImageSequence(name, tuple(members)))
+            continue
+        for (first, a), (second, b) in pairwise(zip(members, numbers, strict=True)):
+            if a == b:
+                raise InputError(f"{first.name} and {second.name} have the same number.", where=where)
+        step, share = _numbers_apart(numbers)
+        if places[members[0]].cityscapes and share < 0.5:
+            # Annotated stills out of a longer drive: no two of them follow one another.
+            found.extend(ImageSequence(str(path.with_suffix("")), (path,)) for path in members)
+            continue
+        if not allow_holes:
+            _refuse_holes(members, numbers, step, where)
+        found.append(ImageSequence(name, tuple(members)))
+    return found
+
+
+def _overlap(places: dict[Path, _Place], kind: str, other: str) -> bool:
+    """Do two kinds of image share a frame of a sequence (``0001_color`` beside ``0001_ids``)?"""
+
+    def frames(which: str) -> set[tuple[str, int]]:
+        return {(place.sequence, place.frame) for place in places.values() if place.kind == which and place.frame is not None}
+
+    return bool(frames(kind) & frames(other))
+
+
+def _refuse_holes(files: Sequence[Path], numbers: Sequence[int], step: int, where: str) -> None:
+    for (before, a), b in zip(zip(files, numbers, strict=True), numbers[1:], strict=False):
+        if b - a != step:
+            raise InputError(
+                f"{_renumbered(before, a, a + step)} is missing (after {before.name}).",
+                where=where,
+                hint="Put it there, renumber the files, or read on over holes (--allow-holes).",
+            )
+
+
+def _renumbered(path: Path, old: int, new: int) -> str:
+    """The file's name with its frame number replaced, zeros kept."""
+    spots = [match for match in re.finditer(r"\d+", path.stem) if int(match[0]) == old]
+    spot = spots[-1]
+    return f"{path.stem[: spot.start()]}{new:0{len(spot[0])}d}{path.stem[spot.end() :]}{path.suffix}"
+
+
+def is_pattern(source: str) -> bool:
+    """A printf or glob pattern, and not the plain name of something that is there."""
+    return bool(_PRINTF.search(source) or glob.has_magic(source)) and not Path(source).exists()
+
+
+def resolve(source: str | Path, *, allow_holes: bool = False) -> list[ImageSequence]:
+    """The image sequences behind a folder, an image, or a pattern, in the order in which they are read.
+
+    Raises InputError, naming the file, for nothing found, several kinds of image in one folder, or a hole.
+    """
+    text = str(source)
+    path = Path(source)
+    if path.is_dir():
+        files = [child for child in path.iterdir() if is_image_name(child) and child.is_file()]
+        if not files:
+            raise InputError("holds no images." + _elsewhere(path), where=text)
+    elif _PRINTF.search(text) and not path.exists():
+        files = _printf_files(path)
+    elif glob.has_magic(text) and not path.exists():
+        files = [Path(name) for name in glob.glob(text, recursive=True) if Path(name).is_file()]  # noqa: PTH207
+        strange = sorted(name for name in files if not is_image_name(name))
+        if strange:
+            raise InputError(f"takes in {strange[0].name}, which is no image.", where=text)
+    else:
+        files = [path]
+    if not files:
+        raise InputError("matches no file.", where=text)
+    return _split(files, where=text, allow_holes=allow_holes)
+
+
+def _elsewhere(folder: Path) -> str:
+    inside = [child.name for child in sorted(folder.iterdir()) if child.is_dir() and any(map(is_image_name, child.iterdir()))]
+    return f" Its folder {inside[0]} does: name that one, or a pattern such as '*/*.png'." if inside else ""
+
+
+def _printf_files(pattern: Path) -> list[Path]:
+    if len(_PRINTF.findall(pattern.name)) != 1 or _PRINTF.search(str(pattern.parent)):
+        raise InputError("a pattern has one number, in the file's name, such as frame_%06d.png.", where=pattern)
+    head, width, tail = _PRINTF.split(pattern.name)
+    if not pattern.parent.is_dir():
+        raise InputError("its folder does not exist.", where=pattern)
+    digits = rf"\d{{{int(width)},}}" if width else r"(?:0|[1-9]\d*)"
+    shape = re.compile(f"{re.escape(head.replace('%%', '%'))}({digits}){re.escape(tail.replace('%%', '%'))}")
+    return [child for child in pattern.parent.iterdir() if shape.fullmatch(child.name)]
+
+
+def list_sequences(folder: str | Path) -> list[ImageSequence]:
+    """The image sequences in a folder and its sub-folders, sorted by name.
+
+    Cityscapes names (``city_seq_frame_type.png``) group by city, sequence and type, other files by folder and the part
+    of the name before the number. Raises InputError where the folder is missing or holds no image.
+    """
+    top = Path(folder)
+    if not top.is_dir():
+        raise InputError("is no folder." if top.exists() else "does not exist.", where=folder)
+    groups: dict[str, list[Path]] = defaultdict(list)
+    for path in sorted((p for p in top.rglob("*") if p.is_file() and is_image_name(p)), key=natural_key):
+        place = _place(path)
+        within = path.parent.relative_to(top)
+        groups[str(within / place.sequence) + place.kind.removeprefix("*").removesuffix(path.suffix)].append(path)
+    if not groups:
+        raise InputError("holds no images.", where=folder)
+    return [ImageSequence(name.strip("_-. "), tuple(files)) for name, files in sorted(groups.items())]

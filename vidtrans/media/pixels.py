@@ -1,0 +1,166 @@
+"""Decoded frame -> what the file stored: ids stay ids, colours become RGB."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from av import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+
+from vidtrans.errors import InputError
+from vidtrans.frame import Bytes, Ids
+
+_GREY = re.compile(r"gray(8|9|10|12|14|16)?(le|be)?$")
+_DEEP_RGB = re.compile(r"(rgb48|bgr48|rgba64|bgra64|gbrp(9|10|12|14|16)|gbrap(10|12|14|16))(le|be)$")
+_UNSPECIFIED_MATRICES = {0, 2, 3}  # AVCOL_SPC_RGB (no matrix), UNSPECIFIED, RESERVED
+_FLAGS = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+
+
+def kind_of(format_name: str, *, monochrome: bool = False) -> str:
+    """``grey8``, ``grey16``, ``palette`` or ``rgb``: what a frame of this pixel format becomes.
+
+    ``monochrome``: the stream has no chroma, though its decoder makes some up (H.264).
+    """
+    if monochrome:
+        return "grey16" if re.search(r"p\d\d", format_name) else "grey8"
+    grey = _GREY.match(format_name)
+    if grey:
+        return "grey8" if grey[1] in (None, "8") else "grey16"
+    if format_name in ("ya8", "monow", "monob"):
+        return "grey8"
+    if format_name in ("ya16le", "ya16be"):
+        return "grey16"
+    return "palette" if format_name == "pal8" else "rgb"
+
+
+@dataclass(frozen=True, slots=True)
+class ColourTags:
+    """Matrix and range of YUV pixels, for containers that lose them. None: as the stream says, or the usual."""
+
+    matrix: Literal["bt709", "bt601"] | None = None
+    full_range: bool | None = None
+
+
+MATRICES = {"bt709": Colorspace.ITU709, "bt601": Colorspace.ITU601}
+
+
+def usual_matrix(height: int) -> Literal["bt709", "bt601"]:
+    """What untagged YUV of this many lines is taken for, as players do."""
+    return "bt709" if height >= 720 else "bt601"
+
+
+class PixelReader:
+    """Turns decoded frames into arrays with one scaler, which keeps its tables from frame to frame.
+
+    ``labels``: grey and palette pixels stay as they were stored; False: every frame becomes RGB.
+    ``shared``: the decoder may still refer to its frames (inter coding), so their pixels are copied.
+    ``monochrome``: see ``kind_of``. ``tags``: what the user says of the stream's YUV, over what the stream says.
+    """
+
+    def __init__(
+        self, *, labels: bool, shared: bool, source: str, monochrome: bool = False, tags: ColourTags | None = None
+    ) -> None:
+        self._monochrome = monochrome
+        self._tags = tags or ColourTags()
+        self._labels = labels
+        self._shared = shared
+        self._source = source
+        self._scaler = VideoReformatter()
+
+    def read(self, frame: VideoFrame) -> tuple[Ids, Bytes | None]:
+        """(uint8 RGB [H,W,3] or uint8/uint16 [H,W], palette uint8 [256,3] or None), upright, C-contiguous."""
+        kind = kind_of(frame.format.name, monochrome=self._monochrome)
+        palette = None
+        pixels: Ids
+        if kind == "palette":
+            pixels, palette = _palette(frame)
+            if not self._labels:
+                pixels, palette = palette[pixels], None
+        elif kind == "rgb":
+            pixels = self._rgb(frame)
+        elif self._labels:
+            pixels = self._grey(frame)
+        else:
+            pixels = self._grey_as_rgb(frame)
+        quarter_turns, rest = divmod(frame.rotation, 90)
+        if quarter_turns % 4 and rest == 0:
+            pixels = np.rot90(pixels, quarter_turns)
+        contiguous: Ids = np.ascontiguousarray(pixels)  # type: ignore[assignment]
+        return contiguous, palette
+
+    def _grey(self, frame: VideoFrame) -> Ids:
+        name = frame.format.name
+        if name in ("monow", "monob"):
+            return _array(self._scaler.reformat(frame, format="gray", dst_color_range=ColorRange.JPEG), copy=False)
+        if self._monochrome:
+            plane = frame.planes[0]
+            rows = np.frombuffer(memoryview(plane), np.uint8)[: plane.line_size * frame.height].reshape(frame.height, -1)
+            if kind_of(name, monochrome=True) == "grey16":
+                return rows.view("<u2")[:, : frame.width].astype(np.uint16)
+            return rows[:, : frame.width].copy()
+        if name.startswith("ya"):
+            # Grey with alpha: the alpha is not an id.
+            deep = name != "ya8"
+            line = frame.planes[0].line_size
+            raw = np.frombuffer(memoryview(frame.planes[0]), np.uint8).reshape(frame.height, line)
+            pairs = raw[:, : frame.width * (4 if deep else 2)].view({"ya16be": ">u2", "ya16le": "<u2"}.get(name, "u1"))
+            return pairs[:, ::2].astype(np.uint16) if deep else pairs[:, ::2].astype(np.uint8)
+        return _array(frame, copy=self._shared)
+
+    def _grey_as_rgb(self, frame: VideoFrame) -> Bytes:
+        name = frame.format.name
+        bits = 16 if name.startswith("ya16") else frame.format.components[0].bits
+        grey = self._grey(frame)
+        if bits > 8:
+            grey = (grey >> (bits - 8)).astype(np.uint8)
+        if frame.color_range == ColorRange.MPEG:
+            grey = np.clip(np.rint((grey.astype(np.float32) - 16) * (255 / 219)), 0, 255).astype(np.uint8)
+        return np.repeat(grey[:, :, None], 3, axis=2).astype(np.uint8, copy=False)
+
+    def _rgb(self, frame: VideoFrame) -> Bytes:
+        name = frame.format.name
+        if name == "rgb24":
+            return _array(frame, copy=self._shared).astype(np.uint8, copy=False)
+        if _DEEP_RGB.match(name):
+            # Not through swscale, which dithers: an 8-bit colour stored in 16 bits must come back as it was.
+            deep = np.asarray(frame.to_ndarray()[:, :, :3], np.uint16)
+            bits = max(c.bits for c in frame.format.components)
+            return (deep >> (bits - 8)).astype(np.uint8)
+        matrix: int | None = None
+        if self._tags.matrix is not None:
+            matrix = MATRICES[self._tags.matrix]
+        elif frame.colorspace in _UNSPECIFIED_MATRICES:
+            matrix = MATRICES[usual_matrix(frame.height)]
+        full = frame.color_range == ColorRange.JPEG or name.startswith("yuvj") or frame.format.is_rgb
+        if self._tags.full_range is not None and not frame.format.is_rgb:
+            full = self._tags.full_range
+        try:
+            rgb = self._scaler.reformat(
+                frame,
+                format="rgb24",
+                src_colorspace=matrix,
+                src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
+                dst_color_range=ColorRange.JPEG,
+                interpolation=_FLAGS,
+                threads=1,
+            )
+        except (ValueError, OSError, NotImplementedError) as error:
+            raise InputError(
+                f"its pixel format {name} cannot be turned into colours.",
+                where=self._source,
+                hint="Convert it first, for example: ffmpeg -i IN -pix_fmt rgb24 -c:v ffv1 OUT.mkv",
+            ) from error
+        return _array(rgb, copy=False).astype(np.uint8, copy=False)
+
+
+def _array(frame: VideoFrame, *, copy: bool) -> Ids:
+    array: Ids = frame.to_ndarray()  # type: ignore[assignment]
+    return array.copy() if copy else array
+
+
+def _palette(frame: VideoFrame) -> tuple[Bytes, Bytes]:
+    indices, argb = frame.to_ndarray()
+    return np.array(indices, np.uint8), np.ascontiguousarray(np.asarray(argb, np.uint8).reshape(256, 4)[:, 1:])

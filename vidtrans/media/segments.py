@@ -1,0 +1,201 @@
+"""A film in closed pieces, and the pieces joined without encoding again.
+
+A piece holds the encoder's packets as they came out of it: times, durations and bits are exact for every codec, which no
+container promises (Matroska rounds to milliseconds, NUT loses the reordering of H.264). The join opens the same encoder
+once more for its header and muxes the packets of all pieces behind it. Each piece was encoded by an encoder of its own,
+so it starts with a key frame and does not depend on what came before: a run that was broken off and resumed gives the
+same bits as one that was not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+from av.container import OutputContainer
+from av.packet import Packet
+from av.stream import Stream
+
+from vidtrans.errors import OutputError
+from vidtrans.frame import Bytes, FrameTime
+from vidtrans.media.encoders import Encoding
+from vidtrans.media.encoding import PictureEncoder, add_encoder, open_container, open_encoder
+from vidtrans.media.faults import cannot_write
+from vidtrans.media.filmwriter import FilmMuxer
+from vidtrans.media.wholefile import PartialFile
+
+_MAGIC = b"vidtrans packets 1\n"
+_PACKET = struct.Struct("<qqqBI")  # pts, dts, duration, key frame, bytes
+_END = struct.Struct("<qqqBI").pack(0, 0, 0, 255, 0)
+
+
+class _Nowhere:
+    """A sink for the container that an encoder needs around it; the packets go into the piece."""
+
+    name = "piece"
+
+    def write(self, data: bytes) -> int:
+        return len(data)
+
+
+def _header(encoding: Encoding) -> bytes:
+    fields = {key: str(value) if isinstance(value, Fraction) else value for key, value in asdict(encoding).items()}
+    return _MAGIC + json.dumps(fields, sort_keys=True).encode() + b"\n"
+
+
+class PacketSegments:
+    """``SegmentWriter``. See ``vidtrans.media.writer.open_segments``."""
+
+    def __init__(self, parts: Path, encoding: Encoding, *, first_segment: int = 0) -> None:
+        self._parts = parts
+        self._encoding = encoding
+        self._number = first_segment
+        self._file: PartialFile | None = None
+        self._pictures: PictureEncoder | None = None
+        self._container: OutputContainer | None = None
+        self._encoder(parts)  # settings that the encoder refuses are told now, not at the first picture
+        try:
+            parts.mkdir(exist_ok=True)
+            for stale in parts.iterdir():
+                # What lies behind the last piece that counts was not finished with it.
+                numbered = stale.suffix == ".packets" and stale.stem.isdigit() and int(stale.stem) >= first_segment
+                if numbered or stale.name.endswith(".partial"):
+                    stale.unlink()
+        except OSError as error:
+            raise OutputError(cannot_write(error), where=parts) from error
+
+    def _encoder(self, target: Path) -> PictureEncoder:
+        self._let_go()
+        self._container = open_container(_Nowhere(), self._encoding, target)
+        stream = add_encoder(self._container, self._encoding, target)
+        open_encoder(stream, self._encoding, target)
+        return PictureEncoder(stream, self._encoding, target)
+
+    def _let_go(self) -> None:
+        """Free the encoder now: it lies in a cycle with its container, and a megabyte for each piece adds up until Python
+        looks for cycles."""
+        container, self._container = self._container, None
+        if container is not None:
+            container.close()
+
+    def path_of(self, number: int) -> Path:
+        return self._parts / f"{number:06d}.packets"
+
+    def write(self, picture: Bytes, time: FrameTime) -> None:
+        """See ``Writer.write``."""
+        if self._file is None or self._pictures is None:
+            path = self.path_of(self._number)
+            self._file = PartialFile(path, overwrite=True)
+            self._pictures = self._encoder(path)
+            self._store(self._file, _header(self._encoding))
+        self._pack(self._file, self._pictures.encode(picture, time))
+
+    def _pack(self, file: PartialFile, packets: list[Packet[Any]]) -> None:
+        for packet in packets:
+            pts = 0 if packet.pts is None else packet.pts
+            dts = pts if packet.dts is None else packet.dts
+            head = _PACKET.pack(pts, dts, packet.duration or 0, packet.is_keyframe, packet.size)
+            self._store(file, head + bytes(packet))
+
+    def _store(self, file: PartialFile, data: bytes) -> None:
+        try:
+            file.write(data)
+        except OSError as error:
+            self.abort()
+            raise OutputError(cannot_write(error), where=file.target) from error
+
+    def close_segment(self) -> Path:
+        """See ``SegmentWriter.close_segment``."""
+        file, pictures = self._file, self._pictures
+        if file is None or pictures is None:
+            raise OutputError("a piece without a picture cannot be closed.", where=self.path_of(self._number))
+        self._pack(file, pictures.flush())
+        self._store(file, _END)
+        self._file = self._pictures = None
+        self._let_go()
+        path = file.commit()
+        self._number += 1
+        return path
+
+    def abort(self) -> None:
+        file, self._file = self._file, None
+        self._pictures = None
+        self._let_go()
+        if file is not None:
+            file.discard()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.abort()
+
+
+def _read_header(file: BinaryIO, path: Path) -> Encoding:
+    if file.readline() != _MAGIC:
+        raise OutputError("is no piece of a film.", where=path)
+    fields = json.loads(file.readline())
+    for name in ("rate", "time_base", "sample_aspect"):
+        fields[name] = Fraction(fields[name])
+    fields["size_hw"] = tuple(fields["size_hw"])
+    return Encoding(**fields)
+
+
+def _packets(file: BinaryIO, path: Path, stream: Stream, time_base: Fraction) -> Iterator[Packet[Any]]:
+    while True:
+        head = file.read(_PACKET.size)
+        if len(head) < _PACKET.size:
+            raise OutputError("this piece is truncated.", where=path, hint="Remove it and resume again.")
+        pts, dts, duration, key, size = _PACKET.unpack(head)
+        if head == _END:
+            return
+        data = file.read(size)
+        if len(data) < size:
+            raise OutputError("this piece is truncated.", where=path, hint="Remove it and resume again.")
+        packet: Packet[Any] = Packet(data)
+        packet.pts, packet.dts, packet.duration, packet.is_keyframe = pts, dts, duration, bool(key)
+        packet.time_base = time_base
+        packet.stream = stream
+        yield packet
+
+
+def join(parts: Sequence[Path], target: Path, *, overwrite: bool = False, copy_from: Path | None = None) -> Path:
+    """See ``vidtrans.media.writer.join_segments``."""
+    if not parts:
+        raise OutputError("there are no pieces to join.", where=target)
+    with contextlib.ExitStack() as stack:
+        try:
+            files = [(path, stack.enter_context(path.open("rb"))) for path in parts]
+        except OSError as error:
+            raise OutputError(cannot_write(error), where=target) from error
+        encodings = [_read_header(file, path) for path, file in files]
+        for encoding, (path, _) in zip(encodings, files, strict=True):
+            if encoding != encodings[0]:
+                raise OutputError("this piece was encoded with other settings than the first.", where=path)
+        muxer = FilmMuxer(encodings[0], target, overwrite=overwrite, copy_from=copy_from)
+        stack.callback(muxer.discard)
+        last: int | None = None
+        for path, file in files:
+            for packet in _packets(file, path, muxer.stream, encodings[0].time_base):
+                if last is not None and packet.dts is not None and packet.dts <= last:
+                    # Each encoder begins with times before its first picture's, to make room for reordering.
+                    packet.dts = last + 1
+                last = packet.dts
+                muxer.mux([packet])
+        return muxer.commit()
+
+
+def remove_parts(parts: Path) -> None:
+    """Remove the pieces (after a join)."""
+    with contextlib.suppress(OSError):
+        for path in parts.glob("*.packets"):
+            path.unlink()
+        os.rmdir(parts)  # noqa: PTH106

@@ -1,0 +1,88 @@
+"""Is a file whole? Asked before any work is done, from the sizes that its container declares.
+
+FFmpeg reads what is there and stops without a word where a file was cut off; a run over half a film must not look like
+a run over the whole one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from av.container import InputContainer
+from av.video.format import VideoFormat
+from av.video.stream import VideoStream
+
+from vidtrans.errors import InputError
+
+_EBML, _SEGMENT = 0x1A45DFA3, 0x18538067
+_INDEX_TAIL = 20_000
+"""Index entries looked at, from the end: samples lie in order, and a film of days should open at once."""
+
+
+def check_whole(path: Path, container: InputContainer, stream: VideoStream) -> None:
+    """Raise InputError if ``path`` ends before what its container says it holds."""
+    names = set(container.format.name.split(","))
+    size = path.stat().st_size
+    if "mp4" in names:
+        _check_mp4(path, stream, size)
+    elif "matroska" in names:
+        missing = matroska_bytes_missing(path, size)
+        if missing:
+            raise InputError(f"is truncated: the last {missing} bytes are missing.", where=path)
+    elif "yuv4mpegpipe" in names:
+        whole = len(b"FRAME\n") + frame_bytes(stream.format)
+        extra = (size - _y4m_header(path)) % whole
+        if extra:
+            raise InputError(f"is truncated: its last frame has {extra} bytes, not {whole}.", where=path)
+
+
+def frame_bytes(form: VideoFormat) -> int:
+    """Bytes of one uncompressed frame of this format and size, planes without padding between their lines."""
+    parts = form.components
+    if len({part.plane for part in parts}) == 1:
+        return form.width * form.height * form.padded_bits_per_pixel // 8
+    return sum(part.width * part.height * ((part.bits + 7) // 8) for part in parts)
+
+
+def _check_mp4(path: Path, stream: VideoStream, size: int) -> None:
+    entries = stream.index_entries
+    count = len(entries)
+    for number in range(max(0, count - _INDEX_TAIL), count):
+        entry = entries[number]
+        if entry.pos + entry.size > size:
+            raise InputError(f"is truncated: it ends in frame {number} of {count}.", where=path)
+
+
+def _y4m_header(path: Path) -> int:
+    with path.open("rb") as file:
+        return len(file.readline(4096))
+
+
+def _vint(data: bytes, at: int, *, marker: bool) -> tuple[int | None, int]:
+    """An EBML variable-length integer (RFC 8794, section 4): (value, next position); None is "unknown size"."""
+    first = data[at]
+    length = 9 - first.bit_length()
+    value = int.from_bytes(data[at : at + length], "big")
+    if not marker:
+        value &= (1 << (7 * length)) - 1
+        if value == (1 << (7 * length)) - 1:
+            return None, at + length
+    return value, at + length
+
+
+def matroska_bytes_missing(path: Path, size: int) -> int:
+    """Bytes that a Matroska or WebM file lacks according to its Segment; 0 when whole or not declared (a stream)."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    try:
+        name, at = _vint(head, 0, marker=True)
+        header, at = _vint(head, at, marker=False)
+        if name != _EBML or header is None:
+            return 0
+        name, at = _vint(head, at + header, marker=True)
+        length, at = _vint(head, at, marker=False)
+    except IndexError:
+        return 0
+    if name != _SEGMENT or length is None:
+        return 0
+    return max(0, at + length - size)

@@ -1,0 +1,216 @@
+"""Pickled arrays read without running the pickle: its opcodes are looked at, nothing that it names is ever imported or called.
+
+numpy saves a dictionary of arrays as a pickle. Of pickle's language only what such a file needs is understood: numbers,
+texts, lists, tuples, dictionaries, and numpy's own way to write an array of plain numbers. Anything else is refused.
+"""
+
+from __future__ import annotations
+
+import math
+import pickletools
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+
+_T = TypeVar("_T")
+_MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
+_LARGEST_STACK = 1 << 20
+
+
+class RefusedError(ValueError):
+    """The pickle holds more than plain values and arrays of numbers; the message says what."""
+
+
+@dataclass(frozen=True)
+class _Name:
+    """Something that the pickle would import: only its name."""
+
+    module: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.module}.{self.name}"
+
+
+@dataclass(eq=False)
+class _Type:
+    """A numpy dtype that is being told."""
+
+    code: str
+    order: str = "="
+
+    def known(self) -> np.dtype[Any]:
+        order = "|" if self.code in ("b1", "i1", "u1") else {"=": "=", "<": "<", ">": ">"}.get(self.order)
+        if order is None or self.code not in ("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"):
+            raise RefusedError(f"an array of the type {self.order}{self.code}")
+        return np.dtype(order + self.code)
+
+
+@dataclass(eq=False)
+class _Array:
+    """A numpy array that is being told; ``value`` is the array, or a nested list for an array of objects."""
+
+    value: Any = None
+
+
+class _Mark:
+    pass
+
+
+_MARK = _Mark()
+_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
+_LITERALS = frozenset(
+    (
+        *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
+        *("STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"),
+        *("BINBYTES", "SHORT_BINBYTES", "BINBYTES8"),
+    )
+)
+_PASSED_OVER = frozenset(("PROTO", "FRAME"))
+
+
+def read_inert(data: bytes) -> Any:
+    """What the pickle ``data`` holds: numbers, texts, bytes, tuples, lists, dictionaries, numpy arrays of numbers.
+
+    An array of objects becomes the list of its objects. Raises RefusedError for anything else, and for a damaged pickle.
+    """
+    machine = _Machine()
+    try:
+        for opcode, argument, _ in pickletools.genops(data):
+            machine.step(opcode.name, argument)
+            if len(machine.stack) > _LARGEST_STACK:
+                raise RefusedError("more values than any cluster file has")
+        return _plain(machine.stack[-1])
+    except RefusedError:
+        raise
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError, RecursionError, UnicodeError) as error:
+        raise RefusedError(f"a damaged pickle ({error})") from error
+
+
+@dataclass(eq=False)
+class _Machine:
+    stack: list[Any] = field(default_factory=list)
+    memo: dict[int, Any] = field(default_factory=dict)
+
+    def step(self, opcode: str, argument: Any) -> None:
+        stack = self.stack
+        if opcode in _PASSED_OVER:
+            return
+        if opcode == "STOP":
+            if len(stack) != 1:
+                raise RefusedError("a damaged pickle")
+        elif opcode in _LITERALS:
+            stack.append(argument)
+        elif opcode in _CONSTANTS:
+            stack.append(_CONSTANTS[opcode])
+        elif opcode == "MARK":
+            stack.append(_MARK)
+        elif opcode in ("EMPTY_DICT", "EMPTY_LIST"):
+            stack.append({} if opcode == "EMPTY_DICT" else [])
+        elif opcode in ("DICT", "LIST", "TUPLE"):
+            items = self._since_mark()
+            stack.append(_pairs(items) if opcode == "DICT" else items if opcode == "LIST" else tuple(items))
+        elif opcode in ("TUPLE1", "TUPLE2", "TUPLE3"):
+            count = int(opcode[-1])
+            items = stack[-count:]
+            del stack[-count:]
+            stack.append(tuple(items))
+        elif opcode in ("APPEND", "APPENDS"):
+            items = [stack.pop()] if opcode == "APPEND" else self._since_mark()
+            _expect(stack[-1], list).extend(items)
+        elif opcode in ("SETITEM", "SETITEMS"):
+            items = [stack.pop(-2), stack.pop()] if opcode == "SETITEM" else self._since_mark()
+            _expect(stack[-1], dict).update(_pairs(items))
+        elif opcode in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):
+            self.memo[len(self.memo) if opcode == "MEMOIZE" else int(argument)] = stack[-1]
+        elif opcode in ("GET", "BINGET", "LONG_BINGET"):
+            stack.append(self.memo[int(argument)])
+        elif opcode == "GLOBAL":
+            stack.append(_Name(*str(argument).split(" ", 1)))
+        elif opcode == "STACK_GLOBAL":
+            name, module = stack.pop(), stack.pop()
+            stack.append(_Name(str(module), str(name)))
+        elif opcode == "REDUCE":
+            arguments = stack.pop()
+            stack.append(_made(stack.pop(), arguments))
+        elif opcode == "BUILD":
+            state = stack.pop()
+            _tell(stack[-1], state)
+        else:
+            raise RefusedError(f"the opcode {opcode}")
+
+    def _since_mark(self) -> list[Any]:
+        place = max(i for i, value in enumerate(self.stack) if value is _MARK)
+        items = self.stack[place + 1 :]
+        del self.stack[place:]
+        return items
+
+
+def _made(called: Any, arguments: Any) -> Any:
+    """What numpy's own constructors would give; a call of anything else is refused."""
+    if not isinstance(called, _Name) or not isinstance(arguments, tuple):
+        raise RefusedError("a call of no name")
+    if called.module in _MULTIARRAY and called.name == "_reconstruct" and arguments[0] == _Name("numpy", "ndarray"):
+        return _Array()
+    if called.module in _MULTIARRAY and called.name == "scalar" and isinstance(arguments[0], _Type):
+        kind = arguments[0].known()
+        return np.frombuffer(_raw(arguments[1]), kind, count=1)[0].item()
+    if called == _Name("numpy", "dtype"):
+        return _Type(str(arguments[0]).lstrip("<>=|"), next((c for c in str(arguments[0]) if c in "<>"), "="))
+    if called in (_Name("__builtin__", "bytes"), _Name("builtins", "bytes")) and not arguments:
+        return b""
+    if called == _Name("_codecs", "encode") and arguments[1] in ("latin1", "latin-1"):
+        return str(arguments[0]).encode("latin1")
+    raise RefusedError(f"a call of {called}")
+
+
+def _tell(thing: Any, state: Any) -> None:
+    if isinstance(thing, _Type):
+        if state[1] in ("<", ">"):
+            thing.order = state[1]
+        return
+    if not isinstance(thing, _Array):
+        raise RefusedError("a state of something that is no array")
+    _, shape, kind, by_columns, raw = state
+    if isinstance(raw, list):
+        if math.prod(shape) != len(raw):
+            raise RefusedError("an array with too few or too many values")
+        thing.value = raw
+        return
+    known, data = _expect(kind, _Type).known(), _raw(raw)
+    if math.prod(shape) * known.itemsize != len(data) or any(side < 0 for side in shape):
+        raise RefusedError("an array whose size is not its shape's")
+    thing.value = np.frombuffer(data, known).reshape(shape, order="F" if by_columns else "C").copy()
+
+
+def _raw(value: Any) -> bytes:
+    # Python 2 wrote bytes as text.
+    return value.encode("latin1") if isinstance(value, str) else bytes(_expect(value, bytes))
+
+
+def _pairs(items: list[Any]) -> dict[Any, Any]:
+    return {_plain(key): value for key, value in zip(items[::2], items[1::2], strict=True)}
+
+
+def _plain(value: Any) -> Any:
+    """``value`` without this module's own wrappers."""
+    if isinstance(value, _Array):
+        if value.value is None:
+            raise RefusedError("an array without values")
+        return _plain(value.value)
+    if isinstance(value, list | tuple):
+        return type(value)(_plain(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, _Name):
+        raise RefusedError(f"a reference to {value}")
+    if isinstance(value, _Type):
+        raise RefusedError("a type as a value")
+    return value
+
+
+def _expect(value: Any, kind: type[_T]) -> _T:
+    if not isinstance(value, kind):
+        raise RefusedError(f"{type(value).__name__} where {kind.__name__} is needed")
+    return value

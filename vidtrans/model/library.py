@@ -1,0 +1,72 @@
+"""Where bundles lie: the embedded ones, and the user's own."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+from vidtrans.errors import ModelError
+from vidtrans.model.bundle import read_card
+from vidtrans.model.card import Card
+
+_SUFFIX = ".safetensors"
+_EMBEDDED = Path(__file__).parents[1] / "assets"
+
+
+@dataclass(frozen=True)
+class BundleEntry:
+    """One model of the list. ``card`` None and ``problem`` a sentence where the file is unusable."""
+
+    name: str
+    path: Path
+    embedded: bool
+    card: Card | None = None
+    problem: str | None = None
+
+
+def models_folder() -> Path:
+    """The user's own bundles: ``$VIDTRANS_MODELS``, else ``vidtrans/models`` in the platform's place for data."""
+    if chosen := os.environ.get("VIDTRANS_MODELS"):
+        return Path(chosen)
+    data = os.environ.get("XDG_DATA_HOME") or os.environ.get("LOCALAPPDATA")
+    return (Path(data) if data else Path.home() / ".local" / "share") / "vidtrans" / "models"
+
+
+def list_bundles() -> tuple[BundleEntry, ...]:
+    """The embedded models and the user's, by name; unusable files are listed with their problem."""
+    return tuple(_entries())
+
+
+def find_bundle(name_or_path: str | PathLike[str]) -> Path:
+    """The file of a model given by its name (``street``) or its path. Raises ModelError with the nearest names."""
+    path = Path(name_or_path)
+    if path.exists():
+        return path
+    names: dict[str, Path] = {}
+    for folder in (models_folder(), _EMBEDDED):
+        names |= {file.stem: file for file in _bundles(folder)}
+    asked = os.fspath(name_or_path)
+    if asked in names:
+        return names[asked]
+    if path.suffix or len(path.parts) > 1:
+        raise ModelError("the model file does not exist.", where=path)
+    near = difflib.get_close_matches(asked, names, n=1)
+    known = f"Known are {', '.join(sorted(names))}." if names else "No model is installed."
+    raise ModelError(f"there is no model called {asked!r}.", hint=f"Did you mean {near[0]}?" if near else known)
+
+
+def _bundles(folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"*{_SUFFIX}")) if folder.is_dir() else []
+
+
+def _entries() -> Iterator[BundleEntry]:
+    for folder, embedded in ((_EMBEDDED, True), (models_folder(), False)):
+        for path in _bundles(folder):
+            try:
+                yield BundleEntry(path.stem, path, embedded, card=read_card(path))
+            except ModelError as error:
+                yield BundleEntry(path.stem, path, embedded, problem=str(error))

@@ -1,0 +1,168 @@
+"""A card and its tensors as networks that can run."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from pydantic import TypeAdapter, ValidationError
+from torch import Tensor, nn
+
+from vidtrans.errors import ModelError
+from vidtrans.model.card import Card
+from vidtrans.model.strict import check_tensors
+from vidtrans.model.styles import check_card_styles
+from vidtrans.nets.dropout import has_dropout
+from vidtrans.nets.painting import Generator
+from vidtrans.nets.pix2pix import Pix2PixConfig, UNet
+from vidtrans.nets.pix2pixhd import Encoder, EncoderConfig, Pix2PixHD, Pix2PixHDConfig
+from vidtrans.nets.resnet import Resnet, ResnetConfig
+from vidtrans.nets.vid2vid import Vid2Vid, Vid2VidConfig
+
+# Far above anything published; a card that asks for more is refused before it costs memory or time.
+_LARGEST = {"channels": 4096, "blocks": 64, "local_blocks": 64, "scales": 6, "downsamplings": 8, "local_enhancers": 4}
+_LARGEST_OTHER = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Networks:
+    """A model's networks: ``generator``; ``first``, the single-image generator of vid2vid's first frames; ``encoder``,
+    pix2pixHD's feature encoder."""
+
+    card: Card
+    generator: Generator
+    first: Pix2PixHD | None = None
+    encoder: Encoder | None = None
+
+    def modules(self) -> Iterator[nn.Module]:
+        for network in (self.generator, self.first, self.encoder):
+            if network is not None:
+                yield cast(nn.Module, network)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor under its bundle name: ``G0.``, ``G1.``, ... or ``G.``, ``first.`` and ``E.``."""
+        return dict(_named(self.generator, self.first, self.encoder))
+
+    @property
+    def config(self) -> Any:
+        """The generator's configuration."""
+        return self.generator.config  # type: ignore[attr-defined]
+
+    @property
+    def label_nc(self) -> int:
+        return int(getattr(self.config, "label_nc", 0))
+
+    @property
+    def use_boundary(self) -> bool:
+        """Whether the generator looks at instance boundaries."""
+        if self.card.architecture == "street":
+            return True
+        return bool(getattr(self.config, "use_instance", False))
+
+    @property
+    def feature_nc(self) -> int:
+        """Style planes that the generator takes; 0 where it takes none."""
+        return int(getattr(self.config, "feature_nc", 0))
+
+    @property
+    def has_dropout(self) -> bool:
+        """Whether the generator has layers that may drop values at test time."""
+        return has_dropout(cast(nn.Module, self.generator))
+
+    @property
+    def output_nc(self) -> int:
+        return int(getattr(self.config, "output_nc", 3))
+
+    @property
+    def scales(self) -> int:
+        """Scales of the history."""
+        return int(getattr(self.config, "scales", 1))
+
+    @property
+    def size_multiple(self) -> int:
+        return math.lcm(*(int(cast(Any, network).size_multiple) for network in self.modules()))
+
+    def padded(self, size_hw: tuple[int, int]) -> tuple[int, int]:
+        """The smallest size at least as large as ``size_hw`` that every network takes."""
+        multiple = self.size_multiple
+        least = max(int(getattr(network, "smallest_side", 1)) for network in self.modules())
+        height, width = (math.ceil(max(side, least) / multiple) * multiple for side in size_hw)
+        return height, width
+
+
+def build(card: Card, tensors: Mapping[str, Tensor], *, where: str) -> Networks:
+    """The networks that ``card`` describes, holding ``tensors`` (bundle names).
+
+    Raises ModelError where the card describes no network, or the tensors are not exactly the network's. Nothing is
+    allocated before both are known to fit.
+    """
+    with torch.device("meta"):
+        networks = empty(card, where)
+    check_card_styles(card, label_nc=networks.label_nc, feature_nc=networks.feature_nc, where=where)
+    expected = networks.tensors()
+    fitting = check_tensors(expected, tensors, where=where)
+    for prefix, module in _prefixed(networks.generator, networks.first, networks.encoder):
+        own = {name: fitting[prefix + name] for name in module.state_dict()}
+        module.load_state_dict(own, strict=True, assign=True)
+        module.requires_grad_(False)
+    if any(buffer.is_meta for module in networks.modules() for buffer in module.buffers()):
+        # A network with constants of its own, which no file holds: made again with memory, now that all is known to fit.
+        networks = empty(card, where)
+        for prefix, module in _prefixed(networks.generator, networks.first, networks.encoder):
+            own = {name: fitting[prefix + name] for name in module.state_dict()}
+            module.load_state_dict(own, strict=True)
+            module.requires_grad_(False)
+    return networks
+
+
+def empty(card: Card, where: str) -> Networks:
+    """The networks that ``card`` describes, with whatever weights construction gives them."""
+    try:
+        if card.architecture == "street":
+            from vidtrans.nets.street import StreetConfig, StreetGenerator
+
+            generator: Any = StreetGenerator(_config(StreetConfig, card.generator))
+        elif card.system == "vid2vid":
+            generator = Vid2Vid(_config(Vid2VidConfig, card.generator))
+        elif card.system == "pix2pixhd":
+            generator = Pix2PixHD(_config(Pix2PixHDConfig, card.generator))
+        elif card.generator.get("kind") == "resnet":
+            generator = Resnet(_config(ResnetConfig, card.generator))
+        else:
+            generator = UNet(_config(Pix2PixConfig, card.generator))
+        first = None if card.first is None else Pix2PixHD(_config(Pix2PixHDConfig, card.first))
+        encoder = None if card.encoder is None else Encoder(_config(EncoderConfig, card.encoder))
+    except (ValidationError, ValueError, TypeError) as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        raise ModelError(f"describes no network of {card.system}: {reason}.", where=where) from error
+    return Networks(card, generator, first, encoder)
+
+
+def _config(kind: type[Any], values: Mapping[str, Any]) -> Any:
+    for name, value in values.items():
+        largest = _LARGEST.get(name, _LARGEST_OTHER)
+        if isinstance(value, int) and not 0 <= value <= largest:
+            raise ValueError(f"{name} is {value}, and 0 to {largest} is possible")
+    known = [f.name for f in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else list(kind.model_fields)
+    unknown = [name for name in values if name not in known]
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is no setting of it, those are {', '.join(known)}")
+    return TypeAdapter(kind).validate_python(dict(values))
+
+
+def _prefixed(generator: Any, first: nn.Module | None, encoder: nn.Module | None) -> Iterator[tuple[str, nn.Module]]:
+    # vid2vid's scales are submodules G0, G1, ... of one generator already.
+    yield ("" if isinstance(generator, Vid2Vid) else "G."), generator
+    for prefix, network in (("first.", first), ("E.", encoder)):
+        if network is not None:
+            yield prefix, network
+
+
+def _named(generator: Any, first: nn.Module | None, encoder: nn.Module | None) -> Iterator[tuple[str, Tensor]]:
+    for prefix, module in _prefixed(generator, first, encoder):
+        for name, tensor in module.state_dict().items():
+            yield prefix + name, tensor

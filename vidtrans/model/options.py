@@ -1,0 +1,161 @@
+"""The published systems' options, under their published names."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import re
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from vidtrans.errors import ModelError, UsageError
+
+_LARGEST_OPT_FILE = 1 << 20
+Count = Annotated[int, Field(ge=0, le=4096)]
+NormKind = Literal["batch", "instance"]
+StatisticsKind = Literal["frame", "running"]
+
+
+class _Options(BaseModel):
+    """None means: not said. What is not said is read off the tensors, or has the published default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input_nc: Count | None = None
+    output_nc: Count | None = None
+    ngf: Count | None = None
+    norm: NormKind | None = None
+    statistics: StatisticsKind | None = None
+    netG: str | None = None  # noqa: N815  # the published name
+    which_epoch: str | None = None
+
+
+class SingleOptions(BaseModel):
+    """The single-image generator that paints vid2vid's first frames. ``file``: its file's name in the folder."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    netG: Literal["global", "local"] | None = None  # noqa: N815
+    ngf: Count | None = None
+    n_downsampling: Count | None = None
+    n_blocks: Count | None = None
+    file: str | None = None
+
+
+class Vid2VidOptions(_Options):
+    label_nc: Count | None = None
+    n_frames_G: Count | None = None  # noqa: N815
+    use_instance: bool | None = None
+    no_flow: bool | None = None
+    n_downsample_G: Count | None = None  # noqa: N815
+    n_blocks: Count | None = None
+    n_blocks_local: Count | None = None
+    n_local_enhancers: Count | None = None
+    n_scales_spatial: Count | None = None
+    fg: bool | None = None
+    fg_labels: tuple[Count, ...] | None = None
+    no_first_img: bool | None = None
+    first_frames: Literal["single", "given", "none"] | None = None
+    single: SingleOptions | None = None
+
+    @field_validator("fg_labels", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(int(part) for part in value.strip("[]() ").split(",") if part.strip())
+        return (value,) if isinstance(value, int) else value
+
+
+class Pix2PixHDOptions(_Options):
+    label_nc: Count | None = None
+    n_downsample_global: Count | None = None
+    n_blocks_global: Count | None = None
+    n_local_enhancers: Count | None = None
+    n_blocks_local: Count | None = None
+    no_instance: bool | None = None
+    instance_feat: bool | None = None
+    label_feat: bool | None = None
+    feat_num: Count | None = None
+    nef: Count | None = None
+    n_downsample_E: Count | None = None  # noqa: N815
+    cluster_path: str | None = None
+
+
+class Pix2PixOptions(_Options):
+    num_downs: Count | None = None
+    dropout: bool | None = None
+    no_dropout: bool | None = None
+
+
+KINDS: dict[str, type[Vid2VidOptions] | type[Pix2PixHDOptions] | type[Pix2PixOptions]] = {
+    "vid2vid": Vid2VidOptions,
+    "pix2pixhd": Pix2PixHDOptions,
+    "pix2pix": Pix2PixOptions,
+}
+
+
+def parse_options(system: str, values: Mapping[str, Any]) -> Vid2VidOptions | Pix2PixHDOptions | Pix2PixOptions:
+    """``values`` checked. Raises UsageError that names an unknown option with the nearest known one, or a wrong value."""
+    kind = KINDS[system]
+    _refuse_unknown(values, list(kind.model_fields), f"{system} has no option")
+    single = values.get("single")
+    if system == "vid2vid" and isinstance(single, Mapping):
+        _refuse_unknown(single, list(SingleOptions.model_fields), "the single-image generator has no option")
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"the option {name} is {first['input']!r}: {first['msg']}.") from error
+
+
+def _refuse_unknown(values: Mapping[str, Any], known: list[str], message: str) -> None:
+    for name in values:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"Its options are {', '.join(known)}."
+            raise UsageError(f"{message} {name!r}.", hint=hint)
+
+
+def read_opt_file(path: str | PathLike[str], system: str) -> dict[str, Any]:
+    """What ``opt.txt`` says of the network: lines ``name: value``; training's own names in it are passed over.
+
+    Raises ModelError where it cannot be read.
+    """
+    file = Path(path)
+    try:
+        if file.stat().st_size > _LARGEST_OPT_FILE:
+            raise ModelError("is too large for a list of options.", where=file)
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"cannot be read: {error}.", where=file) from error
+    said: dict[str, Any] = {}
+    for line in text.splitlines():
+        found = re.match(r"\s*([A-Za-z_]\w*)\s*:(.*)$", line)
+        if found is None or found[1] not in KINDS[system].model_fields:
+            continue
+        # Later versions of the published code append "[default: ...]".
+        said[found[1]] = _value(re.sub(r"\[default:.*\]\s*$", "", found[2]).strip())
+    if system == "vid2vid" and said.get("netG") not in (None, "global", "local"):
+        del said["netG"]  # "composite", "compositeLocal": how training built it, which the tensors tell too
+    return {name: value for name, value in said.items() if value is not None and value != ""}
+
+
+def _value(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def contradictions(given: Mapping[str, Any], said: Mapping[str, Any]) -> list[str]:
+    """Options that are given otherwise than ``opt.txt`` says, in words."""
+    return [
+        f"{name} is given as {value}, and opt.txt says {said[name]}"
+        for name, value in given.items()
+        if name in said and value is not None and said[name] is not None and value != said[name]
+    ]

@@ -1,0 +1,93 @@
+"""Reading published ``.pth`` files without running anything that they hold."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import warnings
+import zipfile
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from vidtrans.errors import ModelError
+
+_LARGEST_FILE = 16 << 30
+
+
+def read_pth(path: str | PathLike[str]) -> dict[str, Tensor]:
+    """The tensors of a checkpoint file, zip or old, under their names, without DataParallel's ``module.``.
+
+    Only ``torch.load(weights_only=True)`` ever sees it. Raises ModelError where the file is missing, truncated, holds
+    anything but named tensors, or would have to run code to be read.
+    """
+    file = Path(path)
+    _check_container(file)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about pickles' versions, which is no user's concern
+            content = torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ModelError(
+            f"is refused: {_reason(error)}.",
+            where=file,
+            hint="Save it again as a plain dictionary of tensors (torch.save(network.state_dict(), file)).",
+        ) from error
+    except OSError as error:
+        raise ModelError(f"cannot be read: {error.strerror or error}.", where=file) from error
+    except Exception as error:
+        # What torch raises on damaged bytes depends on where the damage lies: EOFError, KeyError, RuntimeError, ...
+        raise ModelError(f"is not a whole checkpoint ({_short(error)}).", where=file) from error
+    return _named_tensors(content, file)
+
+
+def _check_container(file: Path) -> None:
+    try:
+        size = file.stat().st_size
+    except OSError as error:
+        raise ModelError(f"cannot be read: {error.strerror or error}.", where=file) from error
+    if size == 0:
+        raise ModelError("is empty.", where=file)
+    if size > _LARGEST_FILE:
+        raise ModelError(f"has {size} bytes, more than any published checkpoint.", where=file)
+    with file.open("rb") as head:
+        if head.read(4) != b"PK\x03\x04":
+            return
+    try:
+        with zipfile.ZipFile(file) as archive:
+            inside = sum(entry.file_size for entry in archive.infolist())
+    except (zipfile.BadZipFile, OSError) as error:
+        raise ModelError(f"is not a whole checkpoint ({_short(error)}).", where=file) from error
+    if inside > size:
+        # torch.save stores without compression: a compressed one would unfold to who knows what size.
+        raise ModelError("is refused: its parts are compressed, which torch.save never does.", where=file)
+
+
+def _named_tensors(content: object, file: Path) -> dict[str, Tensor]:
+    if not isinstance(content, Mapping) or not content:
+        raise ModelError(f"holds {type(content).__name__}, and a dictionary of named tensors is needed.", where=file)
+    tensors: dict[str, Tensor] = {}
+    wrapped = all(isinstance(name, str) and name.startswith("module.") for name in content)
+    for name, value in content.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            raise ModelError(f"holds {name!r}: {type(value).__name__}, and only named tensors are expected.", where=file)
+        tensors[name.removeprefix("module.") if wrapped else name] = value
+    return tensors
+
+
+def _reason(error: Exception) -> str:
+    found = re.search(r"GLOBAL ([\w.]+\w)", str(error))
+    if found:
+        return f"reading it would have to call {found[1]}, and a model file must hold tensors only"
+    # The line that says it stands between advice on how to load the file all the same, which is not for users.
+    told = re.search(r"(Unsupported .*|Can only .*|Invalid .*)", str(error))
+    return f"it holds more than tensors ({told[1].strip() if told else 'an unknown kind of pickle'})"
+
+
+def _short(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = lines[-1] if lines else type(error).__name__
+    return text[:160].rstrip(".")

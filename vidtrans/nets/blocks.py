@@ -1,0 +1,114 @@
+"""The layers that all three systems are made of, under the published checkpoints' names and indices."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Statistics = Literal["frame", "running"]
+"""Whose mean and variance a norm uses: each frame's own, or those that the checkpoint stores."""
+
+
+class FrameNorm(nn.Module):
+    """Batch or instance norm over [N,C,H,W], epsilon 1e-5.
+
+    ``affine``: a weight and a bias per channel (the published batch norm). ``stored``: running statistics are kept, used
+    only where ``statistics`` is ``running``. The published vid2vid never leaves training mode, so with one frame at a time
+    its batch norm is an instance norm with affine parameters: ``frame``.
+    """
+
+    def __init__(self, channels: int, *, affine: bool, stored: bool, statistics: Statistics = "frame") -> None:
+        super().__init__()
+        if statistics == "running" and not stored:
+            raise ValueError("running statistics are asked for, and none are stored")
+        self.statistics = statistics
+        self.weight = nn.Parameter(torch.ones(channels)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(channels)) if affine else None
+        if stored:
+            self.register_buffer("running_mean", torch.zeros(channels))
+            self.register_buffer("running_var", torch.ones(channels))
+            self.register_buffer("num_batches_tracked", torch.tensor(0, dtype=torch.int64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        # Statistics in float32 whatever the type around: half precision loses small variances.
+        with torch.autocast(x.device.type, enabled=False):
+            x = x.float()
+            if self.statistics == "frame":
+                return F.instance_norm(x, weight=self.weight, bias=self.bias, eps=1e-5)
+            mean, variance = self.get_buffer("running_mean"), self.get_buffer("running_var")
+            if self.training:
+                self.get_buffer("num_batches_tracked").add_(1)
+            return F.batch_norm(x, mean, variance, self.weight, self.bias, self.training, 0.1, 1e-5)
+
+
+class Norms:
+    """Which norm follows a convolution: ``batch`` (affine, stored) or ``instance`` (``stored`` as the checkpoint has it)."""
+
+    def __init__(self, kind: Literal["batch", "instance"], *, stored: bool = True, statistics: Statistics = "frame") -> None:
+        self.kind = kind
+        self.stored = stored or kind == "batch"
+        self.statistics = statistics
+
+    def __call__(self, channels: int) -> FrameNorm:
+        return FrameNorm(channels, affine=self.kind == "batch", stored=self.stored, statistics=self.statistics)
+
+
+def wide(in_channels: int, out_channels: int, norm: Norms, *, bias: bool = True) -> list[nn.Module]:
+    """``c7-k``: reflect pad 3, 7x7 convolution, norm, ReLU."""
+    return [
+        nn.ReflectionPad2d(3),
+        nn.Conv2d(in_channels, out_channels, 7, bias=bias),
+        norm(out_channels),
+        nn.ReLU(inplace=True),
+    ]
+
+
+def down(in_channels: int, out_channels: int, norm: Norms, *, bias: bool = True) -> list[nn.Module]:
+    """``d-k``: 3x3 convolution at stride 2, norm, ReLU."""
+    return [
+        nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1, bias=bias),
+        norm(out_channels),
+        nn.ReLU(inplace=True),
+    ]
+
+
+def up(in_channels: int, out_channels: int, norm: Norms, *, bias: bool = True) -> list[nn.Module]:
+    """``u-k``: 3x3 transposed convolution at stride 2, norm, ReLU."""
+    return [
+        nn.ConvTranspose2d(in_channels, out_channels, 3, stride=2, padding=1, output_padding=1, bias=bias),
+        norm(out_channels),
+        nn.ReLU(inplace=True),
+    ]
+
+
+def head(in_channels: int, out_channels: int, activation: nn.Module | None = None) -> list[nn.Module]:
+    """Reflect pad 3, 7x7 convolution, and the activation where there is one: no norm."""
+    layers = [nn.ReflectionPad2d(3), nn.Conv2d(in_channels, out_channels, 7)]
+    return layers if activation is None else [*layers, activation]
+
+
+class ResidualBlock(nn.Module):
+    """``R-k``: x + F(x), F = reflect pad 1, conv 3x3, norm, ReLU, [dropout,] reflect pad 1, conv 3x3, norm."""
+
+    def __init__(self, channels: int, norm: Norms, *, bias: bool = True, dropout: nn.Module | None = None) -> None:
+        super().__init__()
+        self.conv_block = nn.Sequential(
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(channels, channels, 3, bias=bias),
+            norm(channels),
+            nn.ReLU(inplace=True),
+            *([] if dropout is None else [dropout]),
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(channels, channels, 3, bias=bias),
+            norm(channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv_block(x)  # type: ignore[no-any-return]
+
+
+def residuals(count: int, channels: int, norm: Norms) -> list[nn.Module]:
+    return [ResidualBlock(channels, norm) for _ in range(count)]

@@ -1,0 +1,196 @@
+"""What a generator is told of a frame: label planes, boundary planes, and their coarser versions.
+
+Most of a window's one-hot planes are empty: of Cityscapes' 35 classes a frame shows ten to fifteen. A plane of zeros adds
+nothing to a convolution, so it is left out together with its slice of the weights. That is exact at every scale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vidtrans.nets.label_convolution import convolve_labels
+from vidtrans.nets.painting import Conditioning
+
+
+@dataclass(frozen=True)
+class Planes:
+    """Input planes of which the empty ones are left out.
+
+    ``values``: float [N,C,H,W]. ``channels``: for each of the C planes, which of the network's ``total`` input
+    channels it is.
+    """
+
+    values: Tensor
+    channels: tuple[int, ...]
+    total: int
+
+
+@dataclass(frozen=True)
+class WindowPlanes:
+    """A window's planes at the finest scale, made when they are first needed: a CPU convolves labels without them."""
+
+    window: Conditioning
+    label_nc: int
+    use_boundary: bool
+
+    @cached_property
+    def dense(self) -> Planes:
+        return stack_window(self.window, label_nc=self.label_nc, use_boundary=self.use_boundary)
+
+    @property
+    def size_nhw(self) -> tuple[int, int, int]:
+        shown = self.window.ids if self.label_nc else self.window.image
+        assert shown is not None
+        return shown.shape[0], shown.shape[-2], shown.shape[-1]
+
+
+def boundary(instances: Tensor) -> Tensor:
+    """Where an instance ends: bool [...,H,W] of integer ``instances`` [...,H,W], on any device.
+
+    True where a pixel's instance differs from that of any of its four neighbours, so on both sides of a boundary.
+    The picture's border is no boundary.
+    """
+    edge = torch.zeros_like(instances, dtype=torch.bool)
+    across = instances[..., :, 1:] != instances[..., :, :-1]
+    down = instances[..., 1:, :] != instances[..., :-1, :]
+    edge[..., :, 1:] |= across
+    edge[..., :, :-1] |= across
+    edge[..., 1:, :] |= down
+    edge[..., :-1, :] |= down
+    return edge
+
+
+@lru_cache(maxsize=512)
+def constant_index(values: tuple[int, ...], device: torch.device) -> Tensor:
+    """``values`` as int64 on ``device``, kept: a fresh copy from pageable memory would make the host wait for the GPU."""
+    # Not as an inference tensor, whoever asks first: training may be the next to use it.
+    with torch.inference_mode(False):
+        index = torch.tensor(values, dtype=torch.int64)
+        return index.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else index.to(device)
+
+
+def working_dtype(device: torch.device) -> torch.dtype:
+    """The type that convolutions compute in here: autocast's where it is on, else float32."""
+    return torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else torch.float32
+
+
+def one_hot(ids: Tensor, classes: tuple[int, ...]) -> Tensor:
+    """[N,H,W] class ids as planes [N,len(classes),H,W] of zeros and ones in the working type."""
+    wanted = constant_index(classes, ids.device).to(ids.dtype)
+    return (ids[:, None] == wanted[:, None, None]).to(working_dtype(ids.device))
+
+
+def stack_window(conditioning: Conditioning, *, label_nc: int, use_boundary: bool) -> Planes:
+    """The planes of a whole window, oldest frame first: each frame's label planes, then its boundary plane.
+
+    With ``label_nc`` 0 a frame's picture stands in its labels' place. Style features, where given, follow the last frame.
+    """
+    shown = conditioning.ids if label_nc else conditioning.image
+    if shown is None:
+        raise ValueError(f"this network paints from {'labels' if label_nc else 'pictures'}, and none were given")
+    if use_boundary and conditioning.boundary is None:
+        raise ValueError("this network has a boundary plane, and no boundaries were given")
+    own = label_nc or shown.shape[2]
+    step = own + use_boundary
+    parts: list[Tensor] = []
+    channels: list[int] = []
+    for t in range(shown.shape[1]):
+        if label_nc:
+            present = tuple(range(label_nc)) if conditioning.present is None else conditioning.present[t]
+            parts.append(one_hot(shown[:, t], present))
+        else:
+            present = tuple(range(own))
+            parts.append(shown[:, t])
+        channels.extend(t * step + c for c in present)
+        if use_boundary and conditioning.boundary is not None:
+            parts.append(conditioning.boundary[:, t, None])
+            channels.append(t * step + own)
+    total = shown.shape[1] * step
+    if conditioning.features is not None:
+        parts.append(conditioning.features)
+        channels.extend(range(total, total + conditioning.features.shape[1]))
+        total += conditioning.features.shape[1]
+    dtype = parts[0].dtype
+    return Planes(torch.cat([p.to(dtype) for p in parts], dim=1), tuple(channels), total)
+
+
+def foreground_plane(ids: Tensor, classes: Sequence[int]) -> Tensor:
+    """[N,1,H,W], 1 where a pixel belongs to one of ``classes``: the sum of their planes, clamped to [0,1]."""
+    planes = one_hot(ids, tuple(dict.fromkeys(classes)))
+    return planes.sum(dim=1, keepdim=True).clamp_(0, 1)
+
+
+def half_size(planes: Tensor) -> Tensor:
+    """The next coarser scale: 3x3 means at stride 2, with only the pixels inside the border counted."""
+    return F.avg_pool2d(planes, 3, stride=2, padding=1, count_include_pad=False)
+
+
+def coarser(planes: Planes | WindowPlanes) -> Planes:
+    finer = planes.dense if isinstance(planes, WindowPlanes) else planes
+    return Planes(half_size(finer.values), finer.channels, finer.total)
+
+
+def pyramid(picture: Tensor, scales: int) -> tuple[Tensor, ...]:
+    """``picture`` [N,C,H,W] at every scale, coarsest first."""
+    levels = [picture]
+    for _ in range(scales - 1):
+        levels.append(half_size(levels[-1]))
+    return tuple(reversed(levels))
+
+
+def convolve_planes(planes: Planes | WindowPlanes, convolutions: Sequence[nn.Conv2d]) -> list[Tensor]:
+    """What each 7x7 convolution gives on the reflect-padded planes: one pass over the planes for all of them.
+
+    Exactly the full convolutions' sums with their zero terms left out.
+    """
+    weight = torch.cat([c.weight for c in convolutions])
+    biases = [c.bias for c in convolutions if c.bias is not None]
+    bias = torch.cat(biases) if biases else None
+    if isinstance(planes, WindowPlanes) and _by_lookup(planes):
+        out = _look_up(planes, weight, bias)
+    else:
+        out = _convolve(planes.dense if isinstance(planes, WindowPlanes) else planes, weight, bias)
+    return list(torch.split(out, [c.weight.shape[0] for c in convolutions], dim=1))
+
+
+def _convolve(planes: Planes, weight: Tensor, bias: Tensor | None) -> Tensor:
+    if weight.shape[1] != planes.total:
+        raise ValueError(f"the convolution takes {weight.shape[1]} planes, and {planes.total} were given")
+    if len(planes.channels) < planes.total:
+        weight = weight.index_select(1, constant_index(planes.channels, weight.device))
+    pad = weight.shape[-1] // 2
+    return F.conv2d(F.pad(planes.values, (pad, pad, pad, pad), mode="reflect"), weight, bias)
+
+
+def _by_lookup(planes: WindowPlanes) -> bool:
+    """Whether looking weights up by label is possible, and faster than convolving."""
+    ids, present = planes.window.ids, planes.window.present
+    if not planes.label_nc or ids is None or present is None or torch.is_grad_enabled():
+        return False
+    codes = len({c for frame in present for c in frame}) * (1 + planes.use_boundary)
+    return ids.device.type == "cpu" and ids.dtype == torch.uint8 and ids.shape[0] == 1 and codes <= 256
+
+
+def _look_up(planes: WindowPlanes, weight: Tensor, bias: Tensor | None) -> Tensor:
+    window = planes.window
+    assert window.ids is not None
+    assert window.present is not None
+    labelled = window.ids.shape[1] * (planes.label_nc + planes.use_boundary)
+    features = window.features
+    total = labelled + (0 if features is None else features.shape[1])
+    if weight.shape[1] != total:
+        raise ValueError(f"the convolution takes {weight.shape[1]} planes, and {total} were given")
+    edges = window.boundary if planes.use_boundary else None
+    if planes.use_boundary and edges is None:
+        raise ValueError("this network has a boundary plane, and no boundaries were given")
+    out = convolve_labels(window.ids, edges, window.present, weight[:, :labelled], bias, planes.label_nc)
+    if features is not None:
+        channels = tuple(range(features.shape[1]))
+        out = out + _convolve(Planes(features, channels, len(channels)), weight[:, labelled:], None)
+    return out

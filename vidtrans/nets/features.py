@@ -1,0 +1,130 @@
+"""Style planes: features averaged over each instance, and which of a model's styles each pixel shows.
+
+pix2pixHD (Wang et al. 2018, section 3.4) paints an instance in a style by setting its feature planes to one cluster centre
+of the features that its encoder gave the training pictures' instances of that class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vidtrans.frame import StyleChoice
+from vidtrans.nets.conditioning import constant_index
+
+_WORD = 0xFFFFFFFF
+
+
+def average_instances(features: Tensor, instances: Tensor, largest: int) -> Tensor:
+    """``features`` float32 [N,F,H,W] averaged over the pixels of each instance, every channel and every picture by itself.
+
+    ``instances`` int [N,H,W] from 0 to ``largest``, which the host knows, so that nothing waits for the device.
+    """
+    averaged = torch.empty_like(features, memory_format=torch.contiguous_format)
+    for picture, regions, out in zip(features, instances, averaged, strict=True):
+        average = _average_on_host if features.device.type == "cpu" else _average
+        average(picture.flatten(1), regions.reshape(-1), largest, out.flatten(1))
+    return averaged
+
+
+def _average(features: Tensor, index: Tensor, largest: int, out: Tensor) -> None:
+    index = index.long()
+    counts = torch.zeros(largest + 1, dtype=torch.float64, device=features.device)
+    counts.index_add_(0, index, torch.ones_like(index, dtype=torch.float64)).clamp_(min=1)
+    sums = counts.new_zeros(features.shape[0], largest + 1).index_add_(1, index, features.double())
+    torch.index_select((sums / counts).to(features.dtype), 1, index, out=out)
+
+
+def _average_on_host(features: Tensor, index: Tensor, largest: int, out: Tensor) -> None:
+    # numpy's bincount and take are four times as fast as torch's scatter and gather on a CPU.
+    places = index.numpy()
+    counts = np.maximum(np.bincount(places, minlength=largest + 1), 1)
+    for channel, filled in zip(features.numpy(), out.numpy(), strict=True):
+        means = np.bincount(places, channel, largest + 1) / counts
+        np.take(means.astype(channel.dtype), places, out=filled, mode="clip")
+
+
+@dataclass(frozen=True, eq=False)
+class StyleTable:
+    """A model's styles, on a device.
+
+    ``centres``: float [F, 1 + K], the first column zeros, for classes without styles; then each class's centres in turn.
+    ``first``: int64 [label_nc], a class's first column. ``counts``: int64 [label_nc], its number of styles, at least 1.
+    """
+
+    centres: Tensor
+    first: Tensor
+    counts: Tensor
+
+    @classmethod
+    def of(cls, styles: Mapping[int, Sequence[Sequence[float]]], label_nc: int, feature_nc: int) -> StyleTable:
+        """From the centres of each class (by plane), each of ``feature_nc`` numbers."""
+        columns: list[Sequence[float]] = [[0.0] * feature_nc]
+        first, counts = [0] * label_nc, [1] * label_nc
+        for plane in sorted(styles):
+            if 0 <= plane < label_nc and styles[plane]:
+                first[plane], counts[plane] = len(columns), len(styles[plane])
+                columns += styles[plane]
+        return cls(torch.tensor(columns, dtype=torch.float32).T.contiguous(), torch.tensor(first), torch.tensor(counts))
+
+    def to(self, device: torch.device) -> StyleTable:
+        return StyleTable(self.centres.to(device), self.first.to(device), self.counts.to(device))
+
+
+def style_numbers(
+    ids: Tensor, regions: Tensor, table: StyleTable, *, choice: StyleChoice | None = None, seed: int | None = None
+) -> tuple[Tensor, Tensor | None]:
+    """Each pixel's style within its class, int64 [N,H,W], and where it was chosen, bool [N,H,W] (None: nowhere).
+
+    ``ids`` integer [N,H,W] classes; ``regions`` integer [N,H,W] instances, or classes where there are none. What is not
+    chosen has style 0; with a ``seed`` a style drawn by the seed and the instance's number alone, so that an instance
+    keeps its style from frame to frame, whatever else is there. The same on every device.
+    """
+    planes = ids.long()
+    # (hash * count) / 2^32 draws evenly without the slow remainder.
+    numbers = torch.zeros_like(planes) if seed is None else (_hashed(regions.long(), seed) * table.counts[planes]) >> 32
+    if choice is None:
+        return numbers, None
+    chosen = torch.full_like(planes, -1)
+    if choice.classes:
+        by_class = dict(choice.classes)
+        chosen = constant_index(tuple(by_class.get(plane, -1) for plane in range(len(table.counts))), ids.device)[planes]
+    if choice.instances:
+        by_instance = sorted(dict(choice.instances).items())
+        known = constant_index(tuple(instance for instance, _ in by_instance), ids.device)
+        styles = constant_index(tuple(style for _, style in by_instance), ids.device)
+        place = torch.searchsorted(known, regions.long()).clamp_(max=len(by_instance) - 1)
+        chosen = torch.where(known[place] == regions, styles[place], chosen)
+    where = chosen >= 0
+    return torch.where(where, chosen, numbers), where
+
+
+def style_planes(
+    ids: Tensor, regions: Tensor, table: StyleTable, *, choice: StyleChoice | None = None, seed: int | None = None
+) -> tuple[Tensor, Tensor | None]:
+    """Feature planes float [N,F,H,W], and where they were chosen: see ``style_numbers``. Classes without styles are 0."""
+    numbers, chosen = style_numbers(ids, regions, table, choice=choice, seed=seed)
+    # A number beyond a class's own styles (refused long before) must not reach into another class.
+    columns = table.first[ids.long()] + torch.minimum(numbers, table.counts[ids.long()] - 1)
+    n, h, w = ids.shape
+    planes = table.centres.index_select(1, columns.reshape(-1))
+    return planes.reshape(-1, n, h, w).transpose(0, 1), chosen
+
+
+def _hashed(numbers: Tensor, seed: int) -> Tensor:
+    """Every number and the seed mixed to 32 even bits (Wellons' lowbias32), int64."""
+    x = (numbers & _WORD) ^ _hash_int(seed)
+    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
+        x = ((x ^ (x >> shift)) * factor) & _WORD
+    return x ^ (x >> 16)
+
+
+def _hash_int(seed: int) -> int:
+    x = (seed ^ (seed >> 32)) & _WORD
+    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
+        x = ((x ^ (x >> shift)) * factor) & _WORD
+    return x ^ (x >> 16)

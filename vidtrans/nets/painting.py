@@ -1,0 +1,76 @@
+"""What goes into a generator and what comes out: the one interface that all networks share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+History = tuple[Tensor, ...]
+"""For every scale, coarsest first, the last n_frames_G - 1 pictures that this scale made, oldest first,
+[N, 3 * (n_frames_G - 1), H_s, W_s] in [-1,1]. A value: copy it, save it, give it back."""
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """The window of frames that a generator paints from, oldest first; the newest is the one to paint.
+
+    ``ids``: uint8 or int64 [N,T,H,W], the label plane of every pixel (None for picture-to-picture models).
+    ``boundary``: bool [N,T,H,W], True on both sides of an instance boundary (None where the model has no such plane).
+    ``image``: float [N,T,C,H,W] in [-1,1] (None for label models).
+    ``features``: float [N,F,H,W], pix2pixHD style planes of the newest frame (None where unused).
+    ``present``: for each of the T frames, the classes that occur in it, ascending (more than occur is allowed, fewer is
+    not). Known to the host, so that a network may leave empty planes out without asking the device. None: not known.
+    ``dropout_seed``: of the values that pix2pix drops at test time; None: as its configuration says.
+    """
+
+    ids: Tensor | None = None
+    boundary: Tensor | None = None
+    image: Tensor | None = None
+    features: Tensor | None = None
+    present: tuple[tuple[int, ...], ...] | None = None
+    dropout_seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Painting:
+    """What a generator made of one frame; all at the finest scale unless said otherwise.
+
+    ``picture`` [N,3,H,W] in [-1,1], final. ``raw``: painted anew (with the foreground composed in, as ``picture`` is).
+    ``warped``: the previous picture moved by the flow. ``flow`` [N,2,H,W]: x then y, pixels, from this frame to where
+    the pixel was in the previous one. ``weight`` [N,1,H,W]: 1 = paint anew, 0 = carry over. ``foreground`` [N,3,H,W] and
+    ``foreground_mask`` [N,1,H,W]. ``scales``: each scale's own picture, coarsest first, ``scales[-1] is picture``.
+    Parts that a network or a first frame does not have are None.
+    """
+
+    picture: Tensor
+    scales: tuple[Tensor, ...]
+    raw: Tensor | None = None
+    warped: Tensor | None = None
+    flow: Tensor | None = None
+    weight: Tensor | None = None
+    foreground: Tensor | None = None
+    foreground_mask: Tensor | None = None
+
+
+class Generator(Protocol):
+    """A whole generator, all its scales: a pure function of the window and the history."""
+
+    n_frames: int
+    """T: frames in the window (n_frames_G); 1 for image systems, which have no history."""
+    size_multiple: int
+    """Height and width must be multiples of this (others are padded by the caller)."""
+
+    def __call__(self, conditioning: Conditioning, history: History | None) -> Painting:
+        """``history`` None: there is no previous picture, so paint raw (the published ``no_first_img`` first step)."""
+        ...
+
+
+def push(history: Sequence[Tensor], scales: Sequence[Tensor]) -> History:
+    """The history after a step: the oldest picture of every scale out, ``scales`` in."""
+    return tuple(
+        torch.cat([old[:, new.shape[1] :], new.to(old.dtype)], dim=1) for old, new in zip(history, scales, strict=True)
+    )

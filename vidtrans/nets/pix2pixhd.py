@@ -1,0 +1,136 @@
+"""The pix2pixHD generators (Wang et al., "High-Resolution Image Synthesis ... with Conditional GANs", 2018): global, and
+local enhancers around it. vid2vid paints its first frames with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal, cast
+
+from torch import Tensor, nn
+
+from vidtrans.nets.blocks import Norms, Statistics, down, head, residuals, up, wide
+from vidtrans.nets.conditioning import Planes, WindowPlanes, coarser, convolve_planes
+from vidtrans.nets.features import average_instances
+from vidtrans.nets.painting import Conditioning, History, Painting
+
+
+@dataclass(frozen=True)
+class Pix2PixHDConfig:
+    """``channels`` is ngf; ``local_enhancers`` 0 is the global generator. ``feature_nc`` style planes follow the boundary.
+
+    ``channel_cap``: the most channels a layer may have (1024 in vid2vid's single-image generators, None otherwise).
+    ``stored``: the checkpoint keeps running statistics even of instance norms, as vid2vid's do.
+    """
+
+    label_nc: int = 35
+    input_nc: int = 3
+    output_nc: int = 3
+    use_instance: bool = True
+    feature_nc: int = 0
+    channels: int = 64
+    downsamplings: int = 4
+    blocks: int = 9
+    local_enhancers: int = 0
+    local_blocks: int = 3
+    norm: Literal["batch", "instance"] = "instance"
+    statistics: Statistics = "frame"
+    stored: bool = False
+    channel_cap: int | None = None
+
+    @property
+    def planes(self) -> int:
+        return (self.label_nc or self.input_nc) + self.use_instance + self.feature_nc
+
+
+class Pix2PixHD(nn.Module):
+    """``model`` is the global generator; ``model{e}_1`` and ``model{e}_2`` are the e-th enhancer, coarsest first."""
+
+    n_frames = 1
+
+    def __init__(self, config: Pix2PixHDConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.size_multiple = 2 ** (config.downsamplings + config.local_enhancers)
+        # The global generator's 7x7 needs 4 pixels to reflect, its residual blocks 2.
+        self.smallest_side = max(4 * 2**config.local_enhancers, 2 * self.size_multiple)
+        norm = Norms(config.norm, stored=config.stored, statistics=config.statistics)
+
+        def capped(channels: int) -> int:
+            return channels if config.channel_cap is None else min(channels, config.channel_cap)
+
+        enhancers = config.local_enhancers
+        n = config.channels * 2**enhancers
+        widths = [capped(n * 2**i) for i in range(config.downsamplings + 1)]
+        layers = wide(config.planes, widths[0], norm)
+        for narrow, broad in pairwise(widths):
+            layers += down(narrow, broad, norm)
+        layers += residuals(config.blocks, widths[-1], norm)
+        for narrow, broad in reversed(list(pairwise(widths))):
+            layers += up(broad, narrow, norm)
+        if not enhancers:
+            layers += head(widths[0], config.output_nc, nn.Tanh())
+        self.model = nn.Sequential(*layers)
+        for e in range(1, enhancers + 1):
+            k = config.channels * 2 ** (enhancers - e)
+            self.add_module(f"model{e}_1", nn.Sequential(*wide(config.planes, k, norm), *down(k, 2 * k, norm)))
+            upper = [*residuals(config.local_blocks, 2 * k, norm), *up(2 * k, k, norm)]
+            if e == enhancers:
+                upper += head(k, config.output_nc, nn.Tanh())
+            self.add_module(f"model{e}_2", nn.Sequential(*upper))
+
+    def forward(self, conditioning: Conditioning, history: History | None = None) -> Painting:
+        """One picture from one frame; there is no history."""
+        config = self.config
+        levels: list[Planes | WindowPlanes] = [WindowPlanes(conditioning, config.label_nc, config.use_instance)]
+        for _ in range(config.local_enhancers):
+            levels.append(coarser(levels[-1]))
+        x = _through(self.model, levels[-1])
+        for e in range(1, config.local_enhancers + 1):
+            entry = cast(nn.Sequential, self.get_submodule(f"model{e}_1"))
+            x = self.get_submodule(f"model{e}_2")(_through(entry, levels[-1 - e]) + x)
+        picture = x.float()
+        return Painting(picture=picture, scales=(picture,))
+
+
+def _through(layers: nn.Sequential, planes: Planes | WindowPlanes) -> Tensor:
+    """``layers`` (reflect pad, 7x7 convolution, ...) applied to planes of which the empty ones are left out."""
+    (x,) = convolve_planes(planes, [cast(nn.Conv2d, layers[1])])
+    return layers[2:](x)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """``channels`` is nef, ``feature_nc`` feat_num, ``downsamplings`` n_downsample_E; ``by_label`` averages over each
+    class instead of each instance (label_feat)."""
+
+    input_nc: int = 3
+    feature_nc: int = 3
+    channels: int = 16
+    downsamplings: int = 4
+    norm: Literal["batch", "instance"] = "instance"
+    statistics: Statistics = "frame"
+    stored: bool = False
+    by_label: bool = False
+
+
+class Encoder(nn.Module):
+    """The feature encoder: a real picture to ``feature_nc`` planes in [-1,1], constant over each instance."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.size_multiple = 2**config.downsamplings
+        self.smallest_side = max(4, 2 * self.size_multiple)
+        norm = Norms(config.norm, stored=config.stored, statistics=config.statistics)
+        n = config.channels
+        layers = wide(config.input_nc, n, norm)
+        for i in range(config.downsamplings):
+            layers += down(n * 2**i, n * 2 ** (i + 1), norm)
+        for i in reversed(range(config.downsamplings)):
+            layers += up(n * 2 ** (i + 1), n * 2**i, norm)
+        self.model = nn.Sequential(*layers, *head(n, config.feature_nc, nn.Tanh()))
+
+    def forward(self, image: Tensor, instances: Tensor, largest: int) -> Tensor:
+        """``image`` [N,C,H,W] in [-1,1] and ``instances`` int [N,H,W], none above ``largest``, to float [N,F,H,W]."""
+        return average_instances(self.model(image).float(), instances, largest)

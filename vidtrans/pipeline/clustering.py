@@ -1,0 +1,93 @@
+"""Styles of a model from films of pictures, labels and instances: everything that ``vidtrans models styles`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from itertools import islice
+from os import PathLike
+
+import numpy as np
+
+from vidtrans.clustering import CLUSTERS, LEAST_SHARE, make_styles
+from vidtrans.errors import InputError, ModelError, UsageError
+from vidtrans.frame import LabelFrame
+from vidtrans.labels.reader import LabelReader
+from vidtrans.loading import load_model
+from vidtrans.media.reader import Reader, open_reader
+from vidtrans.model import Bundle, find_bundle, read_bundle, read_folder
+from vidtrans.model.styles import with_styles
+from vidtrans.pipeline.setup import LOOK_AHEAD, choose_labels
+
+OnFrame = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class StyleSources:
+    """Where styles come from: films, folders or patterns of ``pictures``, ``labels`` and ``instances`` (None: none), frame
+    by frame. ``scheme``: as ``--labels`` of convert. ``every``: one frame in so many is looked at."""
+
+    pictures: str
+    labels: str
+    instances: str | None = None
+    scheme: str = "auto"
+    every: int = 1
+
+
+def bundle_with_styles(
+    model: str | PathLike[str],
+    sources: StyleSources,
+    *,
+    clusters: int = CLUSTERS,
+    seed: int = 0,
+    least_share: float = LEAST_SHARE,
+    device: str = "auto",
+    on_frame: OnFrame | None = None,
+) -> Bundle:
+    """``model`` with styles made of ``sources``.
+
+    Raises ModelError where it has no encoder, InputError for what cannot be read or does not fit together, UsageError.
+    """
+    if clusters < 1 or sources.every < 1:
+        raise UsageError("there are at least 1 cluster, and 1 frame in every.")
+    path = find_bundle(model)
+    loaded = load_model(path, device=device)
+    if loaded.networks.encoder is None or not loaded.label_nc:
+        raise ModelError("has no feature encoder, which styles are made with.", where=path)
+    with ExitStack() as stack:
+        pictures = stack.enter_context(open_reader(sources.pictures, labels=False))
+        labels = stack.enter_context(open_reader(sources.labels))
+        instances = None if sources.instances is None else stack.enter_context(open_reader(sources.instances))
+        with open_reader(sources.labels) as ahead:
+            first = tuple(islice(ahead, LOOK_AHEAD))
+        label_reader, _ = choose_labels(sources.scheme, first, labels.info, loaded)
+        frames = _pictured(pictures, labels, instances, label_reader, sources.every, on_frame)
+        centres = make_styles(loaded, frames, clusters=clusters, seed=seed, least_share=least_share)
+    bundle = read_folder(path) if path.is_dir() else read_bundle(path)
+    return replace(bundle, card=with_styles(bundle.card, centres))
+
+
+def _pictured(
+    pictures: Reader,
+    labels: Reader,
+    instances: Reader | None,
+    label_reader: LabelReader,
+    every: int,
+    on_frame: OnFrame | None,
+) -> Iterator[LabelFrame]:
+    """Label frames with their pictures. Raises InputError where one of the films ends before the others."""
+    others = [iter(pictures)] if instances is None else [iter(pictures), iter(instances)]
+    for index, frame in enumerate(labels):
+        beside = [next(other, None) for other in others]
+        for found, reader in zip(beside, (pictures, instances), strict=False):
+            if found is None and reader is not None:
+                raise InputError(f"ends after {index} frames, and the labels go on.", where=reader.info.source)
+        if index % every:
+            continue
+        picture = beside[0]
+        assert picture is not None
+        read, _ = label_reader.read(frame, beside[1] if instances is not None else None)
+        if on_frame is not None:
+            on_frame(index)
+        yield replace(read, image=np.asarray(picture.pixels, dtype=np.uint8))

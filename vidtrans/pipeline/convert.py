@@ -1,0 +1,225 @@
+"""One film of labels into one film of pictures: everything that ``vidtrans convert`` does, as a function."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from vidtrans.errors import InputError, Interrupted, OutputError, UsageError, VidtransError
+from vidtrans.frame import Frame, LabelFrame
+from vidtrans.labels.report import LabelReport, ReportBuilder
+from vidtrans.media.pngs import FolderWriter
+from vidtrans.media.writer import is_folder_target, join_segments, open_segments, open_writer
+from vidtrans.pipeline.outputs import FilmOutput, FolderOutput, Made, Output, checksum, segment_frames
+from vidtrans.pipeline.progress import OnProgress, ProgressMeter
+from vidtrans.pipeline.runfolder import RunFolder
+from vidtrans.pipeline.settings import ConvertSettings
+from vidtrans.pipeline.setup import Job, open_job
+from vidtrans.pipeline.stream import Cancel, blamed, painted_stream, read_labels
+from vidtrans.state import State
+
+OnNote = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ConvertSummary:
+    """What a run made.
+
+    ``frames``: of the whole output; ``resumed_from``: how many of them an earlier run had made. ``cuts``: frames before
+    which this run started the history anew. ``seconds``: this run's time. ``labels``: what this run read.
+    """
+
+    output: Path
+    frames: int
+    resumed_from: int
+    cuts: tuple[int, ...]
+    seconds: float
+    labels: LabelReport
+
+    @property
+    def fps(self) -> float:
+        """Frames a second of this run."""
+        return (self.frames - self.resumed_from) / self.seconds if self.seconds > 0 else 0.0
+
+
+def convert(
+    settings: ConvertSettings,
+    *,
+    on_progress: OnProgress | None = None,
+    on_note: OnNote | None = None,
+    cancel: Cancel | None = None,
+) -> ConvertSummary:
+    """Translate ``settings.input`` into ``settings.output``: one picture for each frame, with its time.
+
+    The output appears under its name when it is whole. ``on_progress`` is called in the caller's thread after each
+    frame that is written; ``on_note`` with sentences for people (what the labels are taken for, and why). Set
+    ``cancel`` from any thread: the frame at work is finished and all that is done is kept, to go on from with
+    ``resume``. The same settings give the same bits on the same device, whether the run was interrupted or not.
+
+    Raises UsageError, InputError, ModelError, OutputError; Interrupted after ``cancel``; PipelineError for what is
+    nobody's mistake. After any of them no thread is left and the output is as it was before.
+    """
+    began = time.monotonic()
+    note = on_note or (lambda sentence: None)
+    output = Path(settings.output)
+    check_paths(settings)
+    with ExitStack() as stack:
+        job = stack.enter_context(open_job(settings))
+        if job.detection is not None:
+            note(f"Labels are read as {job.detection}: {' '.join(job.detection.reasons)}".strip())
+        run = stack.enter_context(RunFolder.open(output, job.facts(), resume=settings.resume, overwrite=settings.overwrite))
+        done = run.frames
+        if done:
+            note(f"Going on after {done} frames that an earlier run made.")
+        report = ReportBuilder(job.label_reader.scheme, job.label_reader.encoding)
+        start = _start(job, run)
+        meter = ProgressMeter(job.frames_expected(), done=done)
+        cuts: list[int] = []
+        frames = done
+        try:
+            sink = stack.enter_context(_open_output(job, run))
+            stream = stack.enter_context(
+                painted_stream(
+                    start.frames,
+                    job.label_reader,
+                    job.painter,
+                    start.state,
+                    instances=start.instances,
+                    previous=start.previous,
+                    report=report,
+                    cancel=cancel,
+                )
+            )
+            try:
+                for painted in stream:
+                    with blamed(painted.index, "translation"):
+                        translation = painted.translation()
+                    with blamed(painted.index, "encoding"):
+                        sink.write(Made(translation.picture, translation.time, painted.read.frame, painted.state))
+                    frames += 1
+                    if painted.cut:
+                        cuts.append(painted.index)
+                    if on_progress is not None:
+                        on_progress(meter.frame())
+            except Interrupted:
+                sink.keep()
+                raise
+            whole = sink.finish()
+        except VidtransError as error:
+            _say_what_is_kept(error, run)
+            raise
+        run.remove()
+    return ConvertSummary(whole, frames, done, tuple(cuts), time.monotonic() - began, report.report())
+
+
+def check_paths(settings: ConvertSettings) -> None:
+    """Refuse what would be regretted, before any work.
+
+    Raises UsageError where the output would replace one of its own inputs, OutputError where it exists and neither
+    ``overwrite`` nor ``resume`` is given.
+    """
+    output = Path(settings.output)
+    if not is_folder_target(settings.output) and not output.parent.is_dir():
+        raise OutputError("cannot be written: its folder does not exist.", where=output)
+    for name, source in (("input", settings.input), ("instance map", settings.instances), ("model", settings.model)):
+        if source is not None and output.exists() and Path(source).exists() and output.samefile(source):
+            raise UsageError(f"the output would replace the {name}.", where=output, hint="Give another output.")
+    if settings.overwrite or settings.resume or not output.exists():
+        return
+    if output.is_dir() and not any(output.glob("*.png")):
+        return
+    what = "holds PNGs already." if output.is_dir() else "exists already."
+    raise OutputError(what, where=output, hint="Give --overwrite to replace it, or another name.")
+
+
+def _open_output(job: Job, run: RunFolder) -> Output:
+    settings, info, sizing = job.settings, job.info, job.painter.sizing
+    height, width = sizing.scaled_hw
+    size_hw = (height, 2 * width) if settings.layer == "compare" else (height, width)
+    every = settings.snapshot_every or segment_frames(size_hw)
+    output = Path(settings.output)
+    if is_folder_target(settings.output):
+        writer = open_writer(
+            f"{output}/",
+            size_hw=size_hw,
+            rate=info.rate,
+            time_base=info.time_base,
+            codec=settings.codec,
+            encoder_options=settings.encoder_options,
+            pixel_format=settings.pixel_format,
+            # PNGs of a run that was killed before it kept a snapshot are made again.
+            overwrite=run.overwrite or run.resumed,
+            stems=job.reader.stems,
+            first_index=run.frames,
+        )
+        assert isinstance(writer, FolderWriter)
+        return FolderOutput(run, writer, every)
+    segments = open_segments(
+        run.folder,
+        target=output,
+        size_hw=size_hw,
+        rate=info.rate,
+        time_base=info.time_base,
+        codec=settings.codec,
+        encoder_options=settings.encoder_options,
+        pixel_format=settings.pixel_format,
+        sample_aspect=sizing.sample_aspect(info.sample_aspect),
+        first_segment=len(run.parts),
+        overwrite=run.overwrite,
+    )
+    copy_from = settings.input if Path(settings.input).is_file() else None
+
+    def join(parts: tuple[Path, ...]) -> Path:
+        return join_segments(parts, output, overwrite=run.overwrite, copy_from=copy_from)
+
+    return FilmOutput(run, segments, join, every)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Start:
+    """Where a run starts: the frames that are still to make, and what is known of those before."""
+
+    frames: Iterator[Frame]
+    instances: Iterator[Frame] | None
+    state: State
+    previous: LabelFrame | None
+
+
+def _start(job: Job, run: RunFolder) -> _Start:
+    """At the first frame, or after the last one that an earlier run kept.
+
+    Raises InputError where the input is not the one that the interrupted run began with.
+    """
+    painter = job.painter
+    if not run.frames:
+        state = painter.model.start(painter.sizing.net_hw, first_frames=job.first_frames)
+        return _Start(iter(job.reader), None if job.instances is None else iter(job.instances), state, None)
+    # One frame early: to see that it is the same input, and to know a cut that comes right after it.
+    span = run.spans[-1]
+    last = span.end - 1
+    job.reader.seek(last, span.times[-1])
+    frames = iter(job.reader)
+    frame = next(frames, None)
+    if frame is None or frame.time != span.times[-1] or checksum(frame) != span.checksum:
+        raise InputError(
+            "is not what the interrupted run began with.",
+            where=job.info.source,
+            frame=last,
+            hint="Give the same input, or --overwrite without --resume to start anew.",
+        )
+    instances = None
+    if job.instances is not None:
+        job.instances.seek(last)
+        instances = iter(job.instances)
+    previous = next(read_labels([frame], job.label_reader, painter, instances=None if instances is None else [next(instances)]))
+    return _Start(frames, instances, State.load(run.state_file), previous.original)
+
+
+def _say_what_is_kept(error: VidtransError, run: RunFolder) -> None:
+    """An error that leaves finished frames behind says so, and how to go on."""
+    if run.frames:
+        kept = f"{run.frames} finished frames are kept; run again with --resume to go on."
+        error.hint = f"{error.hint} {kept}" if error.hint else kept

@@ -1,0 +1,36 @@
+"""Random access to a film that a recurrent generator paints: snapshots of its state, and a cache of finished pictures.
+
+engine = PreviewEngine(print)
+engine.open(ConvertSettings(input="labels.mkv", output=""))
+engine.submit(Request(id=1, frame=120))
+...
+engine.close()
+"""
+
+from vidtrans.preview.engine import PreviewEngine
+from vidtrans.preview.records import (
+    PREVIEW_LAYERS,
+    Answer,
+    Approximation,
+    Budgets,
+    Event,
+    Failed,
+    Opened,
+    PreviewLayer,
+    Request,
+    Status,
+)
+
+__all__ = [
+    "PREVIEW_LAYERS",
+    "Answer",
+    "Approximation",
+    "Budgets",
+    "Event",
+    "Failed",
+    "Opened",
+    "PreviewEngine",
+    "PreviewLayer",
+    "Request",
+    "Status",
+]

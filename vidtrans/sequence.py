@@ -1,0 +1,387 @@
+"""A model at work on a sequence: ``start`` gives a state, ``step`` turns a state and a frame into a state and a painting."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from vidtrans.device import Precision, choose_device, choose_precision, computing
+from vidtrans.errors import InputError, UsageError
+from vidtrans.frame import FrameTime, LabelFrame, StyleChoice
+from vidtrans.labels.edit import EditList, FirstFrame
+from vidtrans.labels.editplan import EditPlan
+from vidtrans.labels.scheme import load_scheme
+from vidtrans.model.card import Card
+from vidtrans.model.networks import Networks
+from vidtrans.nets.conditioning import boundary, pyramid
+from vidtrans.nets.painting import Conditioning, History, Painting, push
+from vidtrans.nets.range import from_bytes
+from vidtrans.state import State
+from vidtrans.styles import Styling, checked_seed
+from vidtrans.transfer import DeviceFrame, Pending, Transfer, reflect_to
+
+Pictures = npt.NDArray[np.float32] | npt.NDArray[np.uint8] | Tensor
+
+
+class Model:
+    """Networks on a device, at a precision. It holds no video: all that a sequence needs is in its ``State``.
+
+    The first frames of vid2vid (those before ``n_frames - 1``, for which the published system has no history yet) are, as
+    the model's card says: painted by its single-image generator; or given pictures; or, with neither, painted raw from
+    a window padded with the first frame's labels, without entering the history, so that from frame ``n_frames - 1`` on the
+    pictures are the published ones. A card may also say ``raw``: the first frame is painted raw and starts the history.
+
+    ``seed``: variety that can be repeated. A pix2pixHD with styles draws one for every instance, by the seed and the
+    instance's number alone, so that an instance keeps its style; pix2pix drops half of its inner values, the same ones in
+    every frame. None: each class's first style; dropout as the model's card says.
+    """
+
+    def __init__(
+        self, networks: Networks, *, device: str = "auto", precision: Precision = "auto", seed: int | None = None
+    ) -> None:
+        self.networks = networks
+        self.seed = checked_seed(seed, networks)
+        self.card: Card = networks.card
+        self.device = choose_device(device)
+        self.precision = choose_precision(precision, self.device)
+        for network in networks.modules():
+            network.to(self.device).eval()
+            if self.device.type == "cuda":
+                # On a CPU channels_last makes batch statistics ten times less exact.
+                network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._transfer = Transfer(self.device)
+        self._styling = Styling(networks, self.device)
+
+    # -- what the model is -------------------------------------------------------------------------------------------
+
+    @property
+    def n_frames(self) -> int:
+        """Frames in the window of labels (n_frames_G); 1 for image systems, which have no history."""
+        return self.networks.generator.n_frames
+
+    @property
+    def label_nc(self) -> int:
+        """Classes that the model knows; 0 where it paints from pictures."""
+        return self.networks.label_nc
+
+    @property
+    def label_scheme(self) -> str | None:
+        """Name of the label scheme of the model's planes, None where it paints from pictures."""
+        return self.card.label_scheme
+
+    @property
+    def uses_instances(self) -> bool:
+        """Whether the model has a boundary plane, or styles per instance. Without an instance map, classes serve as one."""
+        return self.networks.use_boundary or self.networks.feature_nc > 0
+
+    @property
+    def size_multiple(self) -> int:
+        """Heights and widths of other sizes are padded, by reflection, and cropped again: the caller need not care."""
+        return self.networks.size_multiple
+
+    def padded(self, size_hw: tuple[int, int]) -> tuple[int, int]:
+        """The size at which the network works on frames of ``size_hw``."""
+        return self.networks.padded(size_hw)
+
+    def info(self, size_hw: tuple[int, int] | None = None) -> dict[str, Any]:
+        """What ``vidtrans models info`` prints: see ``vidtrans.model.describe``."""
+        from vidtrans.model.describe import describe
+
+        return describe(self.networks, size_hw=size_hw) | {"device": str(self.device), "precision": self.precision}
+
+    def seeded(self, seed: int | None) -> Model:
+        """The same model, weights shared, with another ``seed``. Raises UsageError where nothing in it could vary."""
+        other = copy.copy(self)
+        other.seed = checked_seed(seed, self.networks)
+        return other
+
+    def plan(self, edits: EditList) -> EditPlan:
+        """``edits`` with their classes resolved to the model's planes. Raises UsageError where they do not suit it."""
+        plan = edits.plan(load_scheme(self.card.label_scheme) if self.card.label_scheme else None, self.label_nc)
+        for edit in edits.edits:
+            choice = plan.style_choice(edit.start)
+            if choice is not None:
+                self.check_styles(choice)
+        return plan
+
+    def check_styles(self, choice: StyleChoice) -> None:
+        """Raises UsageError where the model has no styles, or not those of ``choice``."""
+        self._styling.check(choice)
+
+    # -- streams -----------------------------------------------------------------------------------------------------
+
+    def start(self, size_hw: tuple[int, int], *, first_frames: Pictures | None = None) -> State:
+        """The state before the first frame of a sequence of frames of ``size_hw``.
+
+        ``first_frames``: pictures to begin with, float [K,3,H,W] in [-1,1] or uint8 RGB [K,H,W,3] (or one [H,W,3]). They
+        are shown as the first K frames and fill the history; where K is less than n_frames - 1 the first is repeated
+        before them. Models without a history ignore them. Raises UsageError where their size is another.
+        """
+        if min(size_hw) < 1:
+            raise UsageError(f"frames of the size {size_hw[1]}x{size_hw[0]} cannot be painted.")
+        if first_frames is None or self.n_frames == 1:
+            return State(size_hw=size_hw)
+        given = torch.as_tensor(first_frames)
+        if given.dtype == torch.uint8:
+            given = from_bytes(given)
+        if given.dim() != 4 or given.shape[0] < 1 or given.shape[1] != self.networks.output_nc:
+            raise UsageError(f"the first frames have the shape {list(given.shape)}, and [K,3,H,W] is needed, K at least 1.")
+        if tuple(given.shape[-2:]) != tuple(size_hw):
+            raise UsageError(
+                f"the first frames have the size {given.shape[-1]}x{given.shape[-2]}, and the labels {size_hw[1]}x{size_hw[0]}."
+            )
+        padded = reflect_to(given.float(), self.padded(size_hw))
+        return State(size_hw=size_hw, given=padded.to(self.device))
+
+    def reset(self, state: State) -> State:
+        """``state`` without its past, for a scene cut: the next frame is painted as the first of a sequence."""
+        return State(size_hw=state.size_hw, index=state.index)
+
+    def upload(self, frame: LabelFrame) -> DeviceFrame:
+        """``frame`` on its way to the device; may be called ahead of ``step``, from another thread.
+
+        Raises InputError where the frame holds classes that the model has not, or lacks what it needs.
+        """
+        with_image = self.label_nc == 0 or (self.networks.encoder is not None and frame.image is not None)
+        self._styling.check_frame(frame)
+        return self._transfer.upload(frame, self.padded(frame.size_hw), label_nc=self.label_nc, with_image=with_image)
+
+    def download(self, picture: Tensor) -> Pending:
+        """``picture`` [1,3,H,W] in [-1,1] (or uint8 [H,W,3]) on its way to the host as uint8 RGB; ``wait`` on what it gives."""
+        return self._transfer.download(picture)
+
+    @torch.inference_mode()
+    def step(self, state: State, frame: LabelFrame | DeviceFrame) -> tuple[State, Painting]:
+        """The next frame painted, and the state after it. A pure function of its arguments; never waits for the device.
+
+        The painting's parts have the frame's own size and stay on the device. Raises InputError where the frame has
+        another size than the sequence, or does not suit the model.
+        """
+        if frame.size_hw != state.size_hw:
+            raise InputError(
+                f"the frame has the size {frame.size_hw[1]}x{frame.size_hw[0]}, "
+                f"and the sequence began with {state.size_hw[1]}x{state.size_hw[0]}.",
+                frame=frame.index,
+            )
+        if isinstance(frame, LabelFrame):
+            frame = self.upload(frame)
+        frame = self._transfer.arrive(frame)
+        state = state.to(self.device)
+        window = self._window(state, frame)
+        with computing(self.device, self.precision):
+            painting, history = self._paint(state, window, frame)
+        keep = self.n_frames - 1
+        frames = state.frames + 1
+        after = replace(
+            state,
+            frames=frames,
+            index=state.index + 1,
+            ids=_last(window.ids, keep),
+            boundary=_last(window.boundary, keep),
+            image=_last(window.image, keep),
+            present=() if window.present is None or not keep else window.present[-keep:],
+            history=history,
+            given=None if state.given is None or frames >= state.given.shape[0] else state.given,
+        )
+        return after, _crop(painting, state.size_hw)
+
+    # -- whole arrays ------------------------------------------------------------------------------------------------
+
+    def translate(
+        self,
+        *,
+        labels: npt.NDArray[np.integer[Any]] | None = None,
+        instances: npt.NDArray[np.integer[Any]] | None = None,
+        images: npt.NDArray[np.floating[Any]] | None = None,
+        first_frames: Pictures | None = None,
+        edits: EditList | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """A whole sequence at once: float32 [T,3,H,W] in [-1,1], one picture for each input frame.
+
+        ``labels`` [T,H,W] class ids; ``instances`` [T,H,W] instance ids; ``images`` float [T,C,H,W] in [-1,1], for models
+        that paint from pictures and for style encoders. What the model does not use is ignored. ``first_frames``: see
+        ``start``. ``edits``: of labels and instances together (relabel, delete), and styles chosen. Raises UsageError where
+        an input is missing, the inputs do not fit one another, or an edit does not suit the model.
+        """
+        pictures = [painting.picture for painting in self.paintings(labels, instances, images, first_frames, edits)]
+        return np.asarray(torch.cat(pictures).float().cpu().numpy(), dtype=np.float32)
+
+    def paintings(
+        self,
+        labels: npt.NDArray[np.integer[Any]] | None = None,
+        instances: npt.NDArray[np.integer[Any]] | None = None,
+        images: npt.NDArray[np.floating[Any]] | None = None,
+        first_frames: Pictures | None = None,
+        edits: EditList | None = None,
+    ) -> Iterator[Painting]:
+        """As ``translate``, but each frame's whole painting, one after the other."""
+        state: State | None = None
+        plan = EditPlan() if edits is None else self.plan(edits)
+        if any(isinstance(edit, FirstFrame) for edit in plan.edits.edits):
+            raise UsageError("a first frame is no edit of arrays.", hint="Give its picture as first_frames.")
+        for read in _frames(labels, instances, images, label_nc=self.label_nc):
+            frame = plan.apply(read)
+            if state is None:
+                state = self.start(frame.size_hw, first_frames=first_frames)
+            elif plan.resets(frame.index):
+                state = self.reset(state)
+            state, painting = self.step(state, frame)
+            yield painting
+
+    # -- one step, inside --------------------------------------------------------------------------------------------
+
+    def _window(self, state: State, frame: DeviceFrame) -> Conditioning:
+        """The window up to ``frame``, as long as there are frames for it: at most ``n_frames``."""
+        ids = image = edges = None
+        present: tuple[tuple[int, ...], ...] | None = None
+        if self.label_nc:
+            assert frame.ids is not None
+            ids = _append(state.ids, frame.ids[:, None])
+            present = (*state.present, frame.present)
+        if self.networks.use_boundary:
+            instances = frame.ids if frame.instances is None else frame.instances
+            if instances is None:
+                raise InputError("the model looks at instances, and the frame has none.", frame=frame.index)
+            edges = _append(state.boundary, boundary(instances)[:, None])
+        if not self.label_nc:
+            assert frame.image is not None
+            image = _append(state.image, frame.image[:, None])
+        return Conditioning(ids=ids, boundary=edges, image=image, present=present)
+
+    def _paint(self, state: State, window: Conditioning, frame: DeviceFrame) -> tuple[Painting, History | None]:
+        generator, first = self.networks.generator, self.networks.first
+        keep = self.n_frames - 1
+        if keep == 0:
+            features = self._styling.planes(frame, seed=self.seed)
+            return generator(replace(window, features=features, dropout_seed=self.seed), None), None
+        if state.given is not None and state.frames < state.given.shape[0]:
+            picture = state.given[state.frames : state.frames + 1]
+            painting = Painting(picture=picture, scales=pyramid(picture, self.networks.scales))
+            history = _repeat(painting.scales, keep) if state.history is None else push(state.history, painting.scales)
+            return painting, history
+
+        full = state.history is not None and state.history[0].shape[1] == keep * self.networks.output_nc
+        if full:
+            assert state.history is not None
+            painting = generator(_pad_front(window, self.n_frames), state.history)
+            return painting, push(state.history, painting.scales)
+        if first is not None and self.card.first_frames == "single":
+            picture = first(_newest(window), None).picture
+            painting = Painting(picture=picture, scales=pyramid(picture, self.networks.scales))
+            if state.history is None:
+                return painting, painting.scales
+            return painting, tuple(torch.cat(pair, dim=1) for pair in zip(state.history, painting.scales, strict=True))
+        painting = generator(_pad_front(window, self.n_frames), None)
+        if self.card.first_frames == "raw":
+            return painting, _repeat(painting.scales, keep)
+        if state.frames < keep:
+            return painting, None
+        zeros = tuple(torch.zeros_like(scale).repeat(1, keep, 1, 1) for scale in painting.scales)
+        return painting, push(zeros, painting.scales)
+
+
+def _frames(
+    labels: npt.NDArray[np.integer[Any]] | None,
+    instances: npt.NDArray[np.integer[Any]] | None,
+    images: npt.NDArray[np.floating[Any]] | None,
+    *,
+    label_nc: int,
+) -> Iterator[LabelFrame]:
+    """The arrays of ``translate`` as label frames, checked against one another."""
+    if label_nc and labels is None:
+        raise UsageError("the model paints from labels, and none were given.")
+    if not label_nc and images is None:
+        raise UsageError("the model paints from pictures, and no images were given.")
+    sizes: dict[str, tuple[int, ...]] = {}
+    for name, array, dims in (("labels", labels, 3), ("instances", instances, 3), ("images", images, 4)):
+        if array is None:
+            continue
+        if np.ndim(array) != dims:
+            raise UsageError(f"{name} have the shape {list(np.shape(array))}, and {dims} dimensions are needed.")
+        shape = np.shape(array)
+        sizes[name] = (shape[0], *shape[-2:])
+    if len(set(sizes.values())) > 1:
+        listed = ", ".join(f"{name} {t} frames of {w}x{h}" for name, (t, h, w) in sizes.items())
+        raise UsageError(f"the inputs do not fit one another: {listed}.")
+    count, height, width = next(iter(sizes.values()))
+    if count == 0 or 0 in (height, width):
+        raise UsageError("there are no frames to translate.")
+    blank = np.zeros((height, width), np.uint8)
+    for t in range(count):
+        ids = blank
+        if labels is not None:
+            ids = np.asarray(labels[t])
+            if ids.dtype != np.uint8:
+                if ids.min() < 0 or ids.max() > 255:
+                    raise InputError("the labels hold values outside 0 to 255.", frame=t)
+                ids = ids.astype(np.uint8)
+        picture = None if images is None else np.moveaxis(np.asarray(images[t], dtype=np.float32), 0, -1)
+        yield LabelFrame(
+            index=t,
+            ids=ids,
+            time=FrameTime(t, Fraction(1)),
+            instances=None if instances is None else np.asarray(instances[t]).astype(np.int32),
+            image=picture,  # type: ignore[arg-type]  # upload takes float pictures as they are
+        )
+
+
+def _append(past: Tensor | None, newest: Tensor) -> Tensor:
+    return newest if past is None else torch.cat([past, newest], dim=1)
+
+
+def _last(window: Tensor | None, keep: int) -> Tensor | None:
+    # A copy, so that the oldest frame's memory is not held by a view.
+    return None if window is None or keep == 0 else window[:, -keep:].clone()
+
+
+def _newest(window: Conditioning) -> Conditioning:
+    """The newest frame alone."""
+    return Conditioning(
+        ids=_last(window.ids, 1),
+        boundary=_last(window.boundary, 1),
+        image=_last(window.image, 1),
+        present=None if window.present is None else window.present[-1:],
+    )
+
+
+def _pad_front(window: Conditioning, length: int) -> Conditioning:
+    """``window`` with its oldest frame repeated in front up to ``length`` frames."""
+
+    def padded(part: Tensor | None) -> Tensor | None:
+        if part is None or part.shape[1] == length:
+            return part
+        return torch.cat([part[:, :1]] * (length - part.shape[1]) + [part], dim=1)
+
+    present = window.present
+    if present is not None:
+        present = present[:1] * (length - len(present)) + present
+    return Conditioning(ids=padded(window.ids), boundary=padded(window.boundary), image=padded(window.image), present=present)
+
+
+def _repeat(scales: Sequence[Tensor], keep: int) -> History:
+    return tuple(scale.repeat(1, keep, 1, 1) for scale in scales)
+
+
+def _crop(painting: Painting, size_hw: tuple[int, int]) -> Painting:
+    """Every part of ``painting`` without the padding, coarser scales by their share of it."""
+    h, w = size_hw
+    full_h, full_w = painting.picture.shape[-2:]
+    if (full_h, full_w) == (h, w):
+        return painting
+
+    def cropped(part: Tensor | None) -> Tensor | None:
+        if part is None:
+            return None
+        return part[..., : -(-h * part.shape[-2] // full_h), : -(-w * part.shape[-1] // full_w)]
+
+    parts = {f.name: cropped(getattr(painting, f.name)) for f in fields(painting) if f.name != "scales"}
+    scales = tuple(s for s in map(cropped, painting.scales) if s is not None)
+    return Painting(scales=scales, **parts)  # type: ignore[arg-type]

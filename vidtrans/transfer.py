@@ -1,0 +1,173 @@
+"""To the device and back without making anybody wait: pinned memory and side streams on CUDA, plain calls on a CPU."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from vidtrans.errors import InputError
+from vidtrans.frame import Bytes, LabelFrame, StyleChoice
+from vidtrans.nets.range import to_bytes
+
+
+@dataclass(frozen=True, eq=False)
+class DeviceFrame:
+    """A label frame on the device, padded to a size that the network takes.
+
+    ``ids`` uint8 [1,H,W], ``instances`` int32 [1,H,W], ``image`` float [1,C,H,W] in [-1,1]; None where the frame has none.
+    ``present``: the classes that occur. ``largest_instance``: an upper bound of the instance ids.
+    ``styles``: as chosen for the frame. ``size_hw``: the frame's own size. ``ready``: on CUDA, the event after which the
+    tensors may be read.
+    """
+
+    size_hw: tuple[int, int]
+    index: int = 0
+    ids: Tensor | None = None
+    instances: Tensor | None = None
+    image: Tensor | None = None
+    present: tuple[int, ...] = ()
+    largest_instance: int = 0
+    styles: StyleChoice | None = None
+    ready: torch.cuda.Event | None = None
+
+
+def classes_present(ids: Bytes) -> tuple[int, ...]:
+    """The values that occur in uint8 ``ids``, ascending."""
+    histogram = cv2.calcHist([np.ascontiguousarray(ids)], [0], None, [256], [0, 256])
+    return tuple(int(value) for value in np.flatnonzero(histogram))
+
+
+def reflect_to(values: Tensor, size_hw: tuple[int, int]) -> Tensor:
+    """[...,h,w] of any type continued to [...,H,W] at the bottom and the right by reflection, as often as it takes."""
+    for dim, size in ((-2, size_hw[0]), (-1, size_hw[1])):
+        have = values.shape[dim]
+        if have == size:
+            continue
+        period = max(2 * (have - 1), 1)
+        place = torch.arange(size, device=values.device) % period
+        values = values.index_select(dim, torch.where(place < have, place, period - place))
+    return values
+
+
+class Pending:
+    """A picture on its way to the host; ``wait`` gives it, uint8 RGB [H,W,3], and may be called from any thread."""
+
+    def __init__(self, picture: Tensor, done: torch.cuda.Event | None = None) -> None:
+        self._picture = picture
+        self._done = done
+
+    def wait(self) -> Bytes:
+        if self._done is None:
+            return self._picture.numpy()
+        self._done.synchronize()
+        # A copy, so that the pinned buffer goes back to its pool with this object.
+        return self._picture.numpy().copy()
+
+
+class Transfer:
+    """Uploads and downloads of one model on one device, each on a CUDA stream of its own."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self._up = _stream(device)
+        self._down = _stream(device)
+
+    def upload(self, frame: LabelFrame, padded_hw: tuple[int, int], *, label_nc: int, with_image: bool) -> DeviceFrame:
+        """``frame`` on the device, padded to ``padded_hw``; returns before the copy is done.
+
+        Raises InputError where the frame holds a class that the model has not, or misses what the model needs.
+        """
+        ids = instances = image = None
+        present: tuple[int, ...] = ()
+        largest = 0
+        if label_nc:
+            present = classes_present(frame.ids)
+            if present and present[-1] >= label_nc:
+                beyond = ", ".join(str(c) for c in present if c >= label_nc)
+                raise InputError(
+                    f"the labels hold class {beyond}, and the model knows classes 0 to {label_nc - 1}.",
+                    frame=frame.index,
+                    hint="Name the labels' scheme, so that they are mapped to the model's classes.",
+                )
+            ids = self._to_device(frame.ids)
+        if frame.instances is not None:
+            if frame.instances.shape != frame.size_hw:
+                raise InputError(
+                    f"the instance map has the size {_size(frame.instances)}, and the labels {_size(frame.ids)}.",
+                    frame=frame.index,
+                )
+            largest = int(frame.instances.max())
+            instances = self._to_device(np.ascontiguousarray(frame.instances, dtype=np.int32))
+        if with_image:
+            if frame.image is None:
+                raise InputError("the model paints from pictures, and the frame has none.", frame=frame.index)
+            image = self._to_device(frame.image)
+        with torch.cuda.stream(self._up):
+            moved = DeviceFrame(
+                size_hw=frame.size_hw if image is None else (image.shape[0], image.shape[1]),
+                index=frame.index,
+                ids=None if ids is None else reflect_to(ids[None], padded_hw),
+                instances=None if instances is None else reflect_to(instances[None], padded_hw),
+                image=None if image is None else reflect_to(_planar(image), padded_hw),
+                present=present,
+                largest_instance=largest,
+                styles=frame.styles,
+                ready=None if self._up is None else _event(),
+            )
+            if moved.ready is not None:
+                moved.ready.record()
+        return moved
+
+    def arrive(self, frame: DeviceFrame) -> DeviceFrame:
+        """Make the current stream (never the host) wait until ``frame`` is there."""
+        if frame.ready is not None:
+            stream = torch.cuda.current_stream(self.device)
+            stream.wait_event(frame.ready)
+            for part in (frame.ids, frame.instances, frame.image):
+                if part is not None:
+                    part.record_stream(stream)
+        return frame
+
+    def download(self, picture: Tensor) -> Pending:
+        """``picture`` [1,3,H,W] in [-1,1], or uint8 [H,W,3], on its way to the host; returns before the copy is done."""
+        pixels = picture if picture.dtype == torch.uint8 else to_bytes(picture)
+        if self._down is None or pixels.device.type != "cuda":
+            return Pending(pixels)
+        self._down.wait_stream(torch.cuda.current_stream(self.device))
+        with torch.cuda.stream(self._down):
+            host = torch.empty(pixels.shape, dtype=pixels.dtype, pin_memory=True)
+            host.copy_(pixels, non_blocking=True)
+            pixels.record_stream(self._down)
+            done = _event()
+            done.record()
+        return Pending(host, done)
+
+    def _to_device(self, array: npt.NDArray[np.generic]) -> Tensor:
+        host = torch.from_numpy(np.ascontiguousarray(array))
+        if self._up is None:
+            return host
+        with torch.cuda.stream(self._up):
+            return host.pin_memory().to(self.device, non_blocking=True)
+
+
+def _stream(device: torch.device) -> torch.cuda.Stream | None:
+    return torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
+
+
+def _event() -> torch.cuda.Event:
+    return torch.cuda.Event()  # type: ignore[no-untyped-call]
+
+
+def _planar(image: Tensor) -> Tensor:
+    """uint8 RGB [H,W,3] as [1,3,H,W] in [-1,1]; float [H,W,C] is taken as it is."""
+    planar = image.permute(2, 0, 1)[None].float()
+    return planar / 127.5 - 1.0 if image.dtype == torch.uint8 else planar
+
+
+def _size(array: npt.NDArray[np.generic]) -> str:
+    return f"{array.shape[1]}x{array.shape[0]}"
