@@ -134,7 +134,7 @@ def test_without_first_pictures_the_history_begins_as_the_published_one(model):
         torch.testing.assert_close(found[t].picture, wanted, atol=1e-3, rtol=0)
     third = by_hand(network, labels, instances, [0, 1, 2], None)
     torch.testing.assert_close(found[2].picture, third.picture, atol=1e-3, rtol=0)
-    past = push(tuple(torch.zeros(1, 6, *scale.shape[-2:]) for scale in third.scales), third.scales)
+    past = push(tuple(torch.zeros(1, 6, *scale.shape[-2:]) for scale in third.scales), third)
     fourth = by_hand(network, labels, instances, [1, 2, 3], past)
     torch.testing.assert_close(found[3].picture, fourth.picture, atol=1e-3, rtol=0)
 

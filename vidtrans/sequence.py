@@ -265,14 +265,14 @@ class Model:
         if state.given is not None and state.frames < state.given.shape[0]:
             picture = state.given[state.frames : state.frames + 1]
             painting = Painting(picture=picture, scales=pyramid(picture, self.networks.scales))
-            history = _repeat(painting.scales, keep) if state.history is None else push(state.history, painting.scales)
+            history = _repeat(painting.scales, keep) if state.history is None else push(state.history, painting)
             return painting, history
 
         full = state.history is not None and state.history[0].shape[1] == keep * self.networks.output_nc
         if full:
             assert state.history is not None
             painting = generator(_pad_front(window, self.n_frames), state.history)
-            return painting, push(state.history, painting.scales)
+            return painting, push(state.history, painting)
         if first is not None and self.card.first_frames == "single":
             picture = first(_newest(window), None).picture
             painting = Painting(picture=picture, scales=pyramid(picture, self.networks.scales))
@@ -281,11 +281,11 @@ class Model:
             return painting, tuple(torch.cat(pair, dim=1) for pair in zip(state.history, painting.scales, strict=True))
         painting = generator(_pad_front(window, self.n_frames), None)
         if self.card.first_frames == "raw":
-            return painting, _repeat(painting.scales, keep)
+            return painting, (*_repeat(painting.scales, keep), *painting.memory)
         if state.frames < keep:
             return painting, None
         zeros = tuple(torch.zeros_like(scale).repeat(1, keep, 1, 1) for scale in painting.scales)
-        return painting, push(zeros, painting.scales)
+        return painting, push(zeros, painting)
 
 
 def _frames(
@@ -382,6 +382,6 @@ def _crop(painting: Painting, size_hw: tuple[int, int]) -> Painting:
             return None
         return part[..., : -(-h * part.shape[-2] // full_h), : -(-w * part.shape[-1] // full_w)]
 
-    parts = {f.name: cropped(getattr(painting, f.name)) for f in fields(painting) if f.name != "scales"}
+    parts = {f.name: cropped(getattr(painting, f.name)) for f in fields(painting) if f.name not in ("scales", "memory")}
     scales = tuple(s for s in map(cropped, painting.scales) if s is not None)
-    return Painting(scales=scales, **parts)  # type: ignore[arg-type]
+    return Painting(scales=scales, memory=painting.memory, **parts)  # type: ignore[arg-type]

@@ -6,10 +6,11 @@ from torch import nn
 
 from vidtrans.nets.extent import extents
 from vidtrans.nets.painting import Conditioning
+from vidtrans.nets.scene import scene_after, scene_planes
 from vidtrans.nets.street import Place, StreetConfig, StreetGenerator
 from vidtrans.nets.warp import warp
 
-SMALL = StreetConfig(channels=(4, 8, 8, 16), blocks=(1, 1, 1, 1))
+SMALL = StreetConfig(channels=(4, 8, 8, 16), blocks=(1, 1, 1, 1, 1))
 
 
 def window(height: int = 32, width: int = 64, frames: int = 2, batch: int = 1) -> Conditioning:
@@ -95,10 +96,24 @@ def test_a_frame_does_not_depend_on_the_rest_of_the_batch(street):
 def test_a_crop_knows_its_place(street):
     whole = window(32, 64)
     steps = extents(whole.ids[:, -1], whole.boundary[:, -1])
-    place = Place(torch.tensor([[0.0, 0.0]]), torch.tensor([[32.0, 64.0]]), steps)
+    scene = scene_after(None, whole.ids[:, -1], None)
+    place = Place(torch.tensor([[0.0, 0.0]]), torch.tensor([[32.0, 64.0]]), steps, scene)
     assert torch.equal(street(whole, None, place).picture, street(whole, None).picture)
-    elsewhere = Place(torch.tensor([[32.0, 64.0]]), torch.tensor([[128.0, 256.0]]), steps)
+    elsewhere = Place(torch.tensor([[32.0, 64.0]]), torch.tensor([[128.0, 256.0]]), steps, scene)
     assert not torch.allclose(street(whole, None, elsewhere).picture, street(whole, None).picture)
+
+
+@torch.inference_mode()
+def test_it_remembers_how_far_it_has_come(street):
+    road = Conditioning(torch.full((1, 2, 64, 128), 7, dtype=torch.uint8))
+    set_flow(street, 0, -1)  # what is seen now was nearer the horizon a frame ago: the camera drives ahead
+    first = street(road, None)
+    assert first.memory[0][0, 0] == 0
+    second = street(road, (first.picture, *first.memory))
+    third = street(road, (second.picture, *second.memory))
+    assert 0 < second.memory[0][0, 0] < third.memory[0][0, 0]
+    as_if_first = street(road, (second.picture, *first.memory))
+    assert not torch.equal(as_if_first.raw, third.raw)
 
 
 @torch.inference_mode()
@@ -122,3 +137,10 @@ def test_what_was_another_thing_is_painted_anew(street):
     assert (weight[:, 60:] == 1).all()  # from outside the picture
     assert weight[:, :16].max() < 1
     assert weight.min() >= SMALL.least_weight
+
+
+def test_places_are_convolved_as_if_all_planes_were_whole(street):
+    planes = scene_planes(torch.tensor([[3.0, 10.0, 7.0]]), torch.zeros(1, 2), (32, 64), (16, 32), 2)
+    by_place = street.scene_fine
+    plain = by_place.third(by_place.second(by_place.first(planes.whole()).relu()).relu())
+    torch.testing.assert_close(by_place(planes), plain)

@@ -82,7 +82,7 @@ def test_other_window_lengths(published_networks, frames):
     network = published_networks(n_frames=frames).generator
     past = history(frames)
     painting = network(window(frames), past)
-    pushed = push(past, painting.scales)
+    pushed = push(past, painting)
     assert [h.shape for h in pushed] == [h.shape for h in past]
     assert torch.equal(pushed[-1][:, -3:], painting.picture)
     assert torch.equal(pushed[-1][:, :-3], past[-1][:, 3:])

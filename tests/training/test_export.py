@@ -23,7 +23,7 @@ spec.loader.exec_module(toy_clips)
 
 def test_an_exported_bundle_paints_the_same_pictures(tmp_path):
     toy_clips.write_clip(tmp_path / "clips" / "clip_0", 0)
-    model = {"channels": [4, 8, 8, 8], "blocks": [1, 1, 1, 1], "n_frames": 2}
+    model = {"channels": [4, 8, 8, 8], "blocks": [1, 1, 1, 1, 1], "n_frames": 2}
     settings = {"model": model, "data": {"clips": str(tmp_path / "clips")}, "threads": 1}
     stage = {"steps": 1, "batch": 1, "crop": [32, 32], "adversarial": False}
     train(TrainingConfig.model_validate(settings | {"stages": [stage]}), tmp_path / "run")
@@ -34,7 +34,7 @@ def test_an_exported_bundle_paints_the_same_pictures(tmp_path):
     bundle = read_bundle(tmp_path / "toy.safetensors")
     found = build(bundle.card, bundle.tensors, where="toy").generator
     state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
-    trained = StreetGenerator(StreetConfig(channels=(4, 8, 8, 8), blocks=(1, 1, 1, 1)))
+    trained = StreetGenerator(StreetConfig(channels=(4, 8, 8, 8), blocks=(1, 1, 1, 1, 1)))
     trained.load_state_dict(state["parts"]["average"])
     ids = torch.tensor([7, 11, 26])[torch.randint(0, 3, (1, 2, 32, 64))]
     past = torch.rand(1, 3, 32, 64) * 2 - 1

@@ -40,7 +40,7 @@ def test_two_workers_train_and_end(tmp_path):
         toy_clips.write_clip(tmp_path / "clips" / f"clip_{seed}", seed)
     config = tmp_path / "run.toml"
     config.write_text(
-        "threads = 1\n[data]\nclips = 'clips'\n[model]\nchannels = [4, 8, 8, 8]\nblocks = [1, 1, 1, 1]\n"
+        "threads = 1\n[data]\nclips = 'clips'\n[model]\nchannels = [4, 8, 8, 8]\nblocks = [1, 1, 1, 1, 1]\n"
         "[discriminator]\nchannels = 4\ntemporal_channels = 4\n[[stages]]\nsteps = 2\ncrop = [32, 32]\nbatch = 1\n"
     )
     command = [sys.executable, "-m", "vidtrans_training", "vid2vid", "--config", str(config), "--out", str(tmp_path / "run")]

@@ -29,7 +29,7 @@ def clips(tmp_path: Path) -> Path:
 
 
 def settings(clips: Path, *stages: dict, **more) -> TrainingConfig:
-    model = {"channels": [4, 8, 8, 8], "blocks": [1, 1, 1, 1]}
+    model = {"channels": [4, 8, 8, 8], "blocks": [1, 1, 1, 1, 1]}
     small = {"channels": 4, "temporal_channels": 4, "layers": 2}
     stage = {"crop": [32, 32], "batch": 2, "frames": 3, "lr": 2e-3}
     return TrainingConfig.model_validate(

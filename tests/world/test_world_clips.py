@@ -38,6 +38,8 @@ def test_a_clip_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert folder.name == "clip_5"
     assert (info.seed, info.frames, info.size_hw, info.fps) == (5, 2, SIZE_HW, 17)
     assert read_info(folder) == info
+    assert len(info.route) == 2
+    assert info.route[0][0] < info.route[1][0]  # the camera drives on
     for index, frame in enumerate(read_clip(folder)):
         for name in ("rgb", "labels", "instances", "flow", "occlusion"):
             stored, written = getattr(frame, name), getattr(a_frame(index), name)
@@ -96,7 +98,7 @@ def decoded(path: Path) -> tuple[str, list[np.ndarray]]:
 
 def test_the_demo_holds_the_ids_bit_by_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = [(a_frame(i).labels, a_frame(i).instances) for i in range(3)]
-    monkeypatch.setattr(demo, "label_clip", lambda seed, frames, size_hw: iter(drawn[:frames]))
+    monkeypatch.setattr(demo, "label_clip", lambda seed, frames, size_hw, kind: iter(drawn[:frames]))
     labels, instances = write_demo(tmp_path, 4, 2, SIZE_HW)
     kind, label_frames = decoded(labels)
     assert kind == "ffv1 gray"

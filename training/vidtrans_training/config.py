@@ -24,14 +24,16 @@ class ModelSettings(_Settings):
     fg_labels: tuple[int, ...] = (24, 25, 26, 27, 28, 29, 30, 31, 32, 33)
     n_frames: int = Field(2, ge=2)
     channels: tuple[int, int, int, int] = (24, 48, 96, 160)
-    blocks: tuple[int, int, int, int] = (1, 3, 2, 1)
+    blocks: tuple[int, int, int, int, int] = (1, 2, 1, 1, 1)
     least_weight: float = Field(default=0.05, ge=0, le=1)
 
 
 class DataSettings(_Settings):
     """``clips``: a folder of clip folders, which may grow during the run. ``hold_out``: names of clips never trained on
     (the first of them is painted on the sample sheets). ``min_clips``: wait for so many. ``max_clips``: so many are kept in
-    memory. ``no_instances``: share of samples whose boundaries run between classes only, as without an instance map."""
+    memory. ``no_instances``: share of samples whose boundaries run between classes only, as without an instance map.
+    ``flip``: mirror every other sample. ``determined``: pictures follow from their labels and their place in the street, so
+    that details count in first frames too."""
 
     clips: Path
     hold_out: tuple[str, ...] = ()
@@ -40,6 +42,7 @@ class DataSettings(_Settings):
     rescan_s: float = 120.0
     no_instances: float = Field(0.2, ge=0, le=1)
     flip: bool = True
+    determined: bool = False
 
 
 class LossSettings(_Settings):

@@ -4,11 +4,13 @@ CLIP/rgb/000000.png        the picture, 8-bit RGB
 CLIP/labels/000000.png     Cityscapes labelIds, 8-bit grey
 CLIP/instances/000000.png  instance ids, 16-bit grey
 CLIP/flow/000000.npz       ``flow`` [2,H,W] (x then y, pixels, to the previous frame), ``occlusion`` bool [H,W]
-CLIP/world.json            written last: the clip is whole
+CLIP/world.json            written last: the clip is whole; may hold ``route``, for each frame metres travelled and metres to
+                           the house fronts on the left and on the right (else found from labels and flow)
 """
 
 from __future__ import annotations
 
+import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,7 @@ from torch import Tensor
 from vidtrans.errors import InputError
 from vidtrans.labels.boundary import boundary, instances_from_labels
 from vidtrans.nets.extent import STRIDE, extents
+from vidtrans.nets.scene import scene_after
 from vidtrans.nets.street import Place
 
 
@@ -31,7 +34,7 @@ class Clip:
 
     ``rgb`` uint8 [T,H,W,3]; ``labels`` uint8, ``edges`` and ``class_edges`` bool [T,H,W] (boundaries between instances, and
     between classes only), ``extents`` and ``class_extents`` uint8 [T,4,H/4,W/4] within them; ``flow`` float16 [T,2,H,W];
-    ``hidden`` bool [T,H,W]: not in the previous picture.
+    ``hidden`` bool [T,H,W]: not in the previous picture; ``scene`` float32 [T,3], see `vidtrans.nets.scene`.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Clip:
     class_extents: npt.NDArray[np.uint8]
     flow: npt.NDArray[np.float16]
     hidden: npt.NDArray[np.bool_]
+    scene: npt.NDArray[np.float32]
 
     @property
     def frames(self) -> int:
@@ -59,7 +63,7 @@ class Sequences:
 
     ``real`` float [B,T,3,h,w] in [-1,1]; ``ids`` uint8 and ``edges`` bool [B,T,h,w]; ``flow`` float [B,T,2,h,w]; ``trusted``
     float [B,T,1,h,w], 1 where the flow leads to the same point of the scene, inside the crop; ``extents`` uint8
-    [B,T,4,h/4,w/4]; ``corner`` and ``full`` float [B,2], see `vidtrans.nets.street.Place`.
+    [B,T,4,h/4,w/4]; ``scene`` float [B,T,3]; ``corner`` and ``full`` float [B,2], see `vidtrans.nets.street.Place`.
     """
 
     real: Tensor
@@ -68,15 +72,16 @@ class Sequences:
     flow: Tensor
     trusted: Tensor
     extents: Tensor
+    scene: Tensor
     corner: Tensor
     full: Tensor
 
     def place(self, t: int) -> Place:
         """The place of frame ``t``."""
-        return Place(self.corner, self.full, self.extents[:, t])
+        return Place(self.corner, self.full, self.extents[:, t], self.scene[:, t])
 
     def to(self, device: torch.device) -> Sequences:
-        place = self.extents.to(device), self.corner.to(device), self.full.to(device)
+        place = self.extents.to(device), self.scene.to(device), self.corner.to(device), self.full.to(device)
         real, ids, edges = self.real.to(device), self.ids.to(device), self.edges.to(device)
         return Sequences(real, ids, edges, self.flow.to(device), self.trusted.to(device), *place)
 
@@ -113,7 +118,27 @@ def load_clip(folder: Path) -> Clip:
         extents(torch.from_numpy(ids), torch.from_numpy(class_edges)).numpy(),
         np.stack([flow for flow, _ in motion]),
         np.stack([hidden for _, hidden in motion]),
+        _route(folder, ids, [flow for flow, _ in motion]),
     )
+
+
+def _route(folder: Path, ids: npt.NDArray[np.uint8], flows: list[npt.NDArray[np.float16]]) -> npt.NDArray[np.float32]:
+    """The scene of every frame [T,3]: as the clip says, or as the network will find it."""
+    try:
+        told = json.loads((folder / "world.json").read_text(encoding="utf-8")).get("route") or None
+        if told is not None:
+            route = np.array(told, np.float32)
+            if route.shape != (len(ids), 3) or not np.isfinite(route).all():
+                raise ValueError(f"route has shape {route.shape}, expected {(len(ids), 3)}")
+            return route
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"This is unreadable: {error}.", where=folder / "world.json") from error
+    scene: Tensor | None = None
+    scenes = []
+    for labels, flow in zip(ids, flows, strict=True):
+        scene = scene_after(scene, torch.from_numpy(labels)[None], torch.from_numpy(flow)[None])
+        scenes.append(scene)
+    return torch.cat(scenes).numpy()
 
 
 def _picture(path: Path, mode: int) -> npt.NDArray[np.uint8]:
@@ -163,8 +188,8 @@ class ClipPool:
         """``batch`` random crops of ``frames`` consecutive frames."""
         crops = [_crop(self._pick(rng, frames), rng, frames, crop, flip, no_instances) for _ in range(batch)]
         parts = [torch.stack(part) for part in zip(*crops, strict=True)]
-        real, ids, edges, flow, hidden, steps, corner, full = parts
-        return Sequences(_range(real), ids, edges, flow, _trusted(flow, hidden), steps, corner, full)
+        real, ids, edges, flow, hidden, steps, scene, corner, full = parts
+        return Sequences(_range(real), ids, edges, flow, _trusted(flow, hidden), steps, scene, corner, full)
 
     def _pick(self, rng: np.random.Generator, frames: int) -> Clip:
         long = [clip for clip in self.clips if clip.frames >= frames]
@@ -180,10 +205,11 @@ def _number(name: str) -> int:
 
 def whole_sequence(clip: Clip) -> Sequences:
     """All frames of a clip, uncropped, as a batch of one."""
-    parts = (clip.rgb, clip.labels, clip.edges, clip.flow, clip.hidden, clip.extents)
-    real, ids, edges, flow, hidden, steps = (torch.from_numpy(part)[None] for part in parts)
+    parts = (clip.rgb, clip.labels, clip.edges, clip.flow, clip.hidden, clip.extents, clip.scene)
+    real, ids, edges, flow, hidden, steps, scene = (torch.from_numpy(part)[None] for part in parts)
     full = torch.tensor([clip.size_hw], dtype=torch.float32)
-    return Sequences(_range(real), ids, edges, flow.float(), _trusted(flow.float(), hidden), steps, torch.zeros(1, 2), full)
+    trusted = _trusted(flow.float(), hidden)
+    return Sequences(_range(real), ids, edges, flow.float(), trusted, steps, scene, torch.zeros(1, 2), full)
 
 
 def _crop(
@@ -202,12 +228,14 @@ def _crop(
     window = (slice(start, start + frames), slice(top, top + h), slice(left, left + w))
     rgb, labels, borders, hidden = (part[window] for part in (clip.rgb, clip.labels, edges, clip.hidden))
     flow = clip.flow[window[0], :, window[1], window[2]].astype(np.float32)
+    scene = clip.scene[window[0]]
     if flip and rng.random() < 0.5:
         rgb, labels, borders, hidden = (part[:, :, ::-1] for part in (rgb, labels, borders, hidden))
         flow = flow[..., ::-1] * np.array([-1, 1], np.float32)[:, None, None]
         steps = steps[:, [0, 1, 3, 2], :, ::-1]
+        scene = scene[:, [0, 2, 1]]
         left = width - w - left
-    arrays = (torch.from_numpy(np.ascontiguousarray(part)) for part in (rgb, labels, borders, flow, hidden, steps))
+    arrays = (torch.from_numpy(np.ascontiguousarray(part)) for part in (rgb, labels, borders, flow, hidden, steps, scene))
     return *arrays, torch.tensor([top, left], dtype=torch.float32), torch.tensor([height, width], dtype=torch.float32)
 
 

@@ -169,7 +169,7 @@ def train_step(
         shown = {count - stage.frames - 1: pictures[-1]} if pictures else {}
         shown |= {t: painting.picture.detach() for t, painting in painted.items()}
         before = {t: shown.get(t - 1) for t in painted}
-        values = picture_losses(painted, before, batch, config.losses, free and stage.adversarial)
+        values = picture_losses(painted, before, batch, config.losses, free and stage.adversarial and not data.determined)
         if stage.adversarial:
             values |= _judged(trainee, painted, batch, rng, workers)
     weights = config.losses

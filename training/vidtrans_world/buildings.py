@@ -82,6 +82,40 @@ def plan_house(rng: np.random.Generator, side: int, y0: float, y1: float, front:
     )
 
 
+_DRESSES = (
+    # style, wall, trim, roof shape, roof, shop, balconies, seed; for houses on the left, then on the right.
+    ((0, WALLS[0], TRIMS[3], 1, ROOFS[0], True, False, 14), (1, BRICKS[1], TRIMS[0], 2, ROOFS[3], False, False, 21)),
+    ((1, BRICKS[0], TRIMS[0], 1, ROOFS[2], False, False, 33), (0, WALLS[6], TRIMS[1], 1, ROOFS[0], True, False, 42)),
+    ((0, WALLS[8], TRIMS[3], 2, ROOFS[3], True, False, 56), (2, WALLS[2], TRIMS[0], 1, ROOFS[1], False, True, 63)),
+    ((2, WALLS[9], TRIMS[0], 1, ROOFS[1], False, True, 70), (0, WALLS[1], TRIMS[3], 2, ROOFS[2], True, False, 88)),
+)
+
+
+def terrace_house(rng: np.random.Generator, side: int, y0: float, y1: float, front: float, dense: float, turn: int) -> House:
+    """A house of a terrace: dressed as its turn has it, as high as chance has it."""
+    style, wall, trim, roof, roof_colour, shop, balconies, seed = _DRESSES[turn % len(_DRESSES)][side > 0]
+    return House(
+        side=side,
+        y0=y0,
+        y1=y1,
+        front=front,
+        floors=int(np.clip(rng.normal(1.4 + 2.2 * dense, 0.8), 2, 5)),
+        floor_height=3.2,
+        ground_height=3.8,
+        window_spacing=3.0,
+        window_width=0.42,
+        window_height=0.56,
+        style=style,
+        shop=shop,
+        wall=tuple(wall.tolist()),
+        trim=tuple(trim.tolist()),
+        roof=roof,
+        roof_colour=tuple(roof_colour.tolist()),
+        balconies=balconies,
+        seed=seed,
+    )
+
+
 def facade_fields(house: House) -> Floats:
     """The numbers that the facade's shading needs."""
     fields = np.zeros(FACADE_FIELDS, np.float32)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vidtrans_world.arrays import Floats
-from vidtrans_world.street import Street
+from vidtrans_world.street import PLOT, Street
 
 FPS = 17
 """Frames a second, as Cityscapes films them."""
@@ -38,11 +38,30 @@ class Camera:
         return x.astype(np.float32), y.astype(np.float32), seen[:, 2].astype(np.float32)
 
 
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where the camera is in its street, metres: ``travelled`` along it, in a terrace up to a whole `ROUND`, so that equal
+    numbers see equal houses; and how far the fronts of the houses are to its ``left`` and to its ``right``."""
+
+    travelled: float
+    left: float
+    right: float
+
+
+def route_at(street: Street, seconds: float) -> Route:
+    """The camera's place at a time."""
+    x, y, _ = camera_at(street, seconds, (1, 1)).eye.tolist()
+    aside = x - float(street.curve(y))
+    return Route(y + PLOT * street.turn, street.front + aside, street.front - aside)
+
+
 def camera_at(street: Street, seconds: float, size_hw: tuple[int, int]) -> Camera:
     """The camera of a street at a time. Its field of view is about 54 degrees, its horizon a little above the middle."""
     rng = np.random.default_rng([street.seed, 3])
     fov, height, pitch = np.radians(rng.uniform(50, 58)), rng.uniform(1.25, 1.5), np.radians(rng.uniform(-0.2, 1.6))
     sway, phase, start = rng.uniform(0.03, 0.16), rng.uniform(0, 6.28), rng.uniform(0, 12)
+    if street.terrace:
+        fov, height, pitch, sway = np.radians(54), 1.4, np.radians(0.7), 0.02
     y = start + street.speed * seconds
     angle = 2 * np.pi * 0.23 * seconds + phase
     x = street.lane * 0.5 - 0.25 + float(street.curve(y)) + sway * np.sin(angle)

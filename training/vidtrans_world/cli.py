@@ -16,10 +16,12 @@ from vidtrans.errors import OutputError, UsageError, VidtransError
 from vidtrans_world.clip import clip_folder, write_clip
 from vidtrans_world.demo import DEMO_SEED, write_demo
 from vidtrans_world.render import render_clip
+from vidtrans_world.street import Kind
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Procedural streets with labels, instances and exact flow.")
 
 Size = Annotated[str, typer.Option(help="Width x height in pixels.")]
+StreetKind = Annotated[Kind, typer.Option(help="Streets that differ in everything, or the terraces of one sunny town.")]
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -30,10 +32,10 @@ def parse_size(text: str) -> tuple[int, int]:
     return int(found[2]), int(found[1])
 
 
-def render_one(out: Path, seed: int, frames: int, size_hw: tuple[int, int]) -> float:
+def render_one(out: Path, seed: int, frames: int, size_hw: tuple[int, int], kind: Kind) -> float:
     """Renders one clip under ``out``; seconds taken."""
     start = time.perf_counter()
-    write_clip(clip_folder(out, seed), seed, render_clip(seed, frames, size_hw))
+    write_clip(clip_folder(out, seed), seed, render_clip(seed, frames, size_hw, kind), kind)
     return time.perf_counter() - start
 
 
@@ -44,6 +46,7 @@ def render(
     clips: Annotated[int, typer.Option(help="How many streets, with seeds from --seed on.", min=1)] = 1,
     frames: Annotated[int, typer.Option(help="Frames a clip, 17 a second.", min=1, max=200)] = 24,
     size: Size = "512x256",
+    kind: StreetKind = "varied",
     workers: Annotated[int, typer.Option(help="Processes, one clip each.", min=1)] = 1,
     skip_existing: Annotated[
         bool, typer.Option("--skip-existing", help="Leave clips that are there alone, and go on.")
@@ -58,10 +61,10 @@ def render(
     seeds = [s for s in range(seed, seed + clips) if not (skip_existing and clip_folder(out, s).exists())]
     if workers == 1:
         for each in seeds:
-            _say(each, render_one(out, each, frames, size_hw), frames)
+            _say(each, render_one(out, each, frames, size_hw, kind), frames)
         return
     with ProcessPoolExecutor(min(workers, max(1, len(seeds)))) as pool:
-        jobs = {pool.submit(render_one, out, each, frames, size_hw): each for each in seeds}
+        jobs = {pool.submit(render_one, out, each, frames, size_hw, kind): each for each in seeds}
         for job in as_completed(jobs):
             _say(jobs[job], job.result(), frames)
 
@@ -72,9 +75,10 @@ def demo_clip(
     seed: Annotated[int, typer.Option(help="The street's seed.", min=0)] = DEMO_SEED,
     frames: Annotated[int, typer.Option(help="Frames, 17 a second.", min=1, max=200)] = 96,
     size: Size = "512x256",
+    kind: StreetKind = "terrace",
 ) -> None:
     """Writes a street's labels and instances, without its picture, as lossless grey Matroska."""
-    for path in write_demo(out, seed, frames, parse_size(size)):
+    for path in write_demo(out, seed, frames, parse_size(size), kind):
         print(f"{path}: {path.stat().st_size / 1e3:.0f} kB", file=sys.stderr)
 
 

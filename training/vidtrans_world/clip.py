@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 
 import cv2
@@ -18,15 +18,16 @@ import numpy as np
 
 from vidtrans.errors import InputError, OutputError
 from vidtrans_world import __version__
-from vidtrans_world.camera import FPS, camera_at
+from vidtrans_world.camera import FPS, camera_at, route_at
 from vidtrans_world.render import WorldFrame
-from vidtrans_world.street import plan_street
+from vidtrans_world.street import Kind, plan_street
 
 
 @dataclass(frozen=True, slots=True)
 class ClipInfo:
     """What ``world.json`` says: the seed, ``frames``, ``size_hw``, frames a second, the version of this package that drew
-    it, and the focal length in pixels."""
+    it, the focal length in pixels, the kind of street, and for each frame the `camera.Route`: metres travelled, and metres
+    to the fronts of the houses on the left and on the right."""
 
     seed: int
     frames: int
@@ -34,6 +35,8 @@ class ClipInfo:
     fps: int
     version: str
     focal: float
+    kind: Kind = "varied"
+    route: tuple[tuple[float, float, float], ...] = ()
 
 
 def clip_folder(out: Path, seed: int) -> Path:
@@ -41,7 +44,7 @@ def clip_folder(out: Path, seed: int) -> Path:
     return out / f"clip_{seed}"
 
 
-def write_clip(folder: Path, seed: int, frames: Iterable[WorldFrame]) -> ClipInfo:
+def write_clip(folder: Path, seed: int, frames: Iterable[WorldFrame], kind: Kind = "varied") -> ClipInfo:
     """Writes ``frames`` to ``folder`` and says what it wrote. Raises ``OutputError`` where it exists or cannot be written."""
     if folder.exists():
         raise OutputError("the clip exists already.", where=folder, hint="Choose another folder or delete it.")
@@ -53,7 +56,9 @@ def write_clip(folder: Path, seed: int, frames: Iterable[WorldFrame]) -> ClipInf
         for count, frame in enumerate(frames, 1):
             size = (frame.labels.shape[0], frame.labels.shape[1])
             _write_frame(draft, f"{count - 1:06d}", frame)
-        info = ClipInfo(seed, count, size, FPS, __version__, camera_at(plan_street(seed), 0.0, size).focal)
+        street = plan_street(seed, kind)
+        route = tuple(astuple(route_at(street, index / FPS)) for index in range(count))
+        info = ClipInfo(seed, count, size, FPS, __version__, camera_at(street, 0.0, size).focal, kind, route)
         (draft / "world.json").write_text(json.dumps(asdict(info), indent=1) + "\n", encoding="utf-8")
         draft.rename(folder)
     except OSError as error:
@@ -78,6 +83,7 @@ def read_info(folder: Path) -> ClipInfo:
     try:
         read = json.loads((folder / "world.json").read_text(encoding="utf-8"))
         read["size_hw"] = (int(read["size_hw"][0]), int(read["size_hw"][1]))
+        read["route"] = tuple((float(a), float(b), float(c)) for a, b, c in read.get("route", ()))
         return ClipInfo(**read)
     except FileNotFoundError as error:
         raise InputError("no clip is here: world.json is missing.", where=folder) from error

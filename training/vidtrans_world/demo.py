@@ -13,12 +13,13 @@ import numpy.typing as npt
 from vidtrans.errors import OutputError
 from vidtrans_world.camera import FPS
 from vidtrans_world.render import label_clip
+from vidtrans_world.street import Kind
 
 DEMO_SEED = 9006
 """A street that no training sees."""
 
 
-def write_demo(out: Path, seed: int, frames: int, size_hw: tuple[int, int]) -> tuple[Path, Path]:
+def write_demo(out: Path, seed: int, frames: int, size_hw: tuple[int, int], kind: Kind = "terrace") -> tuple[Path, Path]:
     """Writes ``demo_labels.mkv`` (FFV1, gray) and ``demo_instances.mkv`` (FFV1, gray16le) to the folder ``out``.
 
     Raises ``OutputError`` where they cannot be written; nothing half-written keeps their names.
@@ -30,7 +31,7 @@ def write_demo(out: Path, seed: int, frames: int, size_hw: tuple[int, int]) -> t
     except OSError as error:
         raise OutputError(f"cannot make the folder: {error.strerror or error}.", where=out) from error
     try:
-        shown = list(label_clip(seed, frames, size_hw))
+        shown = list(label_clip(seed, frames, size_hw, kind))
         _write_grey(drafts[0], (label for label, _ in shown), "gray", size_hw)
         _write_grey(drafts[1], (instance for _, instance in shown), "gray16le", size_hw)
         drafts[0].replace(labels)

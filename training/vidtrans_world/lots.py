@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -17,10 +18,14 @@ from vidtrans_world.site import (
     Site,
 )
 from vidtrans_world.soup import Material, box, panel, soup, turned
+from vidtrans_world.street import PLOT
 
 
 def build_houses(site: Site, stuff: dict[int, int], rng: np.random.Generator, side: int, y0: float, y1: float) -> None:
     street = site.street
+    if street.terrace:
+        _terrace(site, stuff, rng, side, y0, y1)
+        return
     y = y0
     while y < y1 - 6:
         width = min(float(rng.uniform(8, 19) * (0.8 + 0.4 * street.dense)), y1 - y)
@@ -36,6 +41,18 @@ def build_houses(site: Site, stuff: dict[int, int], rng: np.random.Generator, si
         if setback:
             _front_garden(site, stuff, rng, side, y, y + width, setback)
         y += width
+
+
+def _terrace(site: Site, stuff: dict[int, int], rng: np.random.Generator, side: int, y0: float, y1: float) -> None:
+    """Houses on the whole plots between ``y0`` and ``y1``, with a garden here and there."""
+    street = site.street
+    for plot in range(math.ceil(y0 / PLOT - 1e-6), math.floor(y1 / PLOT + 1e-6)):
+        a, b = plot * PLOT, (plot + 1) * PLOT
+        if rng.random() > 0.94:
+            _garden(site, stuff, rng, side, a, b, street.front)
+            continue
+        house = buildings.terrace_house(rng, side, a, b, street.front, street.dense, plot + street.turn)
+        site.put(buildings.build_house(house), site.thing(BUILDING, buildings.facade_fields(house)))
 
 
 def _front_garden(

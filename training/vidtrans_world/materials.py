@@ -35,7 +35,7 @@ def _cloth(p: Places, street: Street) -> Finish:
 
 def _pavement(p: Places, street: Street) -> Finish:
     x, y = p.street[:, 0], p.street[:, 1]
-    size = 0.5 if street.seed % 2 else 0.38
+    size = 0.5 if street.paint % 2 else 0.38
     row = np.floor(y / size)
     u = x + (row % 2) * size * 0.5
     joint = 1 - (1 - stripes(u, size, 0.0, 0.045, p.foot)) * (1 - stripes(y, size, 0.0, 0.045, p.foot_along))

@@ -56,7 +56,7 @@ def sign(p: Places, street: Street) -> Finish:
     paint(4, _RED, [(_WHITE, inside(0.2, False))])
     paint(5, _BLUE, [(_WHITE, letter)])
     paint(6, _RED, [(_WHITE, band(np.abs(v), -1, 0.2, foot) * band(np.abs(u), -1, 0.72, foot))])
-    ink, ground = (_BLACK, _YELLOW) if street.seed % 2 else (_WHITE, _BLUE)
+    ink, ground = (_BLACK, _YELLOW) if street.paint % 2 else (_WHITE, _BLUE)
     paint(7, ground, [(ink, words * band(np.abs(u), -1, 0.85, foot))])
     letters = stripes(u + 0.72, 0.36, 0.12, 0.8, foot) * band(np.abs(u), -1, 0.72, foot)
     paint(8, _RED, [(_WHITE, band(np.abs(v), -1, 0.22, foot) * letters)])

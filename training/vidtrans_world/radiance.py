@@ -40,7 +40,7 @@ def radiance(stage: Stage, now: Instant, directions: Floats, hits: Hits) -> Floa
     pixel = np.float32(1 / now.camera.focal)
     colour = np.empty_like(directions)
     miss = hits.triangle < 0
-    colour[miss] = sky(light, directions[miss], street.seed, float(pixel))
+    colour[miss] = sky(light, directions[miss], street.paint, float(pixel))
     rows = np.flatnonzero(~miss)
     if not len(rows):
         return colour
@@ -86,7 +86,7 @@ def radiance(stage: Stage, now: Instant, directions: Floats, hits: Hits) -> Floa
     if len(shiny):
         n, v = normal[shiny], view[shiny]
         back = v - 2 * np.einsum("nc,nc->n", n, v)[:, None] * n
-        seen = reflected(light, back, street.seed) * (0.35 + 0.65 * openness[shiny, None] ** 0.5)
+        seen = reflected(light, back, street.paint) * (0.35 + 0.65 * openness[shiny, None] ** 0.5)
         share = finish.mirror[shiny, None]
         out[shiny] = out[shiny] * (1 - share) + seen * share
         spark = np.clip(back @ sun, 0, 1) ** 180 * finish.gloss[shiny] * (sunny[shiny] > 0)

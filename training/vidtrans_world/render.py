@@ -16,7 +16,7 @@ from vidtrans_world.flow import motion
 from vidtrans_world.instant import Instant, centres, ids, ride
 from vidtrans_world.light import tone
 from vidtrans_world.radiance import Stage, radiance, stage_of
-from vidtrans_world.street import plan_street
+from vidtrans_world.street import Kind, plan_street
 from vidtrans_world.world import World, build_world
 
 _OFFSETS = f32([[-0.375, -0.125], [0.125, -0.375], [0.375, 0.125], [-0.125, 0.375]])
@@ -38,9 +38,9 @@ class WorldFrame:
     occlusion: Bools
 
 
-def render_clip(seed: int, frames: int, size_hw: tuple[int, int]) -> Iterator[WorldFrame]:
+def render_clip(seed: int, frames: int, size_hw: tuple[int, int], kind: Kind = "varied") -> Iterator[WorldFrame]:
     """Renders ``frames`` consecutive frames at 17 a second of the street of ``seed``; the same for the same arguments."""
-    yield from render_world(build_world(plan_street(seed)), frames, size_hw)
+    yield from render_world(build_world(plan_street(seed, kind)), frames, size_hw)
 
 
 def render_world(world: World, frames: int, size_hw: tuple[int, int]) -> Iterator[WorldFrame]:
@@ -55,10 +55,10 @@ def render_world(world: World, frames: int, size_hw: tuple[int, int]) -> Iterato
 
 
 def label_clip(
-    seed: int, frames: int, size_hw: tuple[int, int]
+    seed: int, frames: int, size_hw: tuple[int, int], kind: Kind = "varied"
 ) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint16]]]:
     """The labels and instances of ``render_clip`` alone, without the cost of light and flow."""
-    world = build_world(plan_street(seed))
+    world = build_world(plan_street(seed, kind))
     still = scene_of(world.still.points)
     directions_at = centres(size_hw)
     for index in range(frames):

@@ -19,9 +19,13 @@ from vidtrans_world.site import (
 )
 from vidtrans_world.soup import Soup, of_thing, turned
 
+_TERRACE_PAINTS = {"hatch": 6, "saloon": 0, "estate": 7, "suv": 3, "van": 4}
 
-def _some_car(rng: np.random.Generator) -> tuple[Soup, tuple[float, float, float, float]]:
+
+def _some_car(site: Site, rng: np.random.Generator) -> tuple[Soup, tuple[float, float, float, float]]:
     kind = str(rng.choice(["hatch", "hatch", "saloon", "estate", "suv", "van"], p=[0.22, 0.2, 0.2, 0.16, 0.14, 0.08]))
+    if site.street.terrace:
+        return cars.car(kind, f32(cars.PAINTS[_TERRACE_PAINTS[kind]]))
     paint = cars.PAINTS[int(rng.integers(len(cars.PAINTS)))] * rng.uniform(0.85, 1.1)
     return cars.car(kind, f32(paint))
 
@@ -34,7 +38,7 @@ def park_cars(site: Site, rng: np.random.Generator, side: int, y0: float, y1: fl
     y, share = y0, float(rng.uniform(0.45, 0.95))
     while y < y1 - 6:
         if rng.random() < share:
-            body, size = _some_car(rng)
+            body, size = _some_car(site, rng)
             yaw = (0.0 if side > 0 else np.pi) + float(rng.normal() * 0.015)
             middle = y + size[0] / 2 + float(rng.uniform(0.3, 1.0))
             place = (x + float(rng.normal() * 0.06), middle, 0.0)
@@ -74,10 +78,10 @@ def drive_traffic(site: Site, rng: np.random.Generator) -> None:
                 street.speed + float(rng.uniform(-0.5, 1)),
             )
         else:
-            drive(*_some_car(rng), CAR, right, ahead, street.speed + float(rng.uniform(-0.8, 1.5)))
+            drive(*_some_car(site, rng), CAR, right, ahead, street.speed + float(rng.uniform(-0.8, 1.5)))
     y = ahead + float(rng.uniform(28, 60))
     while y < 200:
-        drive(*_some_car(rng), CAR, right, y, street.speed + 1.6 + float(rng.uniform(0, 2)))
+        drive(*_some_car(site, rng), CAR, right, y, street.speed + 1.6 + float(rng.uniform(0, 2)))
         y += float(rng.uniform(25, 90)) / street.traffic
     y, speed = float(rng.uniform(14, 45)), -float(rng.uniform(7, 12))
     while y < 300:
@@ -89,7 +93,7 @@ def drive_traffic(site: Site, rng: np.random.Generator) -> None:
             drive(*cars.truck(cars.PAINTS[int(rng.integers(12))]), TRUCK, left, y + 4, speed)
             y += 5
         else:
-            drive(*_some_car(rng), CAR, left, y, speed)
+            drive(*_some_car(site, rng), CAR, left, y, speed)
         y += float(rng.uniform(11, 50)) / street.traffic
     for side in (-1, 1):
         if rng.random() < 0.6:

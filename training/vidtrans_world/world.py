@@ -63,7 +63,7 @@ def build_world(street: Street) -> World:
     ]
     for block, (y0, y1) in enumerate(zip(edges[::2], edges[1::2], strict=True)):
         for side in (-1, 1):
-            build_houses(site, stuff, rng, side, y0 + (3.2 if block else 0), y1 - 3.2)
+            build_houses(site, stuff, rng, side, y0 + (street.corner if block else 0), y1 - street.corner)
             furnish(site, stuff, rng, side, y0, y1, trees)
             park_cars(site, rng, side, y0 + (11 if block else 0), y1 - 11)
     _far_end(site, stuff, rng, trees[0])

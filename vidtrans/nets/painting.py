@@ -11,7 +11,8 @@ from torch import Tensor
 
 History = tuple[Tensor, ...]
 """For every scale, coarsest first, the last n_frames_G - 1 pictures that this scale made, oldest first,
-[N, 3 * (n_frames_G - 1), H_s, W_s] in [-1,1]. A value: copy it, save it, give it back."""
+[N, 3 * (n_frames_G - 1), H_s, W_s] in [-1,1]; then what else the generator remembers (`Painting.memory`). A value: copy it,
+save it, give it back."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Painting:
     ``warped``: the previous picture moved by the flow. ``flow`` [N,2,H,W]: x then y, pixels, from this frame to where
     the pixel was in the previous one. ``weight`` [N,1,H,W]: 1 = paint anew, 0 = carry over. ``foreground`` [N,3,H,W] and
     ``foreground_mask`` [N,1,H,W]. ``scales``: each scale's own picture, coarsest first, ``scales[-1] is picture``.
+    ``memory``: what the generator wants to be told in the next frame beside the pictures, [N,...]; no published one does.
     Parts that a network or a first frame does not have are None.
     """
 
@@ -54,6 +56,7 @@ class Painting:
     weight: Tensor | None = None
     foreground: Tensor | None = None
     foreground_mask: Tensor | None = None
+    memory: tuple[Tensor, ...] = ()
 
 
 class Generator(Protocol):
@@ -69,8 +72,10 @@ class Generator(Protocol):
         ...
 
 
-def push(history: Sequence[Tensor], scales: Sequence[Tensor]) -> History:
-    """The history after a step: the oldest picture of every scale out, ``scales`` in."""
-    return tuple(
-        torch.cat([old[:, new.shape[1] :], new.to(old.dtype)], dim=1) for old, new in zip(history, scales, strict=True)
+def push(history: Sequence[Tensor], painting: Painting) -> History:
+    """The history after a step: the oldest picture of every scale out, those of ``painting`` and its memory in."""
+    pictures = (
+        torch.cat([old[:, new.shape[1] :], new.to(old.dtype)], dim=1)
+        for old, new in zip(history[: len(painting.scales)], painting.scales, strict=True)
     )
+    return (*pictures, *painting.memory)

@@ -2,24 +2,26 @@
 
 It paints as vid2vid does (Wang et al. 2018, "Video-to-Video Synthesis", eq. 4): a flow carries the last picture over, a weight
 says what to paint anew, and foreground objects are painted by a head of their own. What is carried over is touched up, for a
-picture that is moved again and again blurs. Unlike the published networks it looks
-labels up instead of convolving their planes, works at 1/4 to 1/16 of the size, and sees the carried-over picture before it
-decides what to paint anew. It has no norm, so a picture never depends on the rest of a batch or on a frame's statistics,
-which would make colours flicker.
+picture that is moved again and again blurs. Unlike the published networks it looks labels up instead of convolving their
+planes, works at 1/2 to 1/16 of the size, and sees the carried-over picture before it decides what to paint anew. It knows
+where on the ground and on the house fronts a pixel lies and how far the camera has come (`vidtrans.nets.scene`), so that
+what it paints anew agrees with what it carries over. It has no norm, so a picture never depends on the rest of a batch or
+on a frame's statistics, which would make colours flicker.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vidtrans.nets import extent
+from vidtrans.nets import extent, scene
 from vidtrans.nets.lookup import LabelLookup
 from vidtrans.nets.painting import Conditioning, History, Painting
 from vidtrans.nets.place import PLANES, place_planes, whole_picture
+from vidtrans.nets.scene import ScenePlanes, scene_after, scene_planes
 from vidtrans.nets.warp import warp
 
 
@@ -29,29 +31,32 @@ class StreetConfig:
 
     ``label_nc``: label planes. ``fg_labels``: those of foreground objects (none: no foreground head). ``n_frames``: T, label
     frames in the window. ``channels``: at 1/2, 1/4, 1/8 and 1/16 of the size. ``blocks``: residual blocks at 1/8 on the way
-    down, at 1/16, at 1/8 on the way up, and at 1/4. ``flow_scale``: pixels that the flow head's 1 means. ``least_weight``:
-    so much of every pixel is painted anew in each frame at least, or what is carried over for many frames smears.
+    down, at 1/16, at 1/8 on the way up, at 1/4, and at 1/2. ``flow_scale``: pixels that the flow head's 1 means.
+    ``least_weight``: so much of every pixel is painted anew in each frame at least, or what is carried over for many frames
+    smears.
     """
 
     label_nc: int = 35
     fg_labels: tuple[int, ...] = (24, 25, 26, 27, 28, 29, 30, 31, 32, 33)
     n_frames: int = 2
     channels: tuple[int, int, int, int] = (24, 48, 96, 160)
-    blocks: tuple[int, int, int, int] = (1, 3, 2, 1)
+    blocks: tuple[int, int, int, int, int] = (1, 2, 1, 1, 1)
     flow_scale: float = 10.0
     least_weight: float = 0.05
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where crops lie in their pictures: ``top_left`` and ``full_hw`` float [N,2], pixels (y, x).
+    """Where crops lie in their pictures: ``top_left`` and ``full_hw`` float [N,2], pixels (y, x); all pictures of one size.
 
-    ``extents``: those of the newest labels, cropped from the whole picture's (see `vidtrans.nets.extent.extents`).
+    What only a whole picture tells: ``extents``, those of the newest labels, cropped (see `vidtrans.nets.extent.extents`),
+    and ``scene`` float [N,3] (see `vidtrans.nets.scene.scene_after`).
     """
 
     top_left: Tensor
     full_hw: Tensor
     extents: Tensor
+    scene: Tensor
 
 
 class _Residual(nn.Module):
@@ -71,6 +76,27 @@ class _Residual(nn.Module):
         return x + change
 
 
+class _ByPlace(nn.Module):
+    """What is painted at a place of the street: three layers, cell by cell.
+
+    The first is a 1x1 convolution of all planes; those that are the same along a row or a column are convolved as one.
+    """
+
+    def __init__(self, inner: int, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(scene.PLANES, inner, 1)
+        self.second = nn.Conv2d(inner, inner, 1)
+        self.third = nn.Conv2d(inner, channels, 1)
+
+    def forward(self, planes: ScenePlanes) -> Tensor:
+        rows, columns, cells = torch.split(self.first.weight, [scene.ROWS, scene.COLUMNS, scene.CELLS], dim=1)
+        x = F.conv2d(planes.cells.contiguous(memory_format=torch.channels_last), cells, self.first.bias)
+        x = x + F.conv2d(planes.rows, rows) + F.conv2d(planes.columns, columns)
+        x = F.relu(self.second(F.relu(x, inplace=True)), inplace=True)
+        out: Tensor = self.third(x)
+        return out
+
+
 class StreetGenerator(nn.Module):
     """A whole `vidtrans.nets.painting.Generator` of one scale."""
 
@@ -81,7 +107,7 @@ class StreetGenerator(nn.Module):
         self.config = config = config or StreetConfig()
         self.n_frames = config.n_frames
         fine, mid, wide, deep = config.channels
-        blocks_in, blocks_deep, blocks_out, blocks_mid = config.blocks
+        blocks_in, blocks_deep, blocks_out, blocks_mid, blocks_fine = config.blocks
         past = 3 * (config.n_frames - 1)
 
         self.look_mid = LabelLookup(config.label_nc, mid, patch=4, n_frames=config.n_frames)
@@ -102,9 +128,12 @@ class StreetGenerator(nn.Module):
 
         self.head_flow = nn.Conv2d(mid, 2 * 16, 3, padding=1)
         self.past_mid = nn.Conv2d(3 * 16, mid, 3, padding=1)
+        self.scene_mid = _ByPlace(96, mid)
         self.blocks_mid = nn.Sequential(*(_Residual(mid) for _ in range(blocks_mid)))
         self.up_fine = nn.Conv2d(mid, fine * 4, 3, padding=1)
+        self.scene_fine = _ByPlace(48, fine)
         self.mix_fine = nn.Conv2d(fine, fine, 3, padding=1)
+        self.blocks_fine = nn.Sequential(*(_Residual(fine) for _ in range(blocks_fine)))
         self.head = nn.Conv2d(fine, (10 if config.fg_labels else 7) * 4, 3, padding=1)
         with torch.no_grad():
             self.head_flow.weight.mul_(0.1)
@@ -128,7 +157,7 @@ class StreetGenerator(nn.Module):
             raise ValueError(
                 f"The street generator takes labels [N,{self.n_frames},H,W] of sizes divisible by 16, not {found}."
             )
-        old = None if history is None else history[-1].float()
+        old = None if history is None else history[0].float()
 
         x_mid = self._labels(ids, boundary, place)
         x = self._body(x_mid, old, place)
@@ -138,12 +167,18 @@ class StreetGenerator(nn.Module):
             flow = self._flow(y)
             warped = warp(old[:, -3:], flow)
             y = y + self.past_mid(_unshuffle(warped, 4))
-        y = self.blocks_mid(y)
+        if place is None:
+            before = None if history is None or len(history) == 1 else history[1]
+            now = scene_after(before, ids[:, -1], flow)
+        else:
+            now = place.scene
+        y = self.blocks_mid(y + self.scene_mid(self._scene(now, ids, place, 4)))
         newest_boundary = None if boundary is None else boundary[:, -1:]
         fine = _spread(self.up_fine(y)) + self.look_fine(ids[:, -1:], newest_boundary)
-        fine = F.relu(self.mix_fine(F.relu(fine, inplace=True)), inplace=True)
+        fine = F.relu(fine + self.scene_fine(self._scene(now, ids, place, 2)), inplace=True)
+        fine = self.blocks_fine(F.relu(self.mix_fine(fine), inplace=True))
         planes = _to_pixels(self.head(fine), 2)
-        return self._compose(planes, ids, flow, warped)
+        return replace(self._compose(planes, ids, flow, warped), memory=(now,))
 
     def _labels(self, ids: Tensor, boundary: Tensor | None, place: Place | None) -> Tensor:
         if place is None:
@@ -184,6 +219,14 @@ class StreetGenerator(nn.Module):
         picture = torch.lerp(merged, front, mask)
         raw = torch.lerp(raw, front, mask) if warped is not None else picture
         return Painting(picture, (picture,), raw, warped, flow, weight, front, mask)
+
+    def _scene(self, now: Tensor, ids: Tensor, place: Place | None, stride: int) -> ScenePlanes:
+        height, width = ids.shape[-2:]
+        cells = (height // stride, width // stride)
+        if place is None:
+            return scene_planes(now, now.new_zeros(1, 2), (height, width), cells, stride)
+        full_h, full_w = place.full_hw[0].tolist()
+        return scene_planes(now, place.top_left, (int(full_h), int(full_w)), cells, stride)
 
     def _place(self, cells: Tensor, place: Place | None, stride: int, shrink: int | None = None) -> Tensor:
         """Place planes at ``stride``, for a map that is ``shrink`` times finer (by default ``stride``: pixels)."""

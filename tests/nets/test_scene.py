@@ -1,0 +1,96 @@
+"""Metres from labels and flow, against a street whose measures are known."""
+
+import pytest
+import torch
+
+from vidtrans.nets.scene import (
+    EYE_M,
+    FOCAL,
+    FRONTS_M,
+    HORIZON,
+    PAVEMENT_M,
+    PLANES,
+    advance,
+    fronts,
+    scene_after,
+    scene_planes,
+)
+
+HEIGHT, WIDTH = 256, 512
+
+
+def street_between(left: float, right: float) -> torch.Tensor:
+    """Labels [1,H,W] of an empty street: sky, houses whose fronts are so many metres aside, and pavement up to them."""
+    v = (torch.arange(HEIGHT) + 0.5)[:, None] / HEIGHT - HORIZON
+    u = (torch.arange(WIDTH) + 0.5 - WIDTH / 2) / HEIGHT
+    aside = torch.where(u < 0, left, right)
+    foot = (EYE_M - PAVEMENT_M) * u.abs() / aside
+    ids = torch.where(v > foot, 8, 11).to(torch.uint8)
+    return torch.where((v < -0.4) & (v.abs() > u.abs()), 23, ids)[None]
+
+
+def flow_of_ground(metres: float) -> torch.Tensor:
+    """Flow [1,2,H,W] to where the ground was before the camera went ``metres`` ahead."""
+    y = torch.arange(HEIGHT) + 0.5
+    v = (y / HEIGHT - HORIZON).clamp(min=1e-3)
+    before = EYE_M * FOCAL / (EYE_M * FOCAL / v + metres)
+    flow = torch.zeros(1, 2, HEIGHT, WIDTH)
+    flow[0, 1] = ((before - v) * HEIGHT)[:, None]
+    return flow
+
+
+@pytest.mark.parametrize("measures", [(10.3, 7.5), (8.0, 12.0)])
+def test_fronts_are_where_houses_meet_the_ground(measures):
+    assert fronts(street_between(*measures))[0].tolist() == pytest.approx(measures, rel=0.03)
+
+
+def test_fronts_that_nobody_sees_are_unknown():
+    assert fronts(torch.full((2, HEIGHT, WIDTH), 7, dtype=torch.uint8)).isnan().all()
+
+
+@pytest.mark.parametrize("metres", [0.0, 0.4, 1.2])
+def test_advance_is_told_by_the_ground(metres):
+    found = advance(street_between(10, 7), flow_of_ground(metres))
+    assert found.item() == pytest.approx(metres, abs=0.02)
+    sky = torch.full((1, HEIGHT, WIDTH), 23, dtype=torch.uint8)
+    assert advance(sky, flow_of_ground(metres)).item() == 0
+
+
+def test_a_scene_goes_on_and_follows_slowly():
+    first = scene_after(None, street_between(10, 7), None)
+    assert first[0].tolist() == pytest.approx([0, 10, 7], rel=0.03)
+    second = scene_after(first, street_between(12, 7), flow_of_ground(0.5))
+    assert second[0].tolist() == pytest.approx([0.5, 10.2, 7], rel=0.05)
+    hidden = scene_after(second, torch.full((1, HEIGHT, WIDTH), 26, dtype=torch.uint8), None)
+    assert torch.equal(hidden, second)
+
+
+def test_one_side_tells_the_other_and_nothing_is_usual():
+    ids = street_between(9, 7)
+    ids[:, :, : WIDTH // 2] = 21  # trees hide the left
+    left, right = scene_after(None, ids, None)[0, 1:].tolist()
+    assert left - right == pytest.approx(FRONTS_M[0] - FRONTS_M[1])
+    usual = scene_after(None, torch.full((1, HEIGHT, WIDTH), 23, dtype=torch.uint8), None)
+    assert usual[0, 1:].tolist() == pytest.approx(FRONTS_M)
+
+
+def test_planes_stay_within_bounds_and_crops_are_parts_of_the_whole():
+    scene = torch.tensor([[3.0, 10.0, 7.0]])
+    whole = scene_planes(scene, torch.zeros(1, 2), (HEIGHT, WIDTH), (HEIGHT // 4, WIDTH // 4), 4).whole()
+    assert whole.shape == (1, PLANES, 64, 128)
+    assert whole.abs().max() <= 1
+    crop = scene_planes(scene, torch.tensor([[64.0, 128.0]]), (HEIGHT, WIDTH), (16, 32), 4).whole()
+    torch.testing.assert_close(crop, whole[:, :, 16:32, 32:64])
+
+
+def test_planes_travel_with_the_street():
+    """A metre of road keeps its numbers while the camera comes nearer to it."""
+    there = scene_planes(torch.tensor([[0.0, 10.0, 7.0]]), torch.zeros(1, 2), (HEIGHT, WIDTH), (HEIGHT, 1), 1).rows
+    later = scene_planes(torch.tensor([[2.0, 10.0, 7.0]]), torch.zeros(1, 2), (HEIGHT, WIDTH), (HEIGHT, 1), 1).rows
+    v = (torch.arange(HEIGHT) + 0.5) / HEIGHT - HORIZON
+    row = HEIGHT - 30
+    ahead = EYE_M * FOCAL / v[row]
+    before = int(((EYE_M * FOCAL / (ahead + 2) + HORIZON) * HEIGHT).item())
+    longest = slice(0, 2)  # sine and cosine of the longest wave ahead
+    assert (later[0, longest, row, 0] - there[0, longest, before, 0]).abs().max() < 0.2
+    assert (later[0, longest, row, 0] - there[0, longest, row, 0]).abs().max() > 0.5

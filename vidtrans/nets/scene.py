@@ -1,0 +1,154 @@
+"""Where a street's ground and house fronts are, in metres, and how far the camera has come: from labels and flow alone.
+
+With it a generator knows where on a wall or on the road a pixel lies, so that a window or a lane mark belongs to a place of
+the street and stays there, however often pictures are painted anew. Estimates of the simplest street: a level ground, and
+one upright plane of house fronts on either side. Where a film shows another, details lie elsewhere, and still stay.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+EYE_M = 1.4
+"""Height of the camera above the road, metres: the measure of all others, for a picture has none."""
+PAVEMENT_M = 0.12
+FOCAL = 1.963
+"""Focal length in picture heights: 54 degrees across a picture of 2:1."""
+HORIZON = 0.476
+"""Height of the horizon as a share of the picture's height, from the top."""
+FRONTS_M = (10.3, 7.5)
+"""Metres to the fronts on the left and on the right where none are seen yet."""
+
+_GROUND_IDS = (6, 7, 8, 9, 10, 22)  # of Cityscapes' labelIds: ground, road, sidewalk, parking, rail track, terrain
+_FRONT_IDS = (11, 12, 13)  # building, wall, fence
+_AHEAD_M = (6.0, 3.0, 2.0)
+_ASIDE_M = (8.0, 4.0, 2.0, 1.0)
+_ALONG_M = (48.0, 24.0, 12.0, 6.0, 3.0, 1.5)
+_UP_M = (12.8, 6.4, 3.2, 1.6)
+_FLOOR_M = 3.8
+ROWS = 2 * len(_AHEAD_M)
+COLUMNS = 4 * len(_ALONG_M) + 1
+CELLS = 2 * (len(_ASIDE_M) + len(_UP_M)) + 2
+PLANES = ROWS + COLUMNS + CELLS
+
+
+def scene_after(scene: Tensor | None, ids: Tensor, flow: Tensor | None) -> Tensor:
+    """The scene of a frame: float [N,3], metres travelled, to the fronts on the left, to those on the right.
+
+    ``scene``: that of the frame before (None: this is the first, and nothing is travelled). ``ids``: labels [N,H,W].
+    ``flow`` [N,2,H,W]: pixels, to the frame before. Fronts follow what is seen slowly, so that noise in the labels does
+    not shake the houses.
+    """
+    seen = fronts(ids)
+    # Where one side is hidden the other tells: the camera drives in the right half of the street.
+    right_of_middle = (FRONTS_M[0] - FRONTS_M[1]) * torch.tensor([1.0, -1.0], device=ids.device)
+    seen = torch.where(seen.isnan(), seen.flip(1) + right_of_middle, seen)
+    if scene is None:
+        usual = torch.tensor(FRONTS_M, device=ids.device).expand_as(seen)
+        return torch.cat([seen.new_zeros(len(seen), 1), torch.where(seen.isnan(), usual, seen)], dim=1)
+    travelled = scene[:, :1] + (0 if flow is None else advance(ids, flow)[:, None])
+    kept = scene[:, 1:]
+    return torch.cat([travelled, torch.where(seen.isnan(), kept, kept.lerp(seen, 0.1))], dim=1)
+
+
+def fronts(ids: Tensor) -> Tensor:
+    """Metres to the house fronts on the left and on the right, float [N,2], from where houses (or walls, or fences) in
+    ``ids`` [N,H,W] meet the ground; NaN where none do."""
+    height, width = ids.shape[-2:]
+    columns = ids[:, :, 1::4]
+    touching = _among(columns[:, :-1], _FRONT_IDS) & _among(columns[:, 1:], _GROUND_IDS)
+    v = (torch.arange(1, height, device=ids.device) / height - HORIZON)[:, None]
+    u = (torch.arange(1, width, 4, device=ids.device) + 0.5 - width / 2) / height
+    aside = u.abs() * (EYE_M - PAVEMENT_M) / v.clamp(min=0.02)
+    near = (v > 0.03) & (u.abs() > 0.1) & (aside > 3) & (aside < 25)
+    sides = [
+        torch.where(touching & near & there, aside, torch.nan).flatten(1).nanmedian(dim=1).values for there in (u < 0, u > 0)
+    ]
+    return torch.stack(sides, dim=1)
+
+
+def advance(ids: Tensor, flow: Tensor) -> Tensor:
+    """How many metres the camera went since the frame before, float [N]: the median of what the ground's ``flow`` says."""
+    height = ids.shape[-2]
+    v = ((torch.arange(0, height, 4, device=ids.device) + 0.5) / height - HORIZON)[:, None]
+    before = v + flow[:, 1, ::4, ::4].float() / height
+    told = EYE_M * FOCAL * (1 / before.clamp(min=0.02) - 1 / v.clamp(min=0.02))
+    ground = _among(ids[:, ::4, ::4], _GROUND_IDS) & (v > 0.06) & (before > 0.03)
+    moved = torch.where(ground, told, torch.nan).flatten(1).nanmedian(dim=1).values
+    return moved.nan_to_num(0).clamp(-3, 5)
+
+
+@dataclass(frozen=True, eq=False)
+class ScenePlanes:
+    """Planes within [-1,1]: those that are the same along a row [N,ROWS,h,1], along a column [N,COLUMNS,1,w], and others
+    [N,CELLS,h,w]. ``whole`` is all of them, in this order."""
+
+    rows: Tensor
+    columns: Tensor
+    cells: Tensor
+
+    def whole(self) -> Tensor:
+        """float [N,PLANES,h,w]."""
+        n, _, h, w = self.cells.shape
+        return torch.cat([self.rows.expand(n, -1, h, w), self.columns.expand(n, -1, h, w), self.cells], dim=1)
+
+
+def scene_planes(
+    scene: Tensor, top_left: Tensor, full_hw: tuple[int, int], size_hw: tuple[int, int], stride: int
+) -> ScenePlanes:
+    """Planes for a network, of cells of ``stride`` pixels.
+
+    ``scene`` [N,3]; ``top_left`` [N,2]: the crop's corner (y, x) in a picture of ``full_hw`` pixels; ``size_hw``: the
+    crop's size in cells. Waves of where a cell lies: on the ground ahead and to the side, along the front of its side (zero
+    on the other side) and up it. A wave fades where a cell is wider than it is long, for it could only flicker there.
+    """
+    (height, width), (h, w) = full_hw, size_hw
+    device = scene.device
+    y = top_left[:, :1] + (torch.arange(h, device=device) + 0.5) * stride
+    x = top_left[:, 1:] + (torch.arange(w, device=device) + 0.5) * stride
+    v = (y / height - HORIZON)[:, :, None]
+    u = ((x - width / 2) / height)[:, None, :]
+    cell = stride / height
+    travelled, left, right = (part[:, None, None] for part in scene.unbind(1))
+
+    below = v.clamp(min=0.015)
+    ahead = EYE_M * FOCAL / below
+    aside = u * EYE_M / below
+    rows = _waves(travelled + ahead, cell * ahead * ahead / (EYE_M * FOCAL), _AHEAD_M, v > 0)
+    cells = _waves(aside, cell * ahead / FOCAL, _ASIDE_M, v > 0)
+    beside = u.abs().clamp(min=0.015)
+    far = torch.where(u < 0, left, right) * FOCAL / beside
+    columns = [(far.log() / 6).clamp(-1, 1)]
+    for there in (u < 0, u >= 0):
+        columns += _waves(travelled + far, cell * far / beside, _ALONG_M, there)
+    up = EYE_M - PAVEMENT_M - v * far / FOCAL
+    cells += _waves(up - _FLOOR_M, cell * far / FOCAL, _UP_M, up > -1)
+    cells += [(up / 16).clamp(-1, 1), 1 / up.clamp(min=1)]
+    wide = torch.stack([plane.expand(len(scene), h, w) for plane in cells], dim=1)
+    return ScenePlanes(torch.stack(rows, dim=1), torch.stack(columns, dim=1), wide)
+
+
+def _waves(metres: Tensor, width: Tensor, lengths: tuple[float, ...], where: Tensor) -> list[Tensor]:
+    """Sine and cosine of ``metres`` for each of ``lengths``, as far as cells of ``width`` metres can show them."""
+    planes = []
+    for length in lengths:
+        strength = (1 - width / length).clamp(min=0) * where
+        angle = metres.remainder(length) * (2 * math.pi / length)
+        planes += [angle.sin() * strength, angle.cos() * strength]
+    return planes
+
+
+def _among(ids: Tensor, wanted: tuple[int, ...]) -> Tensor:
+    return _table(wanted, ids.device)[ids.int()]
+
+
+@lru_cache(maxsize=16)
+def _table(wanted: tuple[int, ...], device: torch.device) -> Tensor:
+    table = torch.zeros(256, dtype=torch.bool)
+    table[list(wanted)] = True
+    return table.to(device)
