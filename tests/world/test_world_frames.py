@@ -8,7 +8,8 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
-from vidtrans_world.camera import Camera, camera_at
+from vidtrans_world import buildings
+from vidtrans_world.camera import Camera, camera_at, route_at
 from vidtrans_world.cast import scene_of
 from vidtrans_world.flow import motion
 from vidtrans_world.instant import Instant, centres, instant_at
@@ -17,7 +18,7 @@ from vidtrans_world.radiance import radiance, stage_of
 from vidtrans_world.render import WorldFrame, label_clip, render_clip, render_world
 from vidtrans_world.site import CAR, COUNTED, PERSON, ROAD, SKY, Mover
 from vidtrans_world.soup import Material, box, soup
-from vidtrans_world.street import plan_street
+from vidtrans_world.street import PLOT, TURNS, plan_street
 from vidtrans_world.world import World, build_world
 
 SIZE_HW = (48, 96)
@@ -170,6 +171,23 @@ def test_a_seed_names_one_street(clip: list[WorldFrame]) -> None:
         np.testing.assert_array_equal(getattr(clip[0], name), getattr(again, name), err_msg=name)
     other, _ = next(label_clip(SEED + 1, 1, SIZE_HW))
     assert (clip[0].labels != other).mean() > 0.05
+
+
+def test_a_terrace_looks_the_same_after_a_round() -> None:
+    """What labels do not show is the same in all streets of the town: dresses take turns with the plots."""
+    one, other = plan_street(SEED, "terrace"), plan_street(SEED + 1, "terrace")
+    assert (one.light, one.lane, one.parking, one.paint) == (other.light, other.lane, other.parking, other.paint)
+    assert all(a % PLOT == pytest.approx(one.corner) for a, _ in one.crossings)
+    houses = [
+        buildings.terrace_house(np.random.default_rng(i), 1, i * PLOT, (i + 1) * PLOT, one.front, one.dense, i)
+        for i in range(TURNS + 1)
+    ]
+    assert (houses[0].wall, houses[0].style, houses[0].seed) == (houses[TURNS].wall, houses[TURNS].style, houses[TURNS].seed)
+    assert len({(house.wall, house.seed) for house in houses}) == TURNS
+    begun, later = route_at(one, 0.0), route_at(one, 1.0)
+    assert later.travelled - begun.travelled == pytest.approx(one.speed, abs=1e-3)
+    assert begun.left + begun.right == pytest.approx(2 * one.front, abs=1e-3)
+    assert begun.left > begun.right  # it drives on the right
 
 
 def test_labels_alone_are_the_same_labels(clip: list[WorldFrame]) -> None:
