@@ -34,7 +34,7 @@ def tiny_model(tmp_path_factory) -> Path:
     from vidtrans.model import Card, write_bundle
     from vidtrans.nets.street import StreetConfig, StreetGenerator
 
-    config = StreetConfig(channels=(4, 8, 8, 8), blocks=(1, 1, 1, 1))
+    config = StreetConfig(channels=(4, 8, 8, 8), blocks=(1, 1, 1, 1, 1))
     torch.manual_seed(1)
     network = StreetGenerator(config)
     card = Card(

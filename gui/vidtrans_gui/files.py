@@ -258,23 +258,25 @@ class Files(QObject):
         name = newest.path.stem if newest.path else Path(newest.project.input or self.tr("a project")).name
         when = time.strftime("%H:%M, %x", time.localtime(newest.saved_at))
 
-        def discard(these: tuple[Recovered, ...]) -> None:
-            def work(_tell: object) -> None:
-                for one in these:
-                    self.recovery.discard(one)
-
-            self._tasks.start(work, done=lambda _none: None, failed=lambda _m, _d: None)
+        def discard() -> None:
+            self._tasks.start(
+                lambda tell: self.recovery.discard(newest), done=lambda _none: None, failed=lambda _m, _d: None
+            )
 
         def recover() -> None:
             self._load(newest.project, newest.path, unsaved=True)
             self.autosave()
-            discard((newest,))
+            discard()
+
+        def give_up() -> None:
+            discard()
+            self._offer(left[1:])  # nobody was asked about the others yet
 
         ask(
             self._window,
             self.tr("Recover unsaved work"),
             self.tr("vidtrans ended before {0} was saved. There is a copy from {1}.").format(name, when),
-            {self.tr("Recover"): recover, self.tr("Discard"): lambda: discard(left), self.tr("Later"): None},
+            {self.tr("Recover"): recover, self.tr("Discard"): give_up, self.tr("Later"): None},
         )
 
     def close(self) -> None:

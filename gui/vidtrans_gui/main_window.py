@@ -233,10 +233,11 @@ class MainWindow(QMainWindow):
         project = self.document.project
         self._fresh = True
         self._view = project.view  # as it was loaded: clearing the window writes its own into the document
+        self.session.leave()
+        self.navigation.film_left()
         self._show_project(project)
         self.viewer.clear()
         if project.input is None:
-            self.session.cancel()
             self._show_page(self.welcome)
             self._film_gone()
         else:
@@ -274,6 +275,7 @@ class MainWindow(QMainWindow):
         try:
             settings = project.settings()
         except VidtransError as error:
+            self.session.leave()
             self._failed(str(error), "")
             return
         self.session.open(settings, project.edits)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from fractions import Fraction
 
 from PySide6.QtCore import QObject, Signal
 
@@ -80,10 +81,7 @@ class Navigation(QObject):
         """Start with what ``view`` says; None: the same film was opened anew, so everything stays where it was."""
         same = view is None and film.frames == self._frames
         if not same:
-            self._frames, self._second = film.frames, nominal_rate(film.info.rate)
-            self._canvas.set_film(film.frames, film.info.rate)
-            self._transport.set_film(film.frames, film.info.rate)
-            self.player.set_film(film.frames, film.info.rate)
+            self._set_film(film.frames, film.info.rate)
             view = view or View()
             self._actions["loop"].setChecked(view.loop)
             last = film.frames if view.out_point is None else min(film.frames, view.out_point + 1)
@@ -93,8 +91,19 @@ class Navigation(QObject):
             self.player.pause()
             self._ask(self.frame)
 
+    def _set_film(self, frames: int, rate: Fraction) -> None:
+        self._frames, self._second = frames, nominal_rate(rate)
+        self._canvas.set_film(frames, rate)
+        self._transport.set_film(frames, rate)
+        self.player.set_film(frames, rate)
+
     def film_closed(self) -> None:
+        """It may be opened anew, so everything stays in sight."""
         self.player.pause()
+
+    def film_left(self) -> None:
+        """Another film will come, or none: nothing of this one stays in the timeline."""
+        self._set_film(0, Fraction(25))
 
     def set_range(self, first: int, stop: int) -> None:
         first = min(max(0, first), max(0, self._frames - 1))

@@ -136,7 +136,10 @@ class Session(QObject):
             self._layer = layer
             self.again()
 
-    def cancel(self) -> None:
+    def leave(self) -> None:
+        """No film is wanted any more, nor the one that is being opened."""
+        self._film, self._last = None, None
+        self._generation = 0
         self._engine.cancel()
 
     def close(self) -> bool:
@@ -173,7 +176,7 @@ class Session(QObject):
                 self._film = event
                 self.opened.emit(event)
         elif isinstance(event, Failed):
-            newer = self._last is not None and event.request is not None and event.request.id != self._last.id
+            newer = event.request is not None and (self._last is None or event.request.id != self._last.id)
             older = event.request is None and event.generation not in (0, self._generation)
             if not (newer or older):
                 self.failed.emit(event.message, event.details)

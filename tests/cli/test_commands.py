@@ -47,6 +47,21 @@ def test_convert_is_silent_where_nobody_looks(convert, tmp_path, decoded):
     assert decoded(tmp_path / "film.mp4").shape == (12, 32, 64, 3)
 
 
+def test_ids_out_of_a_lossy_film_are_warned_of_where_nobody_looks(convert, scene, tmp_path):
+    import av
+
+    with av.open(str(tmp_path / "lossy.mp4"), "w") as film:
+        stream = film.add_stream("libx264", rate=25, options={"crf": "1"})
+        stream.height, stream.width, stream.pix_fmt = 32, 64, "gray"
+        for n in range(3):
+            flat = np.full_like(scene(n), 7)
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(flat, format="gray")))
+        film.mux(stream.encode())
+    code, out, err = convert(source=tmp_path / "lossy.mp4")
+    assert (code, out) == (0, "")
+    assert err.startswith("vidtrans: Warning: ids arrive through a lossy codec")
+
+
 def test_json_progress_is_one_object_a_line_on_stdout(convert, tmp_path):
     code, out, err = convert("--progress", "json")
     assert (code, err) == (0, "")

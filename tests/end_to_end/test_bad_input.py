@@ -128,7 +128,7 @@ def test_a_real_photo_instead_of_labels(refused, tmp_path):
 def test_labels_beyond_the_classes(refused, grey_film, scene, tmp_path):
     frames = [scene(n) for n in range(5)]
     frames[3][0, 0] = 77
-    refused(3, "film.mkv, frame 3: ", "77", source=grey_film(tmp_path / "film.mkv", frames), output="out.mp4")
+    refused(3, "film.mkv, frame 3: ", "77", "palette file", source=grey_film(tmp_path / "film.mkv", frames), output="out.mp4")
 
 
 def test_an_instance_map_of_another_size(refused, label_film, grey_film, scene, tmp_path):

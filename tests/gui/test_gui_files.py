@@ -8,6 +8,7 @@ from vidtrans_gui.project import Project, save_project
 from vidtrans_gui.recovery import Recovery
 
 from vidtrans.labels.edit import EditList, RelabelClass
+from vidtrans.preview import Failed
 
 EDIT = EditList((RelabelClass("car", "bus"),))
 
@@ -147,6 +148,45 @@ def test_work_of_a_crashed_window_is_offered(window, qtbot, label_film, tmp_path
     assert window.document.modified
     qtbot.waitUntil(lambda: not window.tasks.busy)
     assert len(list((tmp_path / "state" / "recovery").glob("*.json"))) == 1, "now it is this window's copy"
+
+
+def test_what_is_discarded_after_a_crash_was_asked_about(window, qtbot, label_film, tmp_path):
+    folder = tmp_path / "state" / "recovery"
+    for name in ("one", "two"):
+        lost = Recovery(folder)
+        lost.autosave(Project(input=str(label_film), edits=EDIT), tmp_path / f"{name}.vidtrans")
+        lost._lock.close()  # the process is gone
+    window.start()
+    qtbot.waitUntil(lambda: question(window) is not None)
+    assert "two" in question(window).text()
+    answer(window, "Discard")
+    qtbot.waitUntil(lambda: not window.tasks.busy and question(window) is not None)
+    assert "one" in question(window).text()
+    assert len(list(folder.glob("*.json"))) == 1
+    answer(window, "Later")
+    assert len(list(folder.glob("*.json"))) == 1
+
+
+def test_a_film_that_opens_when_it_is_no_longer_wanted(opened):
+    late = opened.painter._film(len(opened.painter.opened))
+    opened.files.new()
+    opened.session._take(late)
+    assert opened.pages.currentWidget() is opened.welcome
+    assert opened.session.film is None
+    assert not opened.actions_["play"].isEnabled()
+    assert opened.timeline.canvas.frames == 0
+
+
+def test_a_film_that_cannot_be_opened_leaves_nothing_of_the_one_before(opened, tmp_path):
+    opened.session._engine.open = lambda settings, edits: 99
+    opened.files.open(str(tmp_path / "broken.mkv"))
+    opened.session._take(Failed("broken.mkv: is damaged.", generation=99))
+    box = next(box for box in opened.children() if hasattr(box, "message"))
+    assert "damaged" in box.message
+    box.accept()
+    assert opened.timeline.canvas.frames == 0
+    assert not opened.transport.isEnabled()
+    assert not opened.class_list.classes.rows
 
 
 def test_unsaved_work_is_kept_while_the_window_works(opened, qtbot, tmp_path):

@@ -357,6 +357,10 @@ def test_films_models_and_pictures_can_be_dropped(window, qtbot, label_film, tmp
     qtbot.waitUntil(lambda: window.session.film is not None)
     drop(window, picture)
     assert edits(window) == (FirstFrame(str(picture), 0),)
+    window.document.load(window.document.project, None)  # nothing unsaved
+    window.files.new()
+    drop(window, picture)
+    assert window.document.project.input == str(picture), "on the welcome page a picture is a film of one frame"
 
 
 def test_a_failure_is_told_and_playing_stops(opened):

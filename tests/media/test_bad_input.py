@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 
@@ -28,6 +29,11 @@ def refusal(source, **options) -> str:
 @pytest.mark.parametrize("name", ["none.mp4", "none", "none_%04d.png", "none*.png", "none/%d.png"])
 def test_missing(tmp_path, name):
     assert "not exist" in (said := refusal(str(tmp_path / name))) or "matches no file" in said
+
+
+def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert "vidtrans-filter" in refusal(str(tmp_path / "pipe"))
 
 
 def test_a_text_file_named_mp4(tmp_path):

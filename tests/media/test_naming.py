@@ -42,6 +42,7 @@ def test_a_hole_names_the_missing_file(tmp_path, pattern):
     with pytest.raises(InputError, match=r"f_003\.png is missing \(after f_002\.png\)") as caught:
         open_reader(str(tmp_path / pattern))
     assert caught.value.exit_code == 3
+    assert "--" not in str(caught.value)  # no command has an option for it
     assert read(str(tmp_path / pattern), allow_holes=True)[0] == [0, 1, 2, 3]
 
 

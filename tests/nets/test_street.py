@@ -6,7 +6,7 @@ from torch import nn
 
 from vidtrans.nets.extent import extents
 from vidtrans.nets.painting import Conditioning
-from vidtrans.nets.scene import scene_after, scene_planes
+from vidtrans.nets.scene import places, scene_after, scene_planes
 from vidtrans.nets.street import Place, StreetConfig, StreetGenerator
 from vidtrans.nets.warp import warp
 
@@ -140,7 +140,7 @@ def test_what_was_another_thing_is_painted_anew(street):
 
 
 def test_places_are_convolved_as_if_all_planes_were_whole(street):
-    planes = scene_planes(torch.tensor([[3.0, 10.0, 7.0]]), torch.zeros(1, 2), (32, 64), (16, 32), 2)
-    by_place = street.scene_fine
+    planes = scene_planes(places(torch.tensor([[3.0, 10.0, 7.0]]), torch.zeros(1, 2), (32, 64), (8, 16), 4))
+    by_place = street.scene_mid
     plain = by_place.third(by_place.second(by_place.first(planes.whole()).relu()).relu())
     torch.testing.assert_close(by_place(planes), plain)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 
+import cv2
 import numpy as np
 import pytest
 
@@ -41,6 +42,9 @@ def plain_loop(tiny_model):
         return np.clip(np.rint((pictures + 1) * 127.5), 0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
 
     return paint
+
+
+PNGS = {"codec": None, "encoder_options": {}, "pixel_format": None}
 
 
 def test_a_film_holds_the_model_s_pictures_bit_for_bit(settings, plain_loop, scene, decoded):
@@ -210,6 +214,26 @@ def test_the_input_is_not_replaced_by_the_output(settings, label_film):
         convert(settings(output=str(label_film), overwrite=True))
 
 
+@pytest.mark.parametrize("source", ["f_*.png", "f_%d.png", "f_1.png"])
+def test_label_pictures_are_not_replaced_by_what_is_painted_of_them(settings, scene, tmp_path, source):
+    for n in range(3):
+        cv2.imwrite(str(tmp_path / f"f_{n}.png"), scene(n))
+    before = {path: path.read_bytes() for path in tmp_path.glob("*.png")}
+    with pytest.raises(UsageError, match="replace the input"):
+        convert(settings(input=str(tmp_path / source), output=f"{tmp_path}/", overwrite=True, **PNGS))
+    assert {path: path.read_bytes() for path in tmp_path.glob("*.png")} == before
+
+
+@pytest.mark.parametrize("output", ["./", ".", "inner/.."])
+def test_pngs_into_the_current_folder(settings, tmp_path, monkeypatch, output):
+    here = tmp_path / "here"
+    (here / "inner").mkdir(parents=True)
+    monkeypatch.chdir(here)
+    assert convert(settings(output=output, **PNGS)).frames == 12
+    assert len(list(here.glob("*.png"))) == 12
+    assert not list(tmp_path.glob(".*"))
+
+
 def test_png_folders_of_failed_runs_are_cleared(settings, tmp_path, grey_film, scene):
     frames = [scene(n) for n in range(5)] + [np.full((32, 64), 99, np.uint8)]
     film = grey_film(tmp_path / "bad.mkv", frames)
@@ -236,6 +260,7 @@ def test_a_painted_frame_asks_the_kernel_for_no_memory_anew():
     """Blocks that are freed are there for the next frame: no page is faulted in twice."""
     program = """
 import resource, threading
+import cv2
 import numpy as np
 from vidtrans.heap import keep_freed_memory
 keep_freed_memory()

@@ -25,6 +25,7 @@ class ModelSettings(_Settings):
     n_frames: int = Field(2, ge=2)
     channels: tuple[int, int, int, int] = (24, 48, 96, 160)
     blocks: tuple[int, int, int, int, int] = (1, 2, 1, 1, 1)
+    texture_channels: int = Field(default=8, ge=1)
     least_weight: float = Field(default=0.05, ge=0, le=1)
 
 
@@ -74,7 +75,8 @@ class DiscriminatorSettings(_Settings):
 class Stage(_Settings):
     """A part of the schedule. ``steps`` of ``batch`` crops of ``crop`` (height, width) pixels and ``frames`` painted frames
     each. ``free``: share of steps that begin without a history; the others begin from a real picture. ``rollout``: up to so
-    many frames are painted without gradients first. ``lr_end``: the learning rate falls to it in a straight line."""
+    many frames are painted without gradients first. ``lr_end``: the learning rate falls to it in a straight line.
+    ``momentum``: Adam's first beta; the published 0.5 suits discriminators, 0.9 small steps without them."""
 
     steps: int = Field(gt=0)
     crop: tuple[int, int] = (128, 256)
@@ -83,6 +85,7 @@ class Stage(_Settings):
     lr: float = 2e-4
     lr_end: float | None = None
     lr_discriminator: float = 2e-4
+    momentum: float = Field(0.5, ge=0, lt=1)
     adversarial: bool = True
     free: float = Field(0.5, ge=0, le=1)
     rollout: int = Field(0, ge=0)

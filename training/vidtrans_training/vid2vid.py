@@ -150,8 +150,8 @@ def train_step(
     stage, done = at
     device = next(trainee.generator.parameters()).device
     lr = stage.lr if stage.lr_end is None else stage.lr + (stage.lr_end - stage.lr) * done
-    _set_rate(trainee.optimiser, lr)
-    _set_rate(trainee.optimiser_judges, stage.lr_discriminator * lr / stage.lr)
+    _set_rate(trainee.optimiser, lr, stage.momentum)
+    _set_rate(trainee.optimiser_judges, stage.lr_discriminator * lr / stage.lr, stage.momentum)
     past = config.model.n_frames - 1
     free = bool(rng.random() < stage.free)
     ahead = 0 if rng.random() < FROM_THE_START else int(rng.integers(stage.rollout + 1))
@@ -279,9 +279,10 @@ def show(trainee: Trainee, pool: ClipPool, out: Path, step: int, log: Any) -> No
         log.flush()
 
 
-def _set_rate(optimiser: torch.optim.Adam, lr: float) -> None:
+def _set_rate(optimiser: torch.optim.Adam, lr: float, momentum: float) -> None:
     for group in optimiser.param_groups:
         group["lr"] = lr
+        group["betas"] = (momentum, group["betas"][1])
 
 
 @torch.no_grad()

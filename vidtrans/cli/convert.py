@@ -202,7 +202,7 @@ def convert(
     )
     with progress_shown(progress, output) as shown, interruptible() as cancel:
         try:
-            summary = run(settings, on_progress=shown.update, on_note=shown.note, cancel=cancel)
+            summary = run(settings, on_progress=shown.update, on_note=shown.note, on_warning=shown.warn, cancel=cancel)
         except Interrupted as error:
             error.message = "interrupted."
             if error.hint:

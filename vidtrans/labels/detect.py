@@ -35,6 +35,7 @@ _CORE_DISTANCE = 10
 """Lossy codecs move the colour of an area by a few steps; this is more than any crf below 40 does."""
 _GOOD_FIT = 0.97
 _MANY_COLOURS = 64
+_WARNING = "Warning: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,11 @@ class Detection:
     encoding: Encoding
     confidence: float
     reasons: tuple[str, ...]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Those of the reasons that a person must hear of even where nobody asked."""
+        return tuple(reason for reason in self.reasons if reason.startswith(_WARNING))
 
     def __str__(self) -> str:
         return f"{self.scheme.name}:{self.encoding}"
@@ -140,7 +146,7 @@ class _Question:
     def warnings(self, encoding: Encoding) -> tuple[str, ...]:
         if self.lossy and encoding != "colours":
             return (
-                "Warning: ids arrive through a lossy codec, which alters them without a word; use a lossless one"
+                f"{_WARNING}ids arrive through a lossy codec, which alters them without a word; use a lossless one"
                 " (ffmpeg: -c:v rawvideo or -c:v ffv1).",
             )
         return ()
@@ -238,7 +244,7 @@ class _Question:
             reasons.append(f"The colours seen mean the same in {', '.join(also)}.")
         if mistake:
             reasons.append(
-                f"Warning: the colours are off as those of a film encoded with {mistake}, so its matrix tag is missing or"
+                f"{_WARNING}the colours are off as those of a film encoded with {mistake}, so its matrix tag is missing or"
                 " wrong; they are read as they are shown."
             )
         if encoding == "colours" and (self.lossy or evidence.fringed):

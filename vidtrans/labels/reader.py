@@ -185,7 +185,7 @@ class LabelReader:
             f" {self.scheme.name}, and the model has {self.planes.planes} label planes (0..{self.planes.planes - 1}).",
             where=frame.source or None,
             frame=frame.index,
-            hint="Name the right scheme with --labels, or have such pixels read as unlabeled.",
+            hint="Name the right scheme with --labels, or describe these values in a palette file (--labels mine.toml).",
         )
 
     def _report(

@@ -112,7 +112,7 @@ def _refuse_holes(files: Sequence[Path], numbers: Sequence[int], step: int, wher
             raise InputError(
                 f"{_renumbered(before, a, a + step)} is missing (after {before.name}).",
                 where=where,
-                hint="Put it there, renumber the files, or read on over holes (--allow-holes).",
+                hint="Put it there, or renumber the files.",
             )
 
 

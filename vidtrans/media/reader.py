@@ -100,6 +100,9 @@ def open_reader(
     pattern = is_pattern(text)
     if not pattern and not path.exists():
         raise InputError("does not exist.", where=text)
+    if not pattern and not path.is_file() and not path.is_dir():
+        # Inputs are opened more than once: the second time a pipe would be empty, or never open.
+        raise InputError("is a pipe or a device, not a file.", where=text, hint="Pipes are read by vidtrans-filter.")
     if path.is_dir() or pattern or (is_image_name(path) and container_format is None):
         sequences = resolve(source, allow_holes=allow_holes)
         return ImageReader(sequences, source=text, labels=labels, max_side=max_side, rate=rate)

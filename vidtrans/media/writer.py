@@ -133,6 +133,8 @@ class SegmentWriter(Protocol):
 def parts_folder(target: str | Path) -> Path:
     """Where the pieces of ``target`` lie: ``.NAME.parts`` beside it."""
     target = Path(target)
+    if target.name in ("", ".."):  # "." and its like, which have a name only when written out
+        target = target.resolve()
     return target.with_name(f".{target.name}.parts")
 
 

@@ -84,6 +84,61 @@ def advance(ids: Tensor, flow: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
+class Places:
+    """Where cells lie if they show the ground, and where if they show a front; metres, each broadcasting to [N,h,w].
+
+    ``ahead``: along the street, on the ground, and ``aside`` to the right of the camera; ``ground`` is false above the
+    horizon. ``along``: along the street, on the front of the cell's side, and ``up`` from the pavement; ``left`` tells the
+    side, ``far`` is the distance. The rest are widths of a cell: of the ground ahead and aside, of a front along and up.
+    """
+
+    ahead: Tensor
+    aside: Tensor
+    ground: Tensor
+    along: Tensor
+    up: Tensor
+    left: Tensor
+    far: Tensor
+    ahead_width: Tensor
+    aside_width: Tensor
+    along_width: Tensor
+    up_width: Tensor
+    shape: tuple[int, int, int]
+
+
+def places(scene: Tensor, top_left: Tensor, full_hw: tuple[int, int], size_hw: tuple[int, int], stride: int) -> Places:
+    """The places of cells of ``stride`` pixels.
+
+    ``scene`` [N,3]; ``top_left`` [N,2] or [1,2]: the crop's corner (y, x) in a picture of ``full_hw`` pixels; ``size_hw``:
+    the crop's size in cells.
+    """
+    (height, width), (h, w) = full_hw, size_hw
+    y = top_left[:, :1] + (torch.arange(h, device=scene.device) + 0.5) * stride
+    x = top_left[:, 1:] + (torch.arange(w, device=scene.device) + 0.5) * stride
+    v = (y / height - HORIZON)[:, :, None]
+    u = ((x - width / 2) / height)[:, None, :]
+    cell = stride / height
+    travelled, left, right = (part[:, None, None] for part in scene.unbind(1))
+    below, beside = v.clamp(min=0.015), u.abs().clamp(min=0.015)
+    ahead = EYE_M * FOCAL / below
+    far = torch.where(u < 0, left, right) * FOCAL / beside
+    return Places(
+        ahead=travelled + ahead,
+        aside=u * EYE_M / below,
+        ground=v > 0,
+        along=travelled + far,
+        up=EYE_M - PAVEMENT_M - v * far / FOCAL,
+        left=u < 0,
+        far=far,
+        ahead_width=cell * ahead * ahead / (EYE_M * FOCAL),
+        aside_width=cell * ahead / FOCAL,
+        along_width=cell * far / beside,
+        up_width=cell * far / FOCAL,
+        shape=(len(scene), h, w),
+    )
+
+
+@dataclass(frozen=True, eq=False)
 class ScenePlanes:
     """Planes within [-1,1]: those that are the same along a row [N,ROWS,h,1], along a column [N,COLUMNS,1,w], and others
     [N,CELLS,h,w]. ``whole`` is all of them, in this order."""
@@ -98,38 +153,18 @@ class ScenePlanes:
         return torch.cat([self.rows.expand(n, -1, h, w), self.columns.expand(n, -1, h, w), self.cells], dim=1)
 
 
-def scene_planes(
-    scene: Tensor, top_left: Tensor, full_hw: tuple[int, int], size_hw: tuple[int, int], stride: int
-) -> ScenePlanes:
-    """Planes for a network, of cells of ``stride`` pixels.
-
-    ``scene`` [N,3]; ``top_left`` [N,2]: the crop's corner (y, x) in a picture of ``full_hw`` pixels; ``size_hw``: the
-    crop's size in cells. Waves of where a cell lies: on the ground ahead and to the side, along the front of its side (zero
-    on the other side) and up it. A wave fades where a cell is wider than it is long, for it could only flicker there.
+def scene_planes(at: Places) -> ScenePlanes:
+    """Planes for a network: waves of where a cell lies, on the ground ahead and to the side, along the front of its side
+    (zero on the other side) and up it. A wave fades where a cell is as wide as it is long, for it could only flicker there.
     """
-    (height, width), (h, w) = full_hw, size_hw
-    device = scene.device
-    y = top_left[:, :1] + (torch.arange(h, device=device) + 0.5) * stride
-    x = top_left[:, 1:] + (torch.arange(w, device=device) + 0.5) * stride
-    v = (y / height - HORIZON)[:, :, None]
-    u = ((x - width / 2) / height)[:, None, :]
-    cell = stride / height
-    travelled, left, right = (part[:, None, None] for part in scene.unbind(1))
-
-    below = v.clamp(min=0.015)
-    ahead = EYE_M * FOCAL / below
-    aside = u * EYE_M / below
-    rows = _waves(travelled + ahead, cell * ahead * ahead / (EYE_M * FOCAL), _AHEAD_M, v > 0)
-    cells = _waves(aside, cell * ahead / FOCAL, _ASIDE_M, v > 0)
-    beside = u.abs().clamp(min=0.015)
-    far = torch.where(u < 0, left, right) * FOCAL / beside
-    columns = [(far.log() / 6).clamp(-1, 1)]
-    for there in (u < 0, u >= 0):
-        columns += _waves(travelled + far, cell * far / beside, _ALONG_M, there)
-    up = EYE_M - PAVEMENT_M - v * far / FOCAL
-    cells += _waves(up - _FLOOR_M, cell * far / FOCAL, _UP_M, up > -1)
-    cells += [(up / 16).clamp(-1, 1), 1 / up.clamp(min=1)]
-    wide = torch.stack([plane.expand(len(scene), h, w) for plane in cells], dim=1)
+    rows = _waves(at.ahead, at.ahead_width, _AHEAD_M, at.ground)
+    cells = _waves(at.aside, at.aside_width, _ASIDE_M, at.ground)
+    columns = [(at.far.log() / 6).clamp(-1, 1)]
+    for there in (at.left, ~at.left):
+        columns += _waves(at.along, at.along_width, _ALONG_M, there)
+    cells += _waves(at.up - _FLOOR_M, at.up_width, _UP_M, at.up > -1)
+    cells += [(at.up / 16).clamp(-1, 1), 1 / at.up.clamp(min=1)]
+    wide = torch.stack([plane.expand(at.shape) for plane in cells], dim=1)
     return ScenePlanes(torch.stack(rows, dim=1), torch.stack(columns, dim=1), wide)
 
 

@@ -21,7 +21,8 @@ from vidtrans.nets import extent, scene
 from vidtrans.nets.lookup import LabelLookup
 from vidtrans.nets.painting import Conditioning, History, Painting
 from vidtrans.nets.place import PLANES, place_planes, whole_picture
-from vidtrans.nets.scene import ScenePlanes, scene_after, scene_planes
+from vidtrans.nets.scene import Places, ScenePlanes, places, scene_after, scene_planes
+from vidtrans.nets.texture import StreetTexture
 from vidtrans.nets.warp import warp
 
 
@@ -31,9 +32,9 @@ class StreetConfig:
 
     ``label_nc``: label planes. ``fg_labels``: those of foreground objects (none: no foreground head). ``n_frames``: T, label
     frames in the window. ``channels``: at 1/2, 1/4, 1/8 and 1/16 of the size. ``blocks``: residual blocks at 1/8 on the way
-    down, at 1/16, at 1/8 on the way up, at 1/4, and at 1/2. ``flow_scale``: pixels that the flow head's 1 means.
-    ``least_weight``: so much of every pixel is painted anew in each frame at least, or what is carried over for many frames
-    smears.
+    down, at 1/16, at 1/8 on the way up, at 1/4, and at 1/2. ``texture_channels``: see `vidtrans.nets.texture`.
+    ``flow_scale``: pixels that the flow head's 1 means. ``least_weight``: so much of every pixel is painted anew in each
+    frame at least, or what is carried over for many frames smears.
     """
 
     label_nc: int = 35
@@ -41,6 +42,7 @@ class StreetConfig:
     n_frames: int = 2
     channels: tuple[int, int, int, int] = (24, 48, 96, 160)
     blocks: tuple[int, int, int, int, int] = (1, 2, 1, 1, 1)
+    texture_channels: int = 8
     flow_scale: float = 10.0
     least_weight: float = 0.05
 
@@ -131,7 +133,8 @@ class StreetGenerator(nn.Module):
         self.scene_mid = _ByPlace(96, mid)
         self.blocks_mid = nn.Sequential(*(_Residual(mid) for _ in range(blocks_mid)))
         self.up_fine = nn.Conv2d(mid, fine * 4, 3, padding=1)
-        self.scene_fine = _ByPlace(48, fine)
+        self.texture = StreetTexture(config.texture_channels)
+        self.texture_fine = nn.Conv2d(self.texture.out_channels, fine, 1)
         self.mix_fine = nn.Conv2d(fine, fine, 3, padding=1)
         self.blocks_fine = nn.Sequential(*(_Residual(fine) for _ in range(blocks_fine)))
         self.head = nn.Conv2d(fine, (10 if config.fg_labels else 7) * 4, 3, padding=1)
@@ -172,10 +175,10 @@ class StreetGenerator(nn.Module):
             now = scene_after(before, ids[:, -1], flow)
         else:
             now = place.scene
-        y = self.blocks_mid(y + self.scene_mid(self._scene(now, ids, place, 4)))
+        y = self.blocks_mid(y + self.scene_mid(scene_planes(self._places(now, ids, place, 4))))
         newest_boundary = None if boundary is None else boundary[:, -1:]
         fine = _spread(self.up_fine(y)) + self.look_fine(ids[:, -1:], newest_boundary)
-        fine = F.relu(fine + self.scene_fine(self._scene(now, ids, place, 2)), inplace=True)
+        fine = F.relu(fine + self.texture_fine(self.texture(self._places(now, ids, place, 2))), inplace=True)
         fine = self.blocks_fine(F.relu(self.mix_fine(fine), inplace=True))
         planes = _to_pixels(self.head(fine), 2)
         return replace(self._compose(planes, ids, flow, warped), memory=(now,))
@@ -220,13 +223,13 @@ class StreetGenerator(nn.Module):
         raw = torch.lerp(raw, front, mask) if warped is not None else picture
         return Painting(picture, (picture,), raw, warped, flow, weight, front, mask)
 
-    def _scene(self, now: Tensor, ids: Tensor, place: Place | None, stride: int) -> ScenePlanes:
+    def _places(self, now: Tensor, ids: Tensor, place: Place | None, stride: int) -> Places:
         height, width = ids.shape[-2:]
         cells = (height // stride, width // stride)
         if place is None:
-            return scene_planes(now, now.new_zeros(1, 2), (height, width), cells, stride)
+            return places(now, now.new_zeros(1, 2), (height, width), cells, stride)
         full_h, full_w = place.full_hw[0].tolist()
-        return scene_planes(now, place.top_left, (int(full_h), int(full_w)), cells, stride)
+        return places(now, place.top_left, (int(full_h), int(full_w)), cells, stride)
 
     def _place(self, cells: Tensor, place: Place | None, stride: int, shrink: int | None = None) -> Tensor:
         """Place planes at ``stride``, for a map that is ``shrink`` times finer (by default ``stride``: pixels)."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from vidtrans.errors import InputError, Interrupted, OutputError, UsageError, VidtransError
 from vidtrans.frame import Frame, LabelFrame
 from vidtrans.labels.report import LabelReport, ReportBuilder
+from vidtrans.media.naming import is_image_name, is_pattern, resolve
 from vidtrans.media.pngs import FolderWriter
 from vidtrans.media.writer import is_folder_target, join_segments, open_segments, open_writer
 from vidtrans.pipeline.outputs import FilmOutput, FolderOutput, Made, Output, checksum, segment_frames
@@ -50,26 +51,32 @@ def convert(
     *,
     on_progress: OnProgress | None = None,
     on_note: OnNote | None = None,
+    on_warning: OnNote | None = None,
     cancel: Cancel | None = None,
 ) -> ConvertSummary:
     """Translate ``settings.input`` into ``settings.output``: one picture for each frame, with its time.
 
     The output appears under its name when it is whole. ``on_progress`` is called in the caller's thread after each
-    frame that is written; ``on_note`` with sentences for people (what the labels are taken for, and why). Set
-    ``cancel`` from any thread: the frame at work is finished and all that is done is kept, to go on from with
-    ``resume``. The same settings give the same bits on the same device, whether the run was interrupted or not.
+    frame that is written; ``on_note`` with sentences for people (what the labels are taken for, and why),
+    ``on_warning`` with those that nobody should miss (ids that a lossy codec may have altered). Set ``cancel`` from any
+    thread: the frame at work is finished and all that is done is kept, to go on from with ``resume``. The same settings
+    give the same bits on the same device, whether the run was interrupted or not.
 
     Raises UsageError, InputError, ModelError, OutputError; Interrupted after ``cancel``; PipelineError for what is
     nobody's mistake. After any of them no thread is left and the output is as it was before.
     """
     began = time.monotonic()
     note = on_note or (lambda sentence: None)
+    warn = on_warning or note
     output = Path(settings.output)
     check_paths(settings)
     with ExitStack() as stack:
         job = stack.enter_context(open_job(settings))
         if job.detection is not None:
-            note(f"Labels are read as {job.detection}: {' '.join(job.detection.reasons)}".strip())
+            reasons = [reason for reason in job.detection.reasons if reason not in job.detection.warnings]
+            note(f"Labels are read as {job.detection}: {' '.join(reasons)}".strip())
+            for warning in job.detection.warnings:
+                warn(warning)
         run = stack.enter_context(RunFolder.open(output, job.facts(), resume=settings.resume, overwrite=settings.overwrite))
         done = run.frames
         if done:
@@ -118,14 +125,14 @@ def convert(
 def check_paths(settings: ConvertSettings) -> None:
     """Refuse what would be regretted, before any work.
 
-    Raises UsageError where the output would replace one of its own inputs, OutputError where it exists and neither
-    ``overwrite`` nor ``resume`` is given.
+    Raises UsageError where the output would replace one of its own inputs, InputError for a pattern that matches no
+    sequence, OutputError where the output exists and neither ``overwrite`` nor ``resume`` is given.
     """
     output = Path(settings.output)
     if not is_folder_target(settings.output) and not output.parent.is_dir():
         raise OutputError("cannot be written: its folder does not exist.", where=output)
     for name, source in (("input", settings.input), ("instance map", settings.instances), ("model", settings.model)):
-        if source is not None and output.exists() and Path(source).exists() and output.samefile(source):
+        if source is not None and output.exists() and _would_replace(output, source):
             raise UsageError(f"the output would replace the {name}.", where=output, hint="Give another output.")
     if settings.overwrite or settings.resume or not output.exists():
         return
@@ -133,6 +140,17 @@ def check_paths(settings: ConvertSettings) -> None:
         return
     what = "holds PNGs already." if output.is_dir() else "exists already."
     raise OutputError(what, where=output, hint="Give --overwrite to replace it, or another name.")
+
+
+def _would_replace(output: Path, source: str) -> bool:
+    """Is ``output`` the ``source`` itself, or the folder that its PNGs lie in, whose names the pictures would take?"""
+    if Path(source).exists() and output.samefile(source):
+        return True
+    if not output.is_dir() or not (is_pattern(source) or is_image_name(Path(source))):
+        return False
+    images = (image for sequence in resolve(source, allow_holes=True) for image in sequence.files)
+    folders = {image.parent for image in images if image.suffix.lower() == ".png" and image.exists()}
+    return any(output.samefile(folder) for folder in folders)
 
 
 def _open_output(job: Job, run: RunFolder) -> Output:
