@@ -326,6 +326,16 @@ def test_pngs_are_named_after_the_input_and_resume(patches, tmp_path):
     assert sorted(path.name for path in out.iterdir()) == ["a_1.png", "a_2.png"]
 
 
+def test_nothing_of_a_longer_run_stays_behind_a_shorter_one(patches, tmp_path):
+    for overwrite, frames in ((False, 5), (True, 3)):
+        with opened(f"{tmp_path}/out/", overwrite=overwrite) as writer:
+            for n in range(frames):
+                writer.write(patches[n % len(patches)], FrameTime(pts=n, time_base=BASE))
+            (tmp_path / "out" / "000009.png").touch()  # not in a row with the others, so not of that run
+            writer.finish()
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [*(f"00000{n}.png" for n in range(3)), "000009.png"]
+
+
 def test_names_that_are_not_unique_become_numbers(patches, tmp_path):
     with opened(f"{tmp_path}/out/", stems=("0", "0")) as writer:
         writer.write(patches[0], FrameTime(pts=0, time_base=BASE))

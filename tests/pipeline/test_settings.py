@@ -38,6 +38,7 @@ def test_settings_are_frozen():
     [
         ({"size_hw": "512:256"}, "size_hw: a size is WIDTHxHEIGHT, as 512x256, not '512:256'"),
         ({"size_hw": "0x4"}, "at least 1x1"),
+        ({"output": ""}, "one of them is empty"),
         ({"rate": "fast"}, "rate: a rate is a number"),
         ({"rate": "1/0"}, "rate: a rate is a number"),
         ({"rate": "-5"}, "more than 0"),
@@ -50,6 +51,6 @@ def test_settings_are_frozen():
 )
 def test_a_wrong_value_is_named(values, sentence):
     with pytest.raises(UsageError) as caught:
-        ConvertSettings.read(**BASE, **values)
+        ConvertSettings.read(**BASE | values)
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)

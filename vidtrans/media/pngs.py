@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Sequence
+from itertools import count, takewhile
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -40,6 +41,7 @@ class FolderWriter:
         self._size_hw = size_hw
         self._stems = stems if stems is not None and len(set(stems)) == len(stems) else None
         self._index = first_index
+        self._overwrite = overwrite
         self._made = False
         self._partial = folder / f".{os.getpid()}.partial"
         if folder.exists() and not folder.is_dir():
@@ -87,6 +89,13 @@ class FolderWriter:
         self._index += 1
 
     def finish(self) -> Path:
+        """See ``Writer.finish``. Of a longer run that is overwritten no picture stays behind the last one."""
+        if self._overwrite and self._stems is None:
+            for stale in takewhile(Path.is_file, map(self.path_of, count(self._index))):
+                try:
+                    stale.unlink()
+                except OSError as error:
+                    raise OutputError(cannot_write(error), where=stale) from error
         sync_folder(self._folder)
         return self._folder
 

@@ -132,6 +132,9 @@ class ConvertSettings(BaseModel):
 
     @model_validator(mode="after")
     def _make_sense(self) -> ConvertSettings:
+        if not self.input or not self.output:
+            # A shell's unset variable; as a path it would be the current folder.
+            raise ValueError("the input and the output have a name each, and one of them is empty")
         if self.size_hw is not None and min(self.size_hw) < 1:
             raise ValueError("a size is at least 1x1")
         if self.snapshot_every is not None and self.snapshot_every < 1:
