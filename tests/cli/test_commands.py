@@ -171,6 +171,14 @@ def test_inspect_tells_what_is_there(run, label_film):
     assert sum(c["share"] for c in facts["labels"]["classes"]) == pytest.approx(1)
 
 
+def test_a_name_that_is_no_text_is_read_and_told(run, label_film):
+    strange = label_film.with_name(os.fsdecode(b"stra\xdfe.mkv"))
+    label_film.rename(strange)
+    code, out, err = run("inspect", strange)
+    assert (code, err) == (0, "")
+    assert "stra\\udcdfe.mkv" in out
+
+
 def test_inspect_of_a_photo_prints_what_is_known_and_refuses(run, tmp_path):
     photo = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
     cv2.imwrite(str(tmp_path / "photo.png"), photo)

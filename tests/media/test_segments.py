@@ -162,6 +162,9 @@ def test_pieces_that_do_not_fit_are_refused(mp4, frames, tmp_path):
 def test_the_output_is_kept_and_the_settings_are_checked_at_once(mp4, tmp_path):
     with pytest.raises(OutputError, match="no encoder"):
         open_segments(tmp_path / "p", **{**mp4, "codec": "nonsense"})
+    with pytest.raises(OutputError, match=r"refuses .* crf=high") as caught:
+        open_segments(tmp_path / "p", **{**mp4, "encoder_options": {"crf": "high"}})
+    assert caught.value.where == str(mp4["target"])  # not the hidden folder, of which the user knows nothing
     assert list(tmp_path.iterdir()) == []
     mp4["target"].write_text("mine")
     with pytest.raises(OutputError, match="already"):

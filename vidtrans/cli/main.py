@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 import traceback
@@ -17,6 +18,8 @@ READER_GONE = 141
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``vidtrans`` with ``argv`` (default: the process's own) and return its exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be no text; stderr does so by itself
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = os.environ.get("VIDTRANS_DEBUG", "") not in ("", "0")
     if "--debug" in arguments:

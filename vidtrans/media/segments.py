@@ -54,14 +54,14 @@ def _header(encoding: Encoding) -> bytes:
 class PacketSegments:
     """``SegmentWriter``. See ``vidtrans.media.writer.open_segments``."""
 
-    def __init__(self, parts: Path, encoding: Encoding, *, first_segment: int = 0) -> None:
+    def __init__(self, parts: Path, encoding: Encoding, target: Path, *, first_segment: int = 0) -> None:
         self._parts = parts
         self._encoding = encoding
         self._number = first_segment
         self._file: PartialFile | None = None
         self._pictures: PictureEncoder | None = None
         self._container: OutputContainer | None = None
-        self._encoder(parts)  # settings that the encoder refuses are told now, not at the first picture
+        self._encoder(target)  # settings that the encoder refuses are told now, not at the first picture
         try:
             parts.mkdir(exist_ok=True)
             for stale in parts.iterdir():

@@ -171,7 +171,7 @@ def open_segments(
         sample_aspect=sample_aspect,
         container_format=container_format,
     )
-    return PacketSegments(Path(parts), encoding, first_segment=first_segment)
+    return PacketSegments(Path(parts), encoding, path, first_segment=first_segment)
 
 
 def join_segments(
