@@ -34,7 +34,7 @@ class DataSettings(_Settings):
     (the first of them is painted on the sample sheets). ``min_clips``: wait for so many. ``max_clips``: so many are kept in
     memory. ``no_instances``: share of samples whose boundaries run between classes only, as without an instance map.
     ``flip``: mirror every other sample. ``determined``: pictures follow from their labels and their place in the street, so
-    that details count in first frames too."""
+    that details count in first frames too, and textures begin as the mean of what clips show."""
 
     clips: Path
     hold_out: tuple[str, ...] = ()

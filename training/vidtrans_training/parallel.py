@@ -36,6 +36,12 @@ class Workers:
         for parameter, part in zip(wanted, torch.split(flat, [p.numel() for p in wanted]), strict=True):
             parameter.grad = part.view_as(parameter)
 
+    def share(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Gives every worker the parameters of number 0."""
+        if self.count > 1:
+            for parameter in parameters:
+                dist.broadcast(parameter.data, src=0)
+
     def any(self, flag: bool) -> bool:
         """Whether the flag is set in any worker: all of them learn the same."""
         if self.count == 1:

@@ -33,6 +33,7 @@ from vidtrans_training.discriminators import TEMPORAL_FRAMES, MultiscaleDiscrimi
 from vidtrans_training.parallel import Workers
 from vidtrans_training.rollout import paint, roll_out
 from vidtrans_training.sheet import write_sheet
+from vidtrans_training.textures import mean_textures
 
 LOG_EVERY = 20
 # Share of the steps that learn the very first frames, on which all the others build.
@@ -94,6 +95,10 @@ def train(
     data = config.data
     pool = ClipPool(data.clips, data.max_clips // workers.count, data.hold_out, share=(workers.rank, workers.count))
     _wait_for_clips(pool, max(data.min_clips // workers.count, 1))
+    if data.determined and step == 0:
+        trainee.generator.texture.begin_with(*mean_textures(pool.clips))
+        workers.share(trainee.generator.parameters())
+        trainee.average.load_state_dict(trainee.generator.state_dict())
     if workers.rank:
         return _assist(trainee, pool, step, config, workers)
     started = scanned = kept = shown = time.monotonic()

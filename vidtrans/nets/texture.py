@@ -7,6 +7,8 @@ where it was whenever it is drawn anew. Towns repeat: fronts every `ROUND_M`, th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -17,8 +19,8 @@ ROUND_M = 48.0
 HIGH_M = 16.0
 ROAD_M = 12.0
 WIDE_M = 16.0
-_FRONT_TEXELS_M = (0.1, 0.4, 1.6)
-_ROAD_TEXELS_M = (0.1, 0.4)
+FRONT_TEXELS_M = (0.1, 0.4, 1.6)
+ROAD_TEXELS_M = (0.1, 0.4)
 _GAIN = 8.0  # small numbers that count much: an optimiser's step is the same for all
 
 
@@ -28,24 +30,42 @@ class StreetTexture(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.fronts = nn.ParameterList(
-            _texels(channels, 2 * round(HIGH_M / size), round(ROUND_M / size)) for size in _FRONT_TEXELS_M
+            _texels(channels, 2 * round(HIGH_M / size), round(ROUND_M / size)) for size in FRONT_TEXELS_M
         )
-        self.road = nn.ParameterList(_texels(channels, round(WIDE_M / size), round(ROAD_M / size)) for size in _ROAD_TEXELS_M)
+        self.road = nn.ParameterList(_texels(channels, round(WIDE_M / size), round(ROAD_M / size)) for size in ROAD_TEXELS_M)
         self.out_channels = channels * (len(self.fronts) + len(self.road))
 
     def forward(self, at: Places) -> Tensor:
         """float [N, out_channels, h, w]; zero where a cell can lie on neither, and where it is much wider than a texel."""
-        up = at.up.clamp(0, HIGH_M)
-        seen = (at.up > -0.5) & (at.up < HIGH_M + 1)
+        front = (at.up > -0.5) & (at.up < HIGH_M + 1)
         planes = []
-        for texels, size in zip(self.fronts, _FRONT_TEXELS_M, strict=True):
-            high = texels.shape[2] // 2
-            row = (up / size - 0.5).clamp(0, high - 1) + torch.where(at.left, 0, high)
-            planes.append(_sample(texels, row, at.along / size, at.shape) * _sharp(at.along_width, size, seen)[:, None])
-        for texels, size in zip(self.road, _ROAD_TEXELS_M, strict=True):
-            row = ((at.aside + WIDE_M / 2) / size - 0.5).clamp(0, texels.shape[2] - 1)
-            planes.append(_sample(texels, row, at.ahead / size, at.shape) * _sharp(at.ahead_width, size, at.ground)[:, None])
+        for texels, size in zip(self.fronts, FRONT_TEXELS_M, strict=True):
+            row, column = front_texel(at, size)
+            planes.append(_sample(texels, row, column, at.shape) * _sharp(at.along_width, size, front)[:, None])
+        for texels, size in zip(self.road, ROAD_TEXELS_M, strict=True):
+            row, column = road_texel(at, size)
+            planes.append(_sample(texels, row, column, at.shape) * _sharp(at.ahead_width, size, at.ground)[:, None])
         return torch.cat(planes, dim=1)
+
+    @torch.no_grad()
+    def begin_with(self, fronts: Sequence[Tensor], road: Sequence[Tensor]) -> None:
+        """Sets the first three channels to colours [3,rows,columns] in [-1,1], for each size of texels."""
+        for texels, colours in zip((*self.fronts, *self.road), (*fronts, *road), strict=True):
+            texels[0, :3] = colours / _GAIN
+
+
+def front_texel(at: Places, size: float) -> tuple[Tensor, Tensor]:
+    """Row and column, as fractions, of the texels of ``size`` metres at the fronts: the left side's rows come first, upwards;
+    columns go on for ever."""
+    high = round(HIGH_M / size)
+    row = (at.up.clamp(0, HIGH_M) / size - 0.5).clamp(0, high - 1) + torch.where(at.left, 0, high)
+    return row, at.along / size - 0.5
+
+
+def road_texel(at: Places, size: float) -> tuple[Tensor, Tensor]:
+    """Row (to the right) and column (ahead, for ever), as fractions, of the texels of ``size`` metres of the road."""
+    row = ((at.aside + WIDE_M / 2) / size - 0.5).clamp(0, round(WIDE_M / size) - 1)
+    return row, at.ahead / size - 0.5
 
 
 def _texels(channels: int, rows: int, columns: int) -> nn.Parameter:
@@ -58,10 +78,10 @@ def _sharp(width: Tensor, size: float, where: Tensor) -> Tensor:
 
 
 def _sample(texels: Tensor, row: Tensor, column: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    """Bilinear samples [N,C,h,w]; ``row`` is an index, ``column`` counts texels from the left edge and goes round."""
+    """Bilinear samples [N,C,h,w] at indices; ``column`` goes round."""
     columns = texels.shape[3]
     round_again = torch.cat([texels[..., -1:], texels, texels[..., :1]], dim=3) * _GAIN
-    x = (column.remainder(columns) + 0.5) * (2 / (columns + 1)) - 1
+    x = (column.remainder(columns) + 1) * (2 / (columns + 1)) - 1
     y = row * (2 / max(texels.shape[2] - 1, 1)) - 1
     grid = torch.stack([x.expand(shape), y.expand(shape)], dim=-1)
     with torch.autocast(texels.device.type, enabled=False):

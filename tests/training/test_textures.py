@@ -1,0 +1,54 @@
+"""Textures counted from clips: a street with painted fronts comes out as its paint."""
+
+import numpy as np
+import pytest
+import torch
+from vidtrans_training.data import Clip
+from vidtrans_training.textures import mean_textures
+
+from vidtrans.nets.scene import places
+from vidtrans.nets.texture import FRONT_TEXELS_M, ROAD_TEXELS_M, StreetTexture
+
+SIZE_HW = (128, 256)
+
+
+@pytest.fixture
+def clip() -> Clip:
+    """One frame: houses red from 12 m to 24 m along the street and blue elsewhere, road black and white by turns of 3 m."""
+    scene = np.array([[0.0, 8.0, 8.0]], np.float32)
+    at = places(torch.from_numpy(scene), torch.zeros(1, 2), SIZE_HW, SIZE_HW, 1)
+    front = ((at.up > 0) & (at.up < 12)).expand(at.shape)[0].numpy()
+    labels = np.where(front, 11, np.where(at.ground.expand(at.shape)[0].numpy(), 7, 23)).astype(np.uint8)
+    red = ((at.along > 12) & (at.along < 24)).expand(at.shape)[0].numpy()
+    white = (at.ahead.remainder(6) < 3).expand(at.shape)[0].numpy()
+    rgb = np.where(red[..., None], (255, 0, 0), (0, 0, 255))
+    rgb = np.where((labels == 7)[..., None], np.where(white, 255, 0)[..., None], rgb).astype(np.uint8)
+    flat = np.zeros((1, *SIZE_HW), bool)
+    cells = np.zeros((1, 4, SIZE_HW[0] // 4, SIZE_HW[1] // 4), np.uint8)
+    flow = np.zeros((1, 2, *SIZE_HW), np.float16)
+    return Clip("street", rgb[None], labels[None], flat, flat, cells, cells, flow, flat, scene)
+
+
+def test_fronts_and_road_are_found(clip: Clip) -> None:
+    fronts, road = mean_textures([clip])
+    assert [len(fronts), len(road)] == [len(FRONT_TEXELS_M), len(ROAD_TEXELS_M)]
+    coarse = fronts[2]  # texels of 1.6 m, 30 along
+    assert coarse[:, 2, 10].tolist() == pytest.approx([1, -1, -1], abs=0.05)
+    assert coarse[:, 2, 16].tolist() == pytest.approx([-1, -1, 1], abs=0.05)
+    assert coarse[:, 2, 0].tolist() == [0, 0, 0]  # beside the camera: not seen
+    middle = road[1][0, 20]  # texels of 0.4 m, straight ahead
+    assert middle[[16, 19]].mean() > 0.9  # 6.6 m and 7.8 m
+    assert middle[[24, 27]].mean() < -0.9  # 9.8 m and 11 m
+
+
+def test_a_texture_begins_with_them(clip: Clip) -> None:
+    texture = StreetTexture(4)
+    fronts, road = mean_textures([clip])
+    texture.begin_with(fronts, road)
+    at = places(torch.from_numpy(clip.scene), torch.zeros(1, 2), SIZE_HW, (SIZE_HW[0] // 2, SIZE_HW[1] // 2), 2)
+    with torch.inference_mode():
+        seen = texture(at)[0]
+    road_colour = seen[len(FRONT_TEXELS_M) * 4][:, SIZE_HW[1] // 4]
+    ahead = at.ahead[0, :, 0]
+    inside = (ahead > 5) & (ahead < 9) & ((ahead.remainder(3) - 1.5).abs() < 1)
+    assert torch.equal(road_colour[inside] > 0, ahead[inside].remainder(6) < 3)
