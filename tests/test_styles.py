@@ -216,6 +216,11 @@ def test_a_model_with_features_and_no_styles(make, street):
         without_encoder.translate(labels=street[0])
 
 
+def test_instances_below_zero(model, street):
+    with pytest.raises(InputError, match="frame 0: the instance map holds -1"):
+        model.translate(labels=street[0], instances=street[1].astype(np.int32) - ROAD - 1)
+
+
 def test_a_seed_where_nothing_varies(published_model, make):
     with pytest.raises(UsageError, match="nothing in the model varies by one"):
         published_model().seeded(3)

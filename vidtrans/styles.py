@@ -43,6 +43,10 @@ class Styling:
             self.check(choice)
         if not networks.feature_nc:
             return
+        if frame.instances is not None and frame.instances.size and frame.instances.min() < 0:
+            raise InputError(
+                f"the instance map holds {frame.instances.min()}, and ids from 0 up are needed.", frame=frame.index
+            )
         if self._table is None and (networks.encoder is None or frame.image is None):
             raise ModelError(
                 "takes style features, and there is nothing to make them of: the file holds no styles"

@@ -1,6 +1,7 @@
 import json
 import pickle
 import struct
+from pathlib import Path
 
 import pytest
 import torch
@@ -150,6 +151,11 @@ def test_the_list_of_models(small, tmp_path, monkeypatch):
     assert not entries["mine"].embedded
     assert "no model bundle" in entries["broken"].problem
     assert find_bundle("mine") == tmp_path / "mine.safetensors"
+    (tmp_path / "work" / "mine").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "work")
+    assert find_bundle("mine") == tmp_path / "mine.safetensors"  # and not a folder of pictures of that name
+    (tmp_path / "work" / "mine" / "latest_net_G.pth").touch()
+    assert find_bundle("mine") == Path("mine")
     with pytest.raises(ModelError, match="Did you mean mine"):
         find_bundle("mime")
     with pytest.raises(ModelError, match="does not exist"):

@@ -123,6 +123,14 @@ def test_lies_about_sizes_are_refused(tmp_path):
         read_clusters(file)
 
 
+def test_lists_within_lists_that_never_end_are_refused(tmp_path):
+    bomb = []
+    for _ in range(60):
+        bomb = [bomb, bomb]
+    with pytest.raises(ModelError, match="more values than any cluster file has"):
+        read_clusters(save_as_published(tmp_path / "c.npy", {7: bomb}))
+
+
 def test_a_missing_file(tmp_path):
     with pytest.raises(ModelError, match="No such file"):
         read_clusters(tmp_path / "c.npy")

@@ -160,6 +160,26 @@ def test_options_that_opt_txt_contradicts(folder):
         read_folder(folder)
 
 
+def test_another_epoch_than_training_went_on_from(folder):
+    for path in folder.glob("latest_net_*.pth"):
+        path.rename(path.with_name(path.name.replace("latest", "20")))
+    for text in ("latest", "10"):
+        (folder / "opt.txt").write_text(f"which_epoch: {text}\n")
+        for epoch in ("20", 20):  # a command line reads it as a number
+            assert read_folder(folder, options={"which_epoch": epoch}).card.generator["channels"] == 4
+
+
+def test_the_tensors_tell_a_picture_s_channels(random_networks, tmp_path):
+    for n, generator in enumerate(({"use_instance": False}, {"use_instance": True})):
+        small = {"label_nc": 0, "input_nc": 5, "channels": 2, "downsamplings": 2, "blocks": 1}
+        card = Card(system="pix2pixhd", generator=small | generator, label_scheme=None)
+        write_folder(tmp_path / str(n), Bundle(card, random_networks(card).tensors()))
+        (tmp_path / str(n) / "opt.txt").unlink()
+        options = {"label_nc": 0, "no_instance": not generator["use_instance"]}
+        found = vidtrans.import_checkpoint(tmp_path / str(n), system="pix2pixHD", options=options, device="cpu")
+        assert found.card.generator["input_nc"] == 5
+
+
 def test_opt_txt_lists_of_classes(folder):
     for text in ("fg_labels: [24, 26]", "fg_labels: 24,26", "fg_labels: '24,26'"):
         (folder / "opt.txt").write_text(text + "\n")
@@ -176,6 +196,26 @@ def test_a_folder_of_another_system(folder, random_networks, tmp_path):
     (tmp_path / "hd" / "opt.txt").unlink()
     with pytest.raises(ModelError, match="missing"):
         vidtrans.import_checkpoint(tmp_path / "hd", system="pix2pix", options={"netG": "unet_256"}, device="cpu")
+    card = CARDS["pix2pix"]
+    write_folder(tmp_path / "unet", Bundle(card, random_networks(card).tensors()))
+    with pytest.raises(ModelError, match="holds a model of pix2pix, and pix2pixhd was asked for"):
+        read_folder(tmp_path / "unet", system="pix2pixHD")
+
+
+def test_features_asked_of_a_generator_that_takes_none(random_networks, tmp_path):
+    card = CARDS["pix2pixHD global"]
+    write_folder(tmp_path / "hd", Bundle(card, random_networks(card).tensors()))
+    (tmp_path / "hd" / "opt.txt").unlink()
+    for more in ({}, {"label_nc": 35}, {"label_nc": 35, "no_instance": False}):
+        with pytest.raises(ModelError, match="the generator takes none"):
+            read_folder(tmp_path / "hd", options={"instance_feat": True} | more)
+
+
+def test_export_keeps_what_the_published_options_cannot_say(random_networks, tmp_path):
+    own = {"statistics": "frame", "dropout": True}
+    card = CARDS["pix2pix"].model_copy(update={"generator": CARDS["pix2pix"].generator | own})
+    write_folder(tmp_path / "out", Bundle(card, random_networks(card).tensors()))
+    assert own.items() <= read_folder(tmp_path / "out").card.generator.items()
 
 
 def test_places_without_checkpoints(tmp_path, folder):

@@ -52,7 +52,7 @@ def write_folder(folder: str | PathLike[str], bundle: Bundle, *, overwrite: bool
             except RuntimeError as error:  # torch's own writer reports a full disk so
                 raise OutputError(f"the checkpoint cannot be written: {error}.", where=place / name) from error
     with whole_file(place / "opt.txt", what="the options") as temporary:
-        temporary.write_text(_opt_text(published_options(bundle.card)), encoding="utf-8")
+        temporary.write_text(_opt_text(published_options(bundle.card) | _own_options(bundle.card)), encoding="utf-8")
     if bundle.card.styles:
         with whole_file(place / _CLUSTERS, what="the cluster centres") as temporary:
             write_clusters(temporary, centres_of(bundle.card))
@@ -99,6 +99,14 @@ def published_options(card: Card) -> dict[str, Any]:
     options["no_flow"] = not config.get("flow", True)
     options["no_first_img"] = card.first_frames == "none"
     return options
+
+
+def _own_options(card: Card) -> dict[str, Any]:
+    """What the published options have no words for, as ``read_folder`` takes it, where it is not what it takes anyway."""
+    config = card.generator
+    usual = "running" if card.system == "pix2pix" and config.get("norm", "batch") == "batch" else "frame"
+    options = {"dropout": True} if config.get("dropout") else {}
+    return options | ({"statistics": config["statistics"]} if config.get("statistics", usual) != usual else {})
 
 
 def _named(config: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

@@ -81,6 +81,7 @@ def read_inert(data: bytes) -> Any:
             machine.step(opcode.name, argument)
             if len(machine.stack) > _LARGEST_STACK:
                 raise RefusedError("more values than any cluster file has")
+        _check_size(machine.stack[-1])
         return _plain(machine.stack[-1])
     except RefusedError:
         raise
@@ -191,6 +192,22 @@ def _raw(value: Any) -> bytes:
 
 def _pairs(items: list[Any]) -> dict[Any, Any]:
     return {_plain(key): value for key, value in zip(items[::2], items[1::2], strict=True)}
+
+
+def _check_size(value: Any) -> None:
+    """Lists that hold one another many times over are small in a file and endless once they are written out."""
+    left, waiting = _LARGEST_STACK, [value]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, _Array):
+            waiting.append(value.value)
+        elif isinstance(value, list | tuple):
+            waiting.extend(value)
+        elif isinstance(value, dict):
+            waiting.extend(value.values())
+        left -= 1
+        if left < len(waiting):
+            raise RefusedError("more values than any cluster file has")
 
 
 def _plain(value: Any) -> Any:

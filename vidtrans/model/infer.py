@@ -99,9 +99,14 @@ def encoder(shapes: Shapes) -> dict[str, Any]:
     return {"nef": wide[0][0], "feat_num": wide[-1][0], "n_downsample_E": len(narrow) // 2, "input_nc": wide[0][1]}
 
 
+def is_unet(shapes: Shapes) -> bool:
+    """Whether these are the names of pix2pix's U-Net, which no other system has."""
+    return any(name.startswith("model.model.") for name in shapes)
+
+
 def pix2pix(shapes: Shapes) -> dict[str, Any]:
     """Published options of a U-Net or a ResNet generator."""
-    if any(name.startswith("model.model.") for name in shapes):
+    if is_unet(shapes):
         downs = 1
         inside = "model.model.1"
         while f"{inside}.model.1.weight" in shapes:
@@ -132,7 +137,7 @@ def system(files: Mapping[str, Shapes]) -> str | None:
     shapes = files.get("G", {})
     if "E" in files or any(re.match(r"model\d+_1\.", name) for name in shapes):
         return "pix2pixhd"
-    if any(name.startswith("model.model.") for name in shapes):
+    if is_unet(shapes):
         return "pix2pix"
     model = _inside(shapes, "model")
     wide = _kernels(model, 7)

@@ -44,7 +44,8 @@ def list_bundles() -> tuple[BundleEntry, ...]:
 def find_bundle(name_or_path: str | PathLike[str]) -> Path:
     """The file of a model given by its name (``street``) or its path. Raises ModelError with the nearest names."""
     path = Path(name_or_path)
-    if path.exists():
+    # A folder of pictures that happens to be called like a model is none.
+    if path.exists() and not (path.is_dir() and not any(path.glob("*.pth"))):
         return path
     names: dict[str, Path] = {}
     for folder in (models_folder(), _EMBEDDED):
@@ -52,6 +53,8 @@ def find_bundle(name_or_path: str | PathLike[str]) -> Path:
     asked = os.fspath(name_or_path)
     if asked in names:
         return names[asked]
+    if path.exists():
+        return path
     if path.suffix or len(path.parts) > 1:
         raise ModelError("the model file does not exist.", where=path)
     near = difflib.get_close_matches(asked, names, n=1)

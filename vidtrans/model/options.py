@@ -23,7 +23,8 @@ StatisticsKind = Literal["frame", "running"]
 class _Options(BaseModel):
     """None means: not said. What is not said is read off the tensors, or has the published default."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # An epoch is a text that often looks like a number.
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
     input_nc: Count | None = None
     output_nc: Count | None = None
@@ -124,6 +125,7 @@ def _refuse_unknown(values: Mapping[str, Any], known: list[str], message: str) -
 def read_opt_file(path: str | PathLike[str], system: str) -> dict[str, Any]:
     """What ``opt.txt`` says of the network: lines ``name: value``; training's own names in it are passed over.
 
+    So is ``which_epoch``: there it is the epoch that training went on from, not the one to read.
     Raises ModelError where it cannot be read.
     """
     file = Path(path)
@@ -136,7 +138,7 @@ def read_opt_file(path: str | PathLike[str], system: str) -> dict[str, Any]:
     said: dict[str, Any] = {}
     for line in text.splitlines():
         found = re.match(r"\s*([A-Za-z_]\w*)\s*:(.*)$", line)
-        if found is None or found[1] not in KINDS[system].model_fields:
+        if found is None or found[1] == "which_epoch" or found[1] not in KINDS[system].model_fields:
             continue
         # Later versions of the published code append "[default: ...]".
         said[found[1]] = _value(re.sub(r"\[default:.*\]\s*$", "", found[2]).strip())

@@ -59,7 +59,7 @@ def read_folder(folder: str | PathLike[str], *, system: str | None = None, optio
             raise ModelError(f"{_listed(files, epoch)} are no checkpoints of vid2vid, pix2pixHD or pix2pix.", where=place)
         wanted = found
     elif found != wanted:
-        _refuse_other(place, wanted, found, files, epoch)
+        _refuse_other(place, wanted, found, files, epoch, unet=infer.is_unet(shapes.get("G", {})))
 
     opt_file = place / "opt.txt"
     said = read_opt_file(opt_file, wanted) if opt_file.is_file() else {}
@@ -101,7 +101,7 @@ def _listed(files: Mapping[str, Path], epoch: str) -> str:
     return ", ".join(f"{epoch}_net_{name}.pth" for name in files)
 
 
-def _refuse_other(place: Path, wanted: str, found: str | None, files: Mapping[str, Path], epoch: str) -> None:
+def _refuse_other(place: Path, wanted: str, found: str | None, files: Mapping[str, Path], epoch: str, *, unet: bool) -> None:
     needed = "G0" if wanted == "vid2vid" else "G"
     if needed not in files:
         raise ModelError(
@@ -109,7 +109,8 @@ def _refuse_other(place: Path, wanted: str, found: str | None, files: Mapping[st
             + (f", a model of {found}." if found else "."),
             where=place,
         )
-    if found is not None and {found, wanted} != {"pix2pix", "pix2pixhd"}:
+    # pix2pix's ResNet and pix2pixHD's global generator have the same names.
+    if found is not None and (unet or {found, wanted} != {"pix2pix", "pix2pixhd"}):
         raise ModelError(f"holds a model of {found}, and {wanted} was asked for.", where=place)
 
 
@@ -122,7 +123,7 @@ def _pick(merged: Any, name: str, told: Mapping[str, Any], default: Any = None) 
 
 def _planes(place: Path, merged: Any, planes: int | None, boundary_option: bool | None) -> tuple[int, bool, int]:
     """label_nc, whether there is a boundary plane, and input_nc, from the options or from the ``planes`` of one frame."""
-    label_nc, input_nc = merged.label_nc, merged.input_nc or 3
+    label_nc, input_nc = merged.label_nc, merged.input_nc
     if label_nc is None:
         if planes == 36 or (planes == 35 and not boundary_option):
             label_nc = 35
@@ -136,6 +137,10 @@ def _planes(place: Path, merged: Any, planes: int | None, boundary_option: bool 
                 where=place,
                 hint="Give the options label_nc and use_instance (pix2pixHD: no_instance).",
             )
+    if label_nc == 0 and input_nc is None and planes is not None:
+        # Nothing tells a picture's last channel from a boundary: four planes are the usual three and a boundary.
+        input_nc = planes - (planes == 4 if boundary_option is None else boundary_option)
+    input_nc = input_nc or 3
     if boundary_option is None:
         boundary_option = planes is not None and planes == (label_nc or input_nc) + 1
     return label_nc, bool(boundary_option), input_nc
@@ -246,6 +251,11 @@ def _pix2pixhd(
     feature_nc = _pick(merged, "feat_num", coded, 3) if styled else 0
     planes = told.get("planes")
     boundary = None if merged.no_instance is None else not merged.no_instance
+    plain = merged.label_nc or 35
+    if styled and not coded and planes in ((plain, plain + 1) if boundary is None else (plain + boundary,)):
+        raise ModelError(
+            "the options speak of style features (instance_feat, label_feat), and the generator takes none.", where=place
+        )
     label_nc, boundary, input_nc = _planes(place, merged, None if planes is None else planes - feature_nc, boundary)
     generator = {
         "label_nc": label_nc,

@@ -67,7 +67,7 @@ def check_choice(card: Card, feature_nc: int, choice: StyleChoice) -> None:
     if not card.styles:
         raise UsageError(
             f"{name} takes features, and its file holds no styles.",
-            hint="Make them with: vidtrans models styles MODEL OUT --pictures ... --labels ...",
+            hint="Make them with: vidtrans models styles MODEL PICTURES LABELS OUT.safetensors",
         )
     centres = centres_of(card)
     names = class_names(card)
