@@ -63,8 +63,9 @@ class Project(BaseModel):
     seed: int | None = None
     view: View = View()
 
-    def settings(self, output: str = "", **values: object) -> ConvertSettings:
-        """What ``convert`` (and the preview) make of it; ``values``: encoder and other settings of an export.
+    def settings(self, output: str = "unused.mkv", **values: object) -> ConvertSettings:
+        """What ``convert`` (and the preview, which writes nothing) make of it; ``values``: encoder and other settings of an
+        export.
 
         Raises UsageError where there is no input yet, or a value makes no sense.
         """

@@ -108,7 +108,7 @@ def session(painters, request, qapp):
 
 def open_film(session, qtbot):
     with qtbot.waitSignal(session.opened):
-        session.open(ConvertSettings(input="x", output=""), EditList())
+        session.open(ConvertSettings(input="x", output="unused.mkv"), EditList())
 
 
 @pytest.mark.parametrize("session", [{"delay": 0.05}], indirect=True)

@@ -39,7 +39,7 @@ def film_settings(tmp_path_factory, scene, grey_film, tiny_model):
         return ConvertSettings(
             input=str(grey_film(folder / "labels.mkv", ids)),
             instances=str(grey_film(folder / "instances.mkv", instances)),
-            output="",
+            output="unused.mkv",
             model=str(tiny_model),
             labels="cityscapes",
             device="cpu",

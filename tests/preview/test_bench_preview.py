@@ -30,7 +30,7 @@ def test_figures_of_a_short_film(label_film, tiny_model):
 
 
 def test_scenes_are_cuts(label_film, tmp_path):
-    write_scenes(tmp_path / "long.mkv", ConvertSettings(input=str(label_film), output=""), SCENE_FRAMES + 2, (32, 64))
+    write_scenes(tmp_path / "long.mkv", ConvertSettings(input=str(label_film), output="unused.mkv"), SCENE_FRAMES + 2, (32, 64))
     with open_reader(tmp_path / "long.mkv") as reader:
         frames = [frame.pixels for frame in reader]
     assert len(frames) == SCENE_FRAMES + 2

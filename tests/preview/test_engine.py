@@ -48,7 +48,7 @@ class Events:
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory, scene, grey_film, tiny_model):
     film = grey_film(tmp_path_factory.mktemp("film") / "labels.mkv", [scene(n) for n in range(FRAMES)])
-    return ConvertSettings(input=str(film), output="", model=str(tiny_model), labels="cityscapes", device="cpu")
+    return ConvertSettings(input=str(film), output="unused.mkv", model=str(tiny_model), labels="cityscapes", device="cpu")
 
 
 @pytest.fixture(scope="module")
