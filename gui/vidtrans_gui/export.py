@@ -21,6 +21,7 @@ from vidtrans.media.writer import parts_folder
 from vidtrans.pipeline.convert import convert
 from vidtrans.pipeline.progress import Progress
 from vidtrans.pipeline.settings import ConvertSettings
+from vidtrans_gui.commands import QT_TRANSLATE_NOOP
 
 JobState = Literal["waiting", "running", "paused", "done", "failed", "cancelled"]
 
@@ -53,11 +54,39 @@ class Preset:
 
 
 PRESETS: tuple[Preset, ...] = (
-    Preset("h264", "H.264 (MP4), plays everywhere", ".mp4", "libx264", "yuv420p", {"crf": "18", "preset": "medium"}),
-    Preset("prores", "ProRes 422 HQ (MOV), to edit on", ".mov", "prores_ks", "yuv422p10le", {"profile": "3", "vendor": "apl0"}),
-    Preset("vp9", "VP9 (WebM), for the web", ".webm", "libvpx-vp9", "yuv420p", {"crf": "24", "b": "0", "row-mt": "1"}),
-    Preset("png", "PNG pictures (folder), lossless", "", None),
-    Preset("ffv1", "FFV1 (MKV), lossless film", ".mkv", "ffv1", "bgr0", {"level": "3", "slicecrc": "1"}),
+    Preset(
+        "h264",
+        QT_TRANSLATE_NOOP("Export", "H.264 (MP4), plays everywhere"),
+        ".mp4",
+        "libx264",
+        "yuv420p",
+        {"crf": "18", "preset": "medium"},
+    ),
+    Preset(
+        "prores",
+        QT_TRANSLATE_NOOP("Export", "ProRes 422 HQ (MOV), to edit on"),
+        ".mov",
+        "prores_ks",
+        "yuv422p10le",
+        {"profile": "3", "vendor": "apl0"},
+    ),
+    Preset(
+        "vp9",
+        QT_TRANSLATE_NOOP("Export", "VP9 (WebM), for the web"),
+        ".webm",
+        "libvpx-vp9",
+        "yuv420p",
+        {"crf": "24", "b": "0", "row-mt": "1"},
+    ),
+    Preset("png", QT_TRANSLATE_NOOP("Export", "PNG pictures (folder), lossless"), "", None),
+    Preset(
+        "ffv1",
+        QT_TRANSLATE_NOOP("Export", "FFV1 (MKV), lossless film"),
+        ".mkv",
+        "ffv1",
+        "bgr0",
+        {"level": "3", "slicecrc": "1"},
+    ),
 )
 """``h264``, ``prores``, ``vp9``, ``png``, ``ffv1``."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -25,7 +25,9 @@ from PySide6.QtWidgets import (
 )
 
 from vidtrans.errors import UsageError
-from vidtrans.pipeline.settings import LAYERS, ConvertSettings
+from vidtrans.media.writer import parts_folder
+from vidtrans.pipeline.settings import ConvertSettings
+from vidtrans_gui import wording
 from vidtrans_gui.export import PRESETS, Preset, command_line
 from vidtrans_gui.forms import add_row
 
@@ -56,14 +58,17 @@ class ExportDialog(QDialog):
         self._base = base
         self.preset = QComboBox(self)
         for preset in PRESETS:
-            self.preset.addItem(preset.title, preset.key)
+            self.preset.addItem(QCoreApplication.translate("Export", preset.title), preset.key)
         self.preset.setAccessibleName(self.tr("Preset"))
         self.output = QLineEdit(str(self._preset.output_for(Path(folder) / (name or "street"))), self)
         self.output.setAccessibleName(self.tr("Output file"))
         self.browse = QPushButton(self.tr("Choose…"), self)
         self.overwrite = QCheckBox(self.tr("replace what is there"), self)
-        self.layer = self._box(self.tr("Layer"), [(layer, layer) for layer in LAYERS], base.layer)
-        self.layer.setToolTip(self.tr("final is the street film; compare sets it beside its labels"))
+        self.resume = QCheckBox(self.tr("go on where an interrupted export stopped"), self)
+        layers: list[tuple[str, str]] = [(layer, wording.layer_name(layer)) for layer in wording.layers()]
+        layers.append(("compare", self.tr("Labels and result")))
+        self.layer = self._box(self.tr("Layer"), layers, base.layer)
+        self.layer.setToolTip(self.tr("What the film shows; “Labels and result” sets both side by side"))
         self.advanced = QToolButton(self)
         self.advanced.setText(self.tr("More settings"))
         self.advanced.setCheckable(True)
@@ -86,6 +91,7 @@ class ExportDialog(QDialog):
         add_row(form, self.tr("Format:"), self.preset)
         add_row(form, self.tr("File:"), self.output, self.browse)
         add_row(form, "", self.overwrite)
+        add_row(form, "", self.resume)
         add_row(form, self.tr("Layer:"), self.layer)
         buttons = QHBoxLayout()
         buttons.addWidget(self.command)
@@ -105,6 +111,7 @@ class ExportDialog(QDialog):
         self.preset.currentIndexChanged.connect(self._preset_chosen)
         self.output.textChanged.connect(self._check)
         self.overwrite.toggled.connect(self._check)
+        self.resume.toggled.connect(self._check)
         self.browse.clicked.connect(self._browse)
         self.advanced.toggled.connect(self._unfold)
         self.command.clicked.connect(self._copy)
@@ -165,7 +172,6 @@ class ExportDialog(QDialog):
         self.every.setValue(base.snapshot_every or 0)
         self.every.setAccessibleName(self.tr("Frames between safe points"))
         self.every.setToolTip(self.tr("After so many frames what is done is safe, should the machine stop"))
-        self.resume = QCheckBox(self.tr("go on where an interrupted export stopped"), self)
         left, right = QFormLayout(), QFormLayout()
         rows: tuple[tuple[str, QWidget], ...]
         rows = (
@@ -192,7 +198,6 @@ class ExportDialog(QDialog):
         row.addLayout(right, 1)
         layout = QVBoxLayout(more)
         layout.addLayout(row)
-        layout.addWidget(self.resume)
         return more
 
     @property
@@ -237,11 +242,14 @@ class ExportDialog(QDialog):
             sentence = str(error)
         else:
             there = Path(settings.output)
+            fresh = not settings.overwrite and not settings.resume
             taken = there.exists() and not (there.is_dir() and not any(there.iterdir()))
             if not there.parent.is_dir():
                 sentence = self.tr("The folder {0} does not exist.").format(there.parent)
-            elif taken and not settings.overwrite and not settings.resume:
+            elif taken and fresh:
                 sentence = self.tr("{0} exists already. Choose another name, or replace it.").format(there.name)
+            elif parts_folder(there).is_dir() and fresh:
+                sentence = self.tr("An unfinished export of {0} is kept. Go on with it, or replace it.").format(there.name)
         self.problem.setText(sentence)
         self.problem.setVisible(bool(sentence))
         self.add.setEnabled(not sentence)

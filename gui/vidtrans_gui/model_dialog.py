@@ -63,13 +63,11 @@ def _rows(entry: BundleEntry, facts: dict[str, Any] | None) -> list[tuple[str, s
         rows.append(
             (translate("ModelDialog", "Styles"), ", ".join(f"{name}: {len(centres)}" for name, centres in card.styles.items()))
         )
+    size = wording.amount(entry.path.stat().st_size) if entry.path.exists() else translate("ModelDialog", "gone")
     rows += [
         (translate("ModelDialog", "Origin"), card.provenance or translate("ModelDialog", "not said")),
         (translate("ModelDialog", "Licence"), card.licence or translate("ModelDialog", "not said")),
-        (
-            translate("ModelDialog", "File"),
-            f"{entry.path} ({wording.amount(entry.path.stat().st_size) if entry.path.exists() else 'gone'})",
-        ),
+        (translate("ModelDialog", "File"), f"{entry.path} ({size})"),
     ]
     return rows
 
@@ -90,6 +88,7 @@ class ModelDialog(QDialog):
         self._entries: tuple[BundleEntry, ...] = ()
         self._facts: dict[str, dict[str, Any]] = {}
         self._closed = False
+        self._importing = False
         self.list = QListWidget(self)
         self.list.setFixedWidth(240)
         self.list.setAccessibleName(self.tr("Models"))
@@ -258,14 +257,28 @@ class ModelDialog(QDialog):
     # -- slow work ---------------------------------------------------------------------------------------------------
 
     def _slow(self, work: Callable[[Callable[[float, str], None]], str]) -> None:
+        """Add a model; when the dialog is closed meanwhile it goes on, and is told of all the same."""
+        self._importing = True
         self._show_progress(True)
 
-        def done(name: str) -> None:
+        def ended() -> None:
+            self._importing = False
             self._show_progress(False)
-            self.changed.emit()
-            self.refresh(name)
+            if self._closed:
+                self.deleteLater()
 
-        self._run(work, done)
+        def done(name: str) -> None:
+            self.changed.emit()
+            if not self._closed:
+                self.refresh(name)
+            ended()
+
+        def failed(message: str, details: str) -> None:
+            told = (self.parentWidget() if self._closed else None) or self
+            show_problem(told, self.tr("Models"), message, details)
+            ended()
+
+        self._tasks.start(work, done=done, failed=failed, progressed=self._progressed)
 
     def _run(self, work: Callable[..., Any], done: Callable[[Any], object], *, quiet: bool = False) -> None:
         def still(call: Callable[..., object]) -> Callable[..., None]:
@@ -278,11 +291,10 @@ class ModelDialog(QDialog):
             return unless_closed
 
         def failed(message: str, details: str) -> None:
-            self._show_progress(False)
             if not quiet:
                 show_problem(self, self.tr("Models"), message, details)
 
-        self._tasks.start(work, done=still(done), failed=still(failed), progressed=still(self._progressed))
+        self._tasks.start(work, done=still(done), failed=still(failed))
 
     def _progressed(self, fraction: float, text: str) -> None:
         self.progress.setValue(round(fraction * 1000))
@@ -297,6 +309,7 @@ class ModelDialog(QDialog):
 
     def done(self, result: int) -> None:
         self._closed = True
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, not self._importing)
         super().done(result)
 
 

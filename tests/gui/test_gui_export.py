@@ -6,10 +6,12 @@ import pytest
 from PySide6.QtWidgets import QApplication, QDialog
 from vidtrans_gui import library
 from vidtrans_gui.export_dialog import ExportDialog, parse_options
+from vidtrans_gui.model_dialog import ModelDialog
 
 from vidtrans.errors import UsageError
 from vidtrans.labels.edit import EditList, RelabelClass
-from vidtrans.pipeline.settings import ConvertSettings
+from vidtrans.media.writer import parts_folder
+from vidtrans.pipeline.settings import LAYERS, ConvertSettings
 
 
 @pytest.fixture
@@ -101,6 +103,22 @@ def test_a_file_that_exists_is_not_replaced_unasked(dialog, tmp_path):
     assert dialog.add.isEnabled()
 
 
+def test_an_interrupted_export_is_gone_on_with_or_replaced(dialog, tmp_path):
+    parts_folder(tmp_path / "street.mp4").mkdir()
+    dialog._check()
+    assert "unfinished" in dialog.problem.text()
+    assert not dialog.add.isEnabled()
+    dialog.resume.setChecked(True)
+    assert dialog.add.isEnabled()
+    assert dialog.settings().resume
+
+
+def test_layers_are_called_as_in_the_viewer(dialog):
+    names = {dialog.layer.itemData(place): dialog.layer.itemText(place) for place in range(dialog.layer.count())}
+    assert tuple(names) == LAYERS
+    assert names["final"] == "Result"
+
+
 def test_encoder_options():
     assert parse_options("a=1, b = x=2\nc=3,") == {"a": "1", "b": "x=2", "c": "3"}
     with pytest.raises(UsageError):
@@ -129,7 +147,7 @@ def test_an_export_from_dialog_to_file(opened, qtbot, tmp_path, tiny_model, deco
     opened.exporting.ended.connect(ended.append)
     dialog.add.click()
     assert opened.docks["exports"].isVisible()
-    qtbot.waitUntil(lambda: bool(ended), timeout=30000)
+    qtbot.waitUntil(lambda: bool(ended))
     (job,) = ended
     assert job.state == "done", job.message
     assert job.output == tmp_path / "labels-street.mkv"
@@ -153,7 +171,7 @@ def test_a_failed_export_says_why_and_the_next_one_goes_on(opened, qtbot, tmp_pa
     settings = opened.document.project.settings(output=str(tmp_path / "a.mkv"), codec="no_such_encoder")
     bad = opened.exporting.add(settings)
     good = opened.exporting.add(settings.model_copy(update={"codec": "ffv1", "output": str(tmp_path / "b.mkv")}))
-    qtbot.waitUntil(lambda: all(job.ended for job in opened.exporting.queue.jobs()), timeout=30000)
+    qtbot.waitUntil(lambda: all(job.ended for job in opened.exporting.queue.jobs()))
     states = {job.id: job.state for job in opened.exporting.queue.jobs()}
     assert states == {bad.id: "failed", good.id: "done"}
     qtbot.waitUntil(lambda: "no_such_encoder" in opened.queue_panel.rows[bad.id].told.text())
@@ -236,10 +254,27 @@ def test_published_checkpoints_are_imported_with_progress(window, qtbot, models,
     window.files.open(str(folder))
     dialog = next(found for found in window.findChildren(QDialog) if found.isVisible())
     dialog.progress.valueChanged.connect(told.append)
-    qtbot.waitUntil(lambda: not window.tasks.busy and (models / "mine.safetensors").exists(), timeout=20000)
+    qtbot.waitUntil(lambda: not window.tasks.busy and (models / "mine.safetensors").exists())
     assert max(told) == 1000
     qtbot.waitUntil(lambda: "vid2vid" in dialog.card.text())
     dialog.reject()
+
+
+def test_an_import_goes_on_when_its_dialog_is_closed(window, qtbot, models, tiny_model, tmp_path):
+    dialog = window.choices.open_models()
+    dialog.add_file(str(tiny_model))
+    dialog.reject()
+    qtbot.waitUntil(lambda: window.render_bar.model.findData(str(models / "tiny.safetensors")) >= 0)
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(b"not a model")
+    dialog = window.choices.open_models()
+    dialog.add_file(str(broken))
+    dialog.reject()
+    qtbot.waitUntil(lambda: any(hasattr(found, "message") for found in window.children()))
+    box = next(found for found in window.children() if hasattr(found, "message"))
+    assert "broken.safetensors" in box.message
+    box.accept()
+    qtbot.waitUntil(lambda: not window.findChildren(ModelDialog))
 
 
 def test_a_broken_model_is_refused_with_a_sentence(window, qtbot, models, tmp_path):
