@@ -27,7 +27,7 @@ mend_environment()
 @pytest.fixture
 def qtbot(qtbot):
     """Waits as long as a busy machine needs: a wait that succeeds costs no more for it."""
-    qtbot.waitUntil = functools.partial(qtbot.waitUntil, timeout=30000)
+    qtbot.waitUntil = functools.partial(qtbot.waitUntil, timeout=60000)
     return qtbot
 
 
@@ -38,6 +38,7 @@ def one_collector():
     gc.freeze()
     gc.disable()
     yield
+    gc.collect()  # what the windows left, before a thread of other tests may come upon it
     gc.unfreeze()
     gc.enable()
 
@@ -48,7 +49,7 @@ def nothing_left(qapp):
     threads = {thread.ident for thread in threading.enumerate()}
     before = len(QApplication.topLevelWidgets())
     yield
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while True:
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         QApplication.processEvents()

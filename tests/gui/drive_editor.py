@@ -36,7 +36,7 @@ def note(shown):
 window.session.shown.connect(note)
 
 
-def wait(condition, what, seconds=60):
+def wait(condition, what, seconds=180):
     """Run the event loop until ``condition`` holds."""
     end = time.monotonic() + seconds
     while not condition():
@@ -63,7 +63,7 @@ def key(keys, modifier=Qt.KeyboardModifier.NoModifier, to=None):
     """Press a key; without a window manager (Xvfb) a window must be made active by hand."""
     target = to or window.viewer
     target.window().activateWindow()
-    wait(target.window().isActiveWindow, "an active window", 10)
+    wait(target.window().isActiveWindow, "an active window")
     QTest.keyClick(target, keys, modifier)
 
 
@@ -90,7 +90,7 @@ def dialog(kind=QDialog):
         found[:] = [widget for widget in app.topLevelWidgets() if isinstance(widget, kind) and widget.isVisible()]
         return bool(found)
 
-    wait(there, f"a {kind.__name__}", 10)
+    wait(there, f"a {kind.__name__}")
     return found[0]
 
 
@@ -228,7 +228,7 @@ click(export.add)
 wait(lambda: any(job.state == "running" and job.done > 4 for job in window.exporting.queue.jobs()), "the export's start")
 rest(0.3)
 shot("10-exporting")
-wait(lambda: all(job.ended for job in window.exporting.queue.jobs()), "the export", 180)
+wait(lambda: all(job.ended for job in window.exporting.queue.jobs()), "the export", 400)
 (job,) = window.exporting.queue.jobs()
 report["export"] = [job.state, job.message, job.done]
 

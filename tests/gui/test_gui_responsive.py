@@ -39,7 +39,7 @@ def real(qtbot, preferences, tmp_path, grey_film, scene, tiny_model, slow_model)
     window = MainWindow(preferences, tmp_path / "state", engine=PreviewEngine)
     window.show()
     window.files.open(str(film))
-    qtbot.waitUntil(lambda: window.session.film is not None and not window.viewer.result.isNull(), timeout=20000)
+    qtbot.waitUntil(lambda: window.session.film is not None and not window.viewer.result.isNull())
     yield window
     window.shut_down()
     window.deleteLater()
@@ -78,7 +78,7 @@ def longest_wait_ms(window, qtbot):
     hand.timeout.connect(lambda: steps.pop(0)() if steps else hand.stop())
     pulse.start()
     hand.start()
-    qtbot.waitUntil(lambda: not steps, timeout=20000)
+    qtbot.waitUntil(lambda: not steps)
     pulse.stop()
     hand.stop()
     assert len(waits) > 50
@@ -99,6 +99,6 @@ def test_a_slow_frame_is_approximate_first_and_exact_in_the_end(real, qtbot):
     seen = []
     real.session.shown.connect(lambda shown: seen.append((shown.frame, shown.approximation)))
     real.navigation.go(5)
-    qtbot.waitUntil(lambda: (5, None) in seen, timeout=20000)
+    qtbot.waitUntil(lambda: (5, None) in seen)
     assert any(frame == 5 and approximation for frame, approximation in seen)
     assert not real.viewer.approximate

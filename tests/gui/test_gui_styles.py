@@ -32,7 +32,7 @@ def styled_model(tmp_path_factory, random_networks):
 
 
 def settings(film, model):
-    return ConvertSettings(input=str(film), output="", model=str(model), device="cpu")
+    return ConvertSettings(input=str(film), output="unused.mkv", model=str(model), device="cpu")
 
 
 def test_every_style_is_painted_and_cut_out(label_film, styled_model):
@@ -72,23 +72,23 @@ def test_a_style_from_the_sheet_to_the_picture(qtbot, preferences, tmp_path, lab
     window.files.open(str(label_film))
     seen = []
     window.session.shown.connect(lambda shown: seen.append(shown) if shown.approximation is None else None)
-    qtbot.waitUntil(lambda: window.editing._shown is not None and bool(seen), timeout=20000)
+    qtbot.waitUntil(lambda: window.editing._shown is not None and bool(seen))
     before = from_qimage(window.viewer.result)
 
     window.editing.pick_class("car")
     window.actions_["style"].trigger()
     sheet = next(found for found in window.findChildren(StyleDialog) if found.isVisible())
     assert sheet.sheet.count() == 3
-    qtbot.waitUntil(lambda: sheet.note.text() == "", timeout=20000)
+    qtbot.waitUntil(lambda: sheet.note.text() == "")
     sheet.sheet.setCurrentRow(1)
     seen.clear()
     sheet.accept()
     assert window.document.project.edits.edits == (StyleClass("car", 1),)
-    qtbot.waitUntil(lambda: bool(seen), timeout=20000)
+    qtbot.waitUntil(lambda: bool(seen))
     assert not np.array_equal(from_qimage(window.viewer.result), before)
     seen.clear()
     window.document.undo.undo()
-    qtbot.waitUntil(lambda: bool(seen), timeout=20000)
+    qtbot.waitUntil(lambda: bool(seen))
     assert np.array_equal(from_qimage(window.viewer.result), before)
     window.shut_down()
     window.deleteLater()

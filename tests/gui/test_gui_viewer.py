@@ -84,7 +84,7 @@ def test_side_by_side_and_single(viewer):
 def test_blink_shows_both_in_turn(viewer, qtbot):
     viewer.set_compare("blink")
     assert colour_at(viewer, 320, 200) == BLUE
-    qtbot.waitUntil(lambda: colour_at(viewer, 320, 200) == RED, timeout=2000)
+    qtbot.waitUntil(lambda: colour_at(viewer, 320, 200) == RED)
     viewer.set_compare("single")
 
 
