@@ -142,6 +142,15 @@ def test_numbers_that_are_not_finite(small):
         build(card, broken, where="broken")
 
 
+@pytest.mark.parametrize("kind", ["meta", "sparse"])
+def test_tensors_without_numbers_of_their_own(small, kind):
+    card, tensors = small
+    name = "G1.model_final_img.1.weight"
+    odd = tensors[name].to("meta") if kind == "meta" else tensors[name].to_sparse()
+    with pytest.raises(ModelError, match=f"tensor {name} is no plain array of numbers"):
+        build(card, dict(tensors) | {name: odd}, where="odd")
+
+
 def test_the_list_of_models(small, tmp_path, monkeypatch):
     monkeypatch.setenv("VIDTRANS_MODELS", str(tmp_path))
     write_bundle(tmp_path / "mine.safetensors", *small)

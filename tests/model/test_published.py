@@ -180,6 +180,35 @@ def test_the_tensors_tell_a_picture_s_channels(random_networks, tmp_path):
         assert found.card.generator["input_nc"] == 5
 
 
+@pytest.mark.parametrize(
+    ("card", "name"),
+    [
+        ("pix2pix", "model.model.1.model.1.weight"),
+        ("pix2pix", "model.model.1.model.3.model.3.model.1.weight"),
+        ("vid2vid without", "model_down_seg.1.weight"),
+        ("pix2pixHD global", "model.1.weight"),
+    ],
+)
+def test_a_missing_tensor_is_named_even_where_it_tells_the_options(random_networks, tmp_path, card, name):
+    write_folder(tmp_path, Bundle(CARDS[card], random_networks(CARDS[card]).tensors()))
+    (tmp_path / "opt.txt").unlink()
+    (path,) = tmp_path.glob("*.pth")
+    tensors = torch.load(path, weights_only=True)
+    del tensors[name]
+    torch.save(tensors, path)
+    with pytest.raises(ModelError, match=rf"missing:\n(.*\n)*.*{name.removesuffix('.weight')}: weight \["):
+        vidtrans.import_checkpoint(tmp_path, device="cpu")
+
+
+@pytest.mark.parametrize("scale", [0, 1])
+def test_a_missing_scale(random_networks, tmp_path, scale):
+    card = CARDS["vid2vid without"].model_copy(update={"generator": {"channels": 4, "scales": 3, "local_blocks": 1}})
+    write_folder(tmp_path, Bundle(card, random_networks(card).tensors()))
+    (tmp_path / f"latest_net_G{scale}.pth").unlink()
+    with pytest.raises(ModelError, match=rf"latest_net_G{scale}\.pth is missing"):
+        read_folder(tmp_path)
+
+
 def test_opt_txt_lists_of_classes(folder):
     for text in ("fg_labels: [24, 26]", "fg_labels: 24,26", "fg_labels: '24,26'"):
         (folder / "opt.txt").write_text(text + "\n")

@@ -107,11 +107,8 @@ def is_unet(shapes: Shapes) -> bool:
 def pix2pix(shapes: Shapes) -> dict[str, Any]:
     """Published options of a U-Net or a ResNet generator."""
     if is_unet(shapes):
-        downs = 1
-        inside = "model.model.1"
-        while f"{inside}.model.1.weight" in shapes:
-            downs += 1
-            inside += ".model.3"
+        # By the deepest name, so that a tensor that is missing on the way is missed, and no smaller network is seen.
+        downs = max(name.count("model.") for name in shapes) - 1
         first, last = shapes.get("model.model.0.weight"), shapes.get("model.model.3.weight")
         said: dict[str, Any] = {"netG": f"unet_{2**downs}", "num_downs": downs, "norm": norm_kind(shapes)}
         if first is not None and len(first) == 4:
@@ -132,7 +129,7 @@ def pix2pix(shapes: Shapes) -> dict[str, Any]:
 
 def system(files: Mapping[str, Shapes]) -> str | None:
     """Which published system the files (``G``, ``G0``, ``E``, ...) belong to, None where they tell nothing."""
-    if "G0" in files:
+    if any(re.fullmatch(r"G\d+", name) for name in files):
         return "vid2vid"
     shapes = files.get("G", {})
     if "E" in files or any(re.match(r"model\d+_1\.", name) for name in shapes):

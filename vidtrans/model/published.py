@@ -125,9 +125,10 @@ def _planes(place: Path, merged: Any, planes: int | None, boundary_option: bool 
     """label_nc, whether there is a boundary plane, and input_nc, from the options or from the ``planes`` of one frame."""
     label_nc, input_nc = merged.label_nc, merged.input_nc
     if label_nc is None:
-        if planes == 36 or (planes == 35 and not boundary_option):
+        # Without the first layer nothing is told: then the check of all tensors names it as missing.
+        if planes is None or planes == 36 or (planes == 35 and not boundary_option):
             label_nc = 35
-        elif planes is not None and boundary_option is not None and planes > 4:
+        elif boundary_option is not None and planes > 4:
             label_nc = planes - boundary_option
         elif planes in (1, 3):
             label_nc, input_nc = 0, planes
@@ -155,7 +156,12 @@ def _vid2vid(
 ) -> Bundle:
     scales = {int(name[1:]): name for name in contents if re.fullmatch(r"G\d+", name)}
     if sorted(scales) != list(range(len(scales))):
-        raise ModelError(f"the scales {sorted(scales)} are not a row from 0.", where=place)
+        gap = min(set(range(max(scales))) - set(scales))
+        raise ModelError(
+            f"{merged.which_epoch or 'latest'}_net_G{gap}.pth is missing, and there are files of the scales"
+            f" {', '.join(map(str, sorted(scales)))}.",
+            where=place,
+        )
     if merged.n_scales_spatial is not None and merged.n_scales_spatial != len(scales):
         raise ModelError(
             f"n_scales_spatial is {merged.n_scales_spatial}, and there are {len(scales)} files G0, G1, ...", where=place

@@ -30,8 +30,9 @@ def check_tensors(
             fitting[name] = torch.zeros(like.shape, dtype=like.dtype)
             continue
         tensor = found[name]
-        if tensor.is_sparse or tensor.is_quantized or tensor.is_complex():
-            raise ModelError(f"tensor {name} has the type {tensor.dtype}, and plain numbers are needed.", where=where)
+        if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex() or tensor.is_meta:
+            kind = "without values" if tensor.is_meta else f"{tensor.layout}, {tensor.dtype}"
+            raise ModelError(f"tensor {name} is no plain array of numbers ({kind}).", where=where)
         fitting[name] = tensor.detach().to(like.dtype).contiguous()
         if like.dtype.is_floating_point and not bool(torch.isfinite(fitting[name]).all()):
             raise ModelError(f"tensor {name} holds numbers that are not finite.", where=where)
