@@ -10,26 +10,26 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from vidtrans.nets.scene import Places, places
+from vidtrans.nets.scene import Places, is_ground, places
 from vidtrans.nets.texture import FRONT_TEXELS_M, HIGH_M, ROAD_M, ROAD_TEXELS_M, ROUND_M, WIDE_M, front_texel, road_texel
 from vidtrans_training.data import Clip
 
-_BUILDING, _ROAD = 11, 7
+_BUILDING = 11
 _FARTHEST_M = 30.0
 _EVERY = 3
 
 
 def mean_textures(clips: Iterable[Clip]) -> tuple[list[Tensor], list[Tensor]]:
     """Colours of the fronts and of the road, [3,rows,columns] in [-1,1], for each size of texels; 0 where nothing was seen."""
-    fronts = [_Mean(2 * round(HIGH_M / size), round(ROUND_M / size)) for size in FRONT_TEXELS_M]
-    road = [_Mean(round(WIDE_M / size), round(ROAD_M / size)) for size in ROAD_TEXELS_M]
+    fronts = [_Mean(2 * round(HIGH_M / across), round(ROUND_M / along)) for along, across in FRONT_TEXELS_M]
+    road = [_Mean(round(WIDE_M / across), round(ROAD_M / along)) for along, across in ROAD_TEXELS_M]
     for clip in clips:
         for t in range(0, clip.frames, _EVERY):
             at = places(torch.from_numpy(clip.scene[t : t + 1]), torch.zeros(1, 2), clip.size_hw, clip.size_hw, 1)
             rgb = torch.from_numpy(clip.rgb[t]).float() / 127.5 - 1
             labels = torch.from_numpy(clip.labels[t])
             on_front = (labels == _BUILDING) & (at.up > 0) & (at.up < HIGH_M) & (at.far < _FARTHEST_M)
-            on_road = (labels == _ROAD) & (at.ahead_width < 0.5) & (at.aside.abs() < WIDE_M / 2)
+            on_road = is_ground(labels) & (at.ahead_width < 0.5) & (at.aside.abs() < WIDE_M / 2)
             for mean, size in zip(fronts, FRONT_TEXELS_M, strict=True):
                 mean.add(front_texel(at, size), at, rgb, on_front[0])
             for mean, size in zip(road, ROAD_TEXELS_M, strict=True):

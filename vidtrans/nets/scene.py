@@ -61,7 +61,7 @@ def fronts(ids: Tensor) -> Tensor:
     ``ids`` [N,H,W] meet the ground; NaN where none do."""
     height, width = ids.shape[-2:]
     columns = ids[:, :, 1::4]
-    touching = _among(columns[:, :-1], _FRONT_IDS) & _among(columns[:, 1:], _GROUND_IDS)
+    touching = is_front(columns[:, :-1]) & is_ground(columns[:, 1:])
     v = (torch.arange(1, height, device=ids.device) / height - HORIZON)[:, None]
     u = (torch.arange(1, width, 4, device=ids.device) + 0.5 - width / 2) / height
     aside = u.abs() * (EYE_M - PAVEMENT_M) / v.clamp(min=0.02)
@@ -78,7 +78,7 @@ def advance(ids: Tensor, flow: Tensor) -> Tensor:
     v = ((torch.arange(0, height, 4, device=ids.device) + 0.5) / height - HORIZON)[:, None]
     before = v + flow[:, 1, ::4, ::4].float() / height
     told = EYE_M * FOCAL * (1 / before.clamp(min=0.02) - 1 / v.clamp(min=0.02))
-    ground = _among(ids[:, ::4, ::4], _GROUND_IDS) & (v > 0.06) & (before > 0.03)
+    ground = is_ground(ids[:, ::4, ::4]) & (v > 0.06) & (before > 0.03)
     moved = torch.where(ground, told, torch.nan).flatten(1).nanmedian(dim=1).values
     return moved.nan_to_num(0).clamp(-3, 5)
 
@@ -176,6 +176,16 @@ def _waves(metres: Tensor, width: Tensor, lengths: tuple[float, ...], where: Ten
         angle = metres.remainder(length) * (2 * math.pi / length)
         planes += [angle.sin() * strength, angle.cos() * strength]
     return planes
+
+
+def is_ground(ids: Tensor) -> Tensor:
+    """Where ``ids`` are of the ground: bool of the same shape."""
+    return _among(ids, _GROUND_IDS)
+
+
+def is_front(ids: Tensor) -> Tensor:
+    """Where ``ids`` are of houses, walls or fences: bool of the same shape."""
+    return _among(ids, _FRONT_IDS)
 
 
 def _among(ids: Tensor, wanted: tuple[int, ...]) -> Tensor:

@@ -21,8 +21,8 @@ from vidtrans.nets import extent, scene
 from vidtrans.nets.lookup import LabelLookup
 from vidtrans.nets.painting import Conditioning, History, Painting
 from vidtrans.nets.place import PLANES, place_planes, whole_picture
-from vidtrans.nets.scene import Places, ScenePlanes, places, scene_after, scene_planes
-from vidtrans.nets.texture import StreetTexture
+from vidtrans.nets.scene import Places, ScenePlanes, is_front, is_ground, places, scene_after, scene_planes
+from vidtrans.nets.texture import COLOURS, StreetTexture
 from vidtrans.nets.warp import warp
 
 
@@ -134,7 +134,8 @@ class StreetGenerator(nn.Module):
         self.blocks_mid = nn.Sequential(*(_Residual(mid) for _ in range(blocks_mid)))
         self.up_fine = nn.Conv2d(mid, fine * 4, 3, padding=1)
         self.texture = StreetTexture(config.texture_channels)
-        self.texture_fine = nn.Conv2d(self.texture.out_channels, fine, 1)
+        self.texture_fine = nn.Conv2d(config.texture_channels, fine, 1)
+        self.texture_shown = nn.Conv2d(config.texture_channels, 3 * 4, 1, bias=False)
         self.mix_fine = nn.Conv2d(fine, fine, 3, padding=1)
         self.blocks_fine = nn.Sequential(*(_Residual(fine) for _ in range(blocks_fine)))
         self.head = nn.Conv2d(fine, (10 if config.fg_labels else 7) * 4, 3, padding=1)
@@ -144,6 +145,10 @@ class StreetGenerator(nn.Module):
             # At first nothing is touched up.
             self.head.weight[-12:].zero_()
             self.head.bias[-12:].zero_()  # type: ignore[index]
+            # Colours of a texture are shown as they are.
+            self.texture_shown.weight.zero_()
+            for colour in range(COLOURS):
+                self.texture_shown.weight[colour * 4 : colour * 4 + 4, colour] = 1
         foreground = torch.zeros(config.label_nc, dtype=torch.float32)
         foreground[list(config.fg_labels)] = 1
         self.register_buffer("foreground", foreground, persistent=False)
@@ -178,9 +183,14 @@ class StreetGenerator(nn.Module):
         y = self.blocks_mid(y + self.scene_mid(scene_planes(self._places(now, ids, place, 4))))
         newest_boundary = None if boundary is None else boundary[:, -1:]
         fine = _spread(self.up_fine(y)) + self.look_fine(ids[:, -1:], newest_boundary)
-        fine = F.relu(fine + self.texture_fine(self.texture(self._places(now, ids, place, 2))), inplace=True)
+        cells = ids[:, -1, ::2, ::2]
+        texture = self.texture(self._places(now, ids, place, 2), is_front(cells), is_ground(cells))
+        texture = texture.contiguous(memory_format=torch.channels_last)
+        fine = F.relu(fine + self.texture_fine(texture), inplace=True)
         fine = self.blocks_fine(F.relu(self.mix_fine(fine), inplace=True))
-        planes = _to_pixels(self.head(fine), 2)
+        head = self.head(fine)
+        head = torch.cat([head[:, :12] + self.texture_shown(texture), head[:, 12:]], dim=1)
+        planes = _to_pixels(head, 2)
         return replace(self._compose(planes, ids, flow, warped), memory=(now,))
 
     def _labels(self, ids: Tensor, boundary: Tensor | None, place: Place | None) -> Tensor:
