@@ -93,7 +93,13 @@ def build(argv: Sequence[str]) -> tuple[QApplication, MainWindow]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the editor; gives the exit code."""
-    app, window = build(sys.argv[1:] if argv is None else argv)
+    try:
+        app, window = build(sys.argv[1:] if argv is None else argv)
+    except ImportError as error:
+        if "PySide6" not in f"{error} {error.path}":
+            raise
+        sys.stderr.write(f"vidtrans-gui: Qt cannot be loaded ({error}). Install it with: pip install 'vidtrans[gui]'\n")
+        return 2
     from PySide6.QtCore import QTimer
 
     from vidtrans_gui.garbage import Garbage

@@ -9,6 +9,7 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelInde
 from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
+from vidtrans_gui.forms import keep_arrows
 from vidtrans_gui.theme import theme_of
 
 _Index = QModelIndex | QPersistentModelIndex
@@ -99,7 +100,7 @@ class _RowPainter(QStyledItemDelegate):
         elif index.data(UnderCursorRole):
             painter.fillRect(area, QColor(theme.hover))
         share = f"{row.share:.1%}" if row.share >= 0.0005 else ("<0.1%" if row.share > 0 else "–")
-        text = QColor(theme.on_accent if selected else theme.text if row.share > 0 else theme.faint)
+        text = QColor(theme.on_accent if selected else theme.text if row.share > 0 else theme.muted)
         faint = QColor(theme.on_accent if selected else theme.muted if row.share > 0 else theme.faint)
 
         swatch = QRectF(area.left() + 10, area.center().y() - 6, 12, 12)
@@ -141,6 +142,7 @@ class ClassList(QListView):
         self.setItemDelegate(_RowPainter(self))
         self.setUniformItemSizes(True)
         self.setMouseTracking(True)
+        keep_arrows(self)
         self.setAccessibleName(self.tr("Classes"))
         self.setAccessibleDescription(self.tr("Classes of the current frame with their share of its pixels"))
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)

@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
 from vidtrans.labels.edit import Edit, FirstFrame, ResetAt
 from vidtrans_gui import wording
 from vidtrans_gui.actions import Actions, plain
-from vidtrans_gui.forms import add_row
+from vidtrans_gui.forms import add_row, keep_arrows
 
 Reach = Literal["film", "range", "onward", "frame"]
 
@@ -86,6 +86,8 @@ class EditsPanel(QWidget):
         self.list.setAccessibleName(self.tr("Edits"))
         self.list.setIconSize(QSize(14, 14))
         self.list.setSpacing(1)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # the frames, at the end, stay readable
         self._empty = QLabel(self.tr("No edits yet. Click something in the picture, then relabel, delete or restyle it."), self)
         self._empty.setProperty("role", "muted")
         self._empty.setWordWrap(True)
@@ -94,6 +96,9 @@ class EditsPanel(QWidget):
         self.stop = QSpinBox(self)
         self.stop.setAccessibleName(self.tr("Last frame of the edit"))
         self.to_end = QCheckBox(self.tr("to end"), self)
+        for box in (self.start, self.stop):
+            box.setKeyboardTracking(False)  # half a number is no range
+        keep_arrows(self.reach, self.list, self.start, self.stop)
         self._range = QWidget(self)
 
         layout = QVBoxLayout(self)

@@ -35,6 +35,7 @@ class Exporting(QObject):
     queued = Signal()
     ended = Signal(object)
     failed = Signal(str, str, str)
+    told = Signal(str)
 
     def __init__(self, window: QWidget, document: Document, panel: QueuePanel, preferences: Preferences) -> None:
         super().__init__(window)
@@ -74,6 +75,7 @@ class Exporting(QObject):
             self.failed.emit(self.tr("Export"), str(error), "")
             return
         QGuiApplication.clipboard().setText(command_line(settings))
+        self.told.emit(self.tr("The command is on the clipboard"))
 
     def ask(self, verb: str, number: int) -> None:
         """What a button of the panel says to a job."""

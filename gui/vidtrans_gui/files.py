@@ -128,8 +128,11 @@ class Files(QObject):
         self._document.load(project, path, unsaved=unsaved)
 
     def _remember(self, path: Path) -> None:
-        self.recent.add(path)
-        self.recent_changed.emit()
+        self._tasks.start(
+            lambda tell: self.recent.add(path),
+            done=lambda _none: self.recent_changed.emit(),
+            failed=lambda message, _details: self.told.emit(message),
+        )
 
     def _problem(self, title: str) -> Callable[[str, str], None]:
         return lambda message, details: self.failed.emit(title, message, details)
@@ -259,9 +262,7 @@ class Files(QObject):
         when = time.strftime("%H:%M, %x", time.localtime(newest.saved_at))
 
         def discard() -> None:
-            self._tasks.start(
-                lambda tell: self.recovery.discard(newest), done=lambda _none: None, failed=lambda _m, _d: None
-            )
+            self._tasks.start(lambda tell: self.recovery.discard(newest), done=lambda _none: None, failed=lambda _m, _d: None)
 
         def recover() -> None:
             self._load(newest.project, newest.path, unsaved=True)

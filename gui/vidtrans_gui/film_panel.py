@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
@@ -10,7 +11,7 @@ from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QLineEdit, QSizePo
 from vidtrans.labels.scheme import builtin_schemes
 from vidtrans.pipeline.settings import parse_cuts, parse_size
 from vidtrans.preview import Opened
-from vidtrans_gui.forms import add_row
+from vidtrans_gui.forms import add_row, keep_arrows
 from vidtrans_gui.project import Project
 
 PALETTE = "\0palette"
@@ -53,6 +54,7 @@ class FilmPanel(QWidget):
         for box in (self.labels, self.instances, self.fit):
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        keep_arrows(self.labels, self.instances, self.fit)
 
         form = QFormLayout()
         form.setVerticalSpacing(7)
@@ -110,7 +112,7 @@ class FilmPanel(QWidget):
         info = film.info
         height, width = info.size_hw
         lines = [
-            f"<b>{Path(info.source).name}</b>",
+            f"<b>{escape(Path(info.source).name)}</b>",
             self.tr("{0} × {1}, {2} frames at {3:.6g} a second").format(width, height, film.frames, float(info.rate)),
             f"{info.codec}, {info.kind}",
         ]

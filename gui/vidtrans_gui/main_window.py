@@ -185,7 +185,8 @@ class MainWindow(QMainWindow):
         self.welcome.folder_wanted.connect(self.files.open_folder_dialog)
         self.welcome.recent_wanted.connect(self.files.open)
         self.files.failed.connect(self.show_problem)
-        self.files.told.connect(lambda text: self.status.showMessage(text, 6000))
+        for part in (self.files, self.exporting):
+            part.told.connect(lambda text: self.status.showMessage(text, 6000))
         self.files.recent_changed.connect(self._show_recent)
         self.files.model_given.connect(self.choices.use_model)
         self.files.checkpoints_given.connect(lambda folder: self.choices.open_models().import_folder(folder))
@@ -346,7 +347,7 @@ class MainWindow(QMainWindow):
 
     def _failed(self, message: str, details: str) -> None:
         self.navigation.failed()
-        self.viewer.show_message(message)
+        self.viewer.show_message(wording.in_window(message))
         self.show_problem(self.tr("Preview"), message, details)
 
     def _show_status(self, status: Status) -> None:

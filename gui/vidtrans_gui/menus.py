@@ -64,7 +64,7 @@ class Menus(QObject):
     def show_recent(self, paths: Sequence[Path]) -> None:
         self.recent.clear()
         for path in paths:
-            action = self.recent.addAction(path.name)
+            action = self.recent.addAction(path.name.replace("&", "&&"))
             action.setToolTip(str(path))
             action.setStatusTip(str(path))
             action.triggered.connect(lambda _=False, chosen=str(path): self.recent_chosen.emit(chosen))

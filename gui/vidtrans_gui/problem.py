@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
-from vidtrans_gui import icons
+from vidtrans_gui import icons, wording
 from vidtrans_gui.theme import mono_font, theme_of
 
 
@@ -71,6 +71,10 @@ class ProblemDialog(QDialog):
 
 def show_problem(parent: QWidget, title: str, message: str, details: str = "") -> ProblemDialog:
     """Show a problem without stopping the window: modal to it, but not waited for."""
+    message = wording.in_window(message)
+    for shown in parent.findChildren(ProblemDialog):
+        if shown.isVisible() and shown.message == message:
+            return shown  # what fails with every repaint is told once
     dialog = ProblemDialog(title, message, details, parent)
     dialog.open()
     return dialog

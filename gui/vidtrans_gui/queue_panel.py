@@ -109,7 +109,7 @@ class JobRow(QFrame):
             case "cancelled":
                 return self.tr("cancelled")
             case _:
-                return job.message
+                return wording.in_window(job.message)
 
     def _make_buttons(self, job: Job) -> None:
         while (item := self._buttons.takeAt(0)) is not None:

@@ -109,11 +109,15 @@ def _is_running(lock: Path) -> bool:
 
 
 class RecentFiles:
-    """The last files opened, newest first, kept in a JSON file; files that are gone stay in the list (a disk may come back)."""
+    """The last files opened, newest first, kept in a JSON file; files that are gone stay in the list (a disk may come back).
+
+    Any thread may call.
+    """
 
     def __init__(self, file: str | Path, *, limit: int = 12) -> None:
         self._file = Path(file)
         self._limit = limit
+        self._turn = threading.Lock()
 
     def paths(self) -> tuple[Path, ...]:
         try:
@@ -125,10 +129,12 @@ class RecentFiles:
     def add(self, path: str | Path) -> None:
         """``path`` is the newest now."""
         new = Path(path).absolute()
-        self._write([new, *(old for old in self.paths() if old != new)][: self._limit])
+        with self._turn:
+            self._write([new, *(old for old in self.paths() if old != new)][: self._limit])
 
     def remove(self, path: str | Path) -> None:
-        self._write([old for old in self.paths() if old != Path(path).absolute()])
+        with self._turn:
+            self._write([old for old in self.paths() if old != Path(path).absolute()])
 
     def clear(self) -> None:
         self._write([])

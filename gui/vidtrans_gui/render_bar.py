@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from vidtrans.preview import PreviewLayer
 from vidtrans_gui import wording
 from vidtrans_gui.actions import Actions
+from vidtrans_gui.forms import keep_arrows
 from vidtrans_gui.project import Project
 from vidtrans_gui.transport import tool_button
 
@@ -63,19 +65,20 @@ class RenderBar(QFrame):
         self.export.clicked.connect(actions["export"].trigger)
         actions["export"].enabledChanged.connect(self.export.setEnabled)
 
-        layout = QHBoxLayout(self)
+        layout = self._row = QHBoxLayout(self)
         layout.setContentsMargins(10, 5, 10, 5)
         layout.setSpacing(3)
-        for key in ("open", "save", "undo", "redo"):
-            layout.addWidget(tool_button(actions, key, self))
+        self._spare = [tool_button(actions, key, self) for key in ("open", "save", "undo", "redo", "fit", "actual")]
+        for button in self._spare[:4]:
+            layout.addWidget(button)
         layout.addSpacing(14)
         layout.addWidget(self.layer)
         layout.addSpacing(6)
         for key in ("single", "wipe", "side", "blink"):
             layout.addWidget(tool_button(actions, key, self))
         layout.addSpacing(14)
-        for key in ("fit", "actual"):
-            layout.addWidget(tool_button(actions, key, self))
+        for button in self._spare[4:]:
+            layout.addWidget(button)
         layout.addWidget(self.zoom)
         layout.addStretch(1)
         layout.addWidget(tool_button(actions, "models", self))
@@ -83,13 +86,26 @@ class RenderBar(QFrame):
             layout.addWidget(box)
         layout.addSpacing(10)
         layout.addWidget(self.export)
-        for box in (self.layer, self.model, self.device, self.precision):
+        for box, width in ((self.layer, 84), (self.model, 84), (self.device, 58), (self.precision, 58)):
+            box.setMinimumWidth(width)
             box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             box.setIconSize(QSize(14, 14))
+            keep_arrows(box)
+        self.setMinimumWidth(580)  # without the buttons that give way
         self.layer.activated.connect(lambda: self.layer_chosen.emit(self.layer.currentData()))
         self.model.activated.connect(lambda: self._chosen(self.tr("Change model"), "model", self.model))
         self.device.activated.connect(lambda: self._chosen(self.tr("Change device"), "device", self.device))
         self.precision.activated.connect(lambda: self._chosen(self.tr("Change precision"), "precision", self.precision))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """In a narrow window the buttons go, one after the other, that are in the menus and have keys."""
+        for button in self._spare:
+            button.show()
+        for button in self._spare:
+            if self._row.minimumSize().width() <= event.size().width():
+                break
+            button.hide()
+        super().resizeEvent(event)
 
     def _chosen(self, text: str, field: str, box: QComboBox) -> None:
         self.changed.emit(text, {field: box.currentData()})

@@ -23,6 +23,7 @@ class ShortcutsDialog(QDialog):
         self.table.setColumnCount(2)
         self.table.setHeaderLabels([self.tr("Command"), self.tr("Key")])
         self.table.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.table.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         self.table.header().setStretchLastSection(False)
         self.table.setRootIsDecorated(False)
         self.table.setAccessibleName(self.tr("Keyboard shortcuts"))

@@ -54,6 +54,8 @@ class StatusBar(QStatusBar):
 
     def show_film(self, film: Opened | None) -> None:
         self.place.setText("" if film is None else f"{film.device} · {film.precision}")
+        if film is None:
+            self.show_status(Status(), 0.0)
 
     def show_status(self, status: Status, shown_fps: float) -> None:
         """``shown_fps``: pictures shown a second, 0 while not playing."""

@@ -63,7 +63,9 @@ class StyleDialog(QDialog):
         scaled = QPixmap.fromImage(image).scaled(
             QSize(200, 120), Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
         )
-        self.sheet.item(style).setIcon(QIcon(scaled))
+        icon = QIcon(scaled)
+        icon.addPixmap(scaled, QIcon.Mode.Selected)  # without the selection's tint: it is a colour that is chosen here
+        self.sheet.item(style).setIcon(icon)
         self._painted += 1
         self.note.setText("" if self._painted == self.sheet.count() else self.tr("Painting the styles…"))
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QSpinBox, QToolButton, QWidget
 
 from vidtrans_gui.actions import Actions
+from vidtrans_gui.forms import keep_arrows
 from vidtrans_gui.theme import mono_font
 from vidtrans_gui.timecode import from_timecode, to_timecode
 
@@ -60,6 +61,12 @@ class TimecodeField(QLineEdit):
         self.setModified(False)
         self.entered.emit(min(frame, max(0, self._frames - 1)))
         self.clearFocus()
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
+            event.accept()  # before it deselects
+            return True
+        return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
@@ -114,6 +121,8 @@ class Transport(QFrame):
         layout.addWidget(self.length)
         self.timecode.entered.connect(self.frame_entered)
         self.frame.valueChanged.connect(self.frame_entered)
+        self.frame.editingFinished.connect(self.frame.clearFocus)  # so that J, K and L are commands again
+        keep_arrows(self.frame)
         self.set_film(0, Fraction(25))
 
     def set_film(self, frames: int, rate: Fraction) -> None:

@@ -100,7 +100,8 @@ class Welcome(QWidget):
             if (widget := item.widget()) is not None:
                 widget.deleteLater()
         for path in paths[:5]:
-            button = QPushButton(f"{path.name}    {path.parent}", self)
+            place = self.fontMetrics().elidedText(f"{path.name}    {path.parent}", Qt.TextElideMode.ElideMiddle, 560)
+            button = QPushButton(place.replace("&", "&&"), self)
             button.setFlat(True)
             button.setStyleSheet("text-align: left; padding: 4px 6px; border: none;")
             button.setEnabled(path.exists())

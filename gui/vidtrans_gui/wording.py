@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication
@@ -83,6 +84,27 @@ def layer_tip(layer: PreviewLayer) -> str:
         "foreground": translate("Wording", "Cars and people, where the model paints them apart"),
         "labels": translate("Wording", "The label map in its scheme's colours, edits included"),
     }[layer]
+
+
+def in_window(sentence: str) -> str:
+    """The engine's sentences name options of the command line; here they are called what the window calls them."""
+    film = translate("Wording", "{0} (panel Film)")
+    names = {
+        "--labels": film.format(translate("FilmPanel", "Labels")),
+        "--instances": film.format(translate("FilmPanel", "Instances")),
+        "--size": film.format(translate("FilmPanel", "Size")),
+        "--scene-cuts": film.format(translate("FilmPanel", "Cuts")),
+        "--model": translate("Wording", "Model"),
+        "--device": translate("Wording", "Device"),
+        "--precision": translate("Wording", "Precision"),
+        "--first-frame": translate("Wording", "First-frame picture"),
+        "--layer": translate("Wording", "Layer"),
+        "--codec": translate("Wording", "Encoder"),
+        "--pixel-format": translate("Wording", "Pixel format"),
+        "--overwrite": translate("Wording", "“replace what is there”"),
+        "--resume": translate("Wording", "“go on where an interrupted export stopped”"),
+    }
+    return re.sub(r"--[a-z-]+", lambda option: names.get(option[0], option[0]), sentence)
 
 
 def layers() -> tuple[PreviewLayer, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import vidtrans_gui
 from PySide6.QtGui import QIcon
-from vidtrans_gui.app import mend_environment
+from vidtrans_gui.app import main, mend_environment
 
 DATA = Path(vidtrans_gui.__file__).parent / "data"
 
@@ -28,7 +28,7 @@ print(app.platformName(), window.windowTitle(), os.environ.get("QT_QPA_FONTDIR",
 def run(*command, **environment):
     kept = {name: value for name, value in os.environ.items() if not name.startswith("QT_")}
     return subprocess.run(
-        [sys.executable, *command], env=kept | environment, capture_output=True, text=True, timeout=100, check=False
+        [sys.executable, *command], env=kept | environment, capture_output=True, text=True, timeout=170, check=False
     )
 
 
@@ -60,6 +60,17 @@ def test_help_and_version_need_no_screen():
         ended = run("-m", "vidtrans_gui.app", option, QT_QPA_PLATFORM="none")
         assert ended.returncode == 0
         assert word in ended.stdout
+
+
+def test_without_qt_it_says_how_to_get_it(monkeypatch, capsys):
+    def build(_argv):
+        raise ModuleNotFoundError("No module named 'PySide6'", name="PySide6")
+
+    monkeypatch.setattr("vidtrans_gui.app.build", build)
+    assert main([]) == 2
+    told = capsys.readouterr().err
+    assert "pip install 'vidtrans[gui]'" in told
+    assert "Traceback" not in told
 
 
 def test_a_desktop_finds_it():

@@ -92,6 +92,50 @@ def test_keys(opened, qtbot):
     assert not opened.navigation.player.playing
 
 
+def focus(window, qtbot, widget):
+    window.activateWindow()
+    widget.setFocus()
+    qtbot.waitUntil(widget.hasFocus)
+
+
+def test_keys_go_to_the_field_that_is_used_and_come_back(opened, qtbot):
+    field = opened.transport.frame
+    focus(opened, qtbot, field)
+    field.selectAll()
+    qtbot.keyClicks(field, "30")
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert opened.navigation.frame == 30
+    assert not field.hasFocus(), "J, K and L are commands again"
+
+    opened.viewer.picked.emit(*CAR)
+    timecode = opened.transport.timecode
+    focus(opened, qtbot, timecode)
+    timecode.selectAll()
+    qtbot.keyClicks(timecode, "9:99")
+    qtbot.keyClick(timecode, Qt.Key.Key_Escape)
+    assert timecode.text() == "00:00:01:05"
+    assert opened.editing.selection is not None, "the first Escape was for the field"
+
+
+def test_lists_are_gone_through_by_keys(opened, qtbot):
+    classes = opened.class_list
+    focus(opened, qtbot, classes)
+    classes.setCurrentIndex(classes.classes.index(0))
+    qtbot.keyClick(classes, Qt.Key.Key_Down)
+    assert classes.currentIndex().row() == 1
+    assert opened.navigation.frame == 0, "elsewhere Down jumps to the next cut"
+
+
+def test_a_narrow_window_keeps_what_has_no_other_place(opened, qtbot):
+    bar = opened.render_bar
+    opened.resize(1100, 650)
+    qtbot.waitUntil(lambda: opened.width() == 1100 and not bar._spare[0].isVisible())
+    for part in (bar.layer, bar.zoom, bar.model, bar.device, bar.precision, bar.export):
+        assert bar.rect().contains(part.geometry())
+    opened.resize(1800, 900)
+    qtbot.waitUntil(lambda: all(button.isVisible() for button in bar._spare))
+
+
 def test_frame_and_timecode_fields(opened, qtbot):
     opened.transport.frame.setValue(30)
     assert opened.navigation.frame == 30
@@ -370,6 +414,24 @@ def test_a_failure_is_told_and_playing_stops(opened):
     problem = next(widget for widget in opened.findChildren(QDialog) if widget.isVisible())
     assert problem.message == "labels.mkv, frame 7: is damaged."
     problem.accept()
+
+
+def test_what_fails_again_and_again_is_told_once_and_without_options(opened):
+    for _ in range(3):
+        opened.show_problem("Preview", "labels.mkv: no scheme fits. Name one with --labels.")
+    (problem,) = [widget for widget in opened.findChildren(QDialog) if widget.isVisible()]
+    assert problem.message == "labels.mkv: no scheme fits. Name one with Labels (panel Film)."
+    problem.accept()
+
+
+def test_recent_names_are_shown_as_they_are(window, tmp_path):
+    path = tmp_path / ("long " * 40) / "R&D.mkv"
+    window.menus.show_recent([path])
+    assert window.menus.recent.actions()[0].text() == "R&&D.mkv"
+    window.welcome.show_recent([path])
+    button = window.welcome._recent.itemAt(0).widget()
+    assert button.text().startswith("R&&D.mkv")
+    assert button.sizeHint().width() < 600
 
 
 def test_help_and_about(window, qtbot, monkeypatch):
