@@ -141,6 +141,12 @@ def test_a_folder_takes_no_encoder(tmp_path):
         opened(f"{tmp_path}/out/", codec="libx264")
 
 
+@pytest.mark.parametrize("codec", ["libx264", "libx265", "libsvtav1", "libvpx-vp9"])
+def test_encoders_keep_their_talk_to_themselves(patches, tmp_path, capfd, codec):
+    write(tmp_path / "film.mkv", patches, codec=codec)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_an_unknown_suffix(tmp_path):
     with pytest.raises(OutputError, match=r"no suffix of a film"):
         opened(tmp_path / "a.docx")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -82,7 +83,7 @@ def choose_encoding(
     container = _container(target, container_format)
     name = _codec_name(codec, container, size_hw, target)
     encoder = _encoder(name, target)
-    options = _steady(encoder, _options(encoder, encoder_options or {}, target), size_hw)
+    options = _quiet(encoder, _steady(encoder, _options(encoder, encoder_options or {}, target), size_hw))
     form = pixel_format or _default_format(encoder, size_hw)
     _check_format(encoder, form, size_hw, target)
     return Encoding(
@@ -195,6 +196,19 @@ def _steady(encoder: Codec, options: dict[str, str], size_hw: tuple[int, int]) -
     if not cv2.checkHardwareSupport(_AVX512_SKX):
         return options
     return {**options, "x264-params": ":".join(filter(None, (params, "asm=avx2,bmi1,bmi2,lzcnt")))}
+
+
+def _quiet(encoder: Codec, options: dict[str, str]) -> dict[str, str]:
+    """Options with which the encoder tells of errors only.
+
+    x265 and SVT-AV1 write their settings to stderr whenever they are opened, past FFmpeg's log.
+    """
+    if encoder.name == "libsvtav1":
+        os.environ.setdefault("SVT_LOG", "1")  # it has no option for it
+    params = options.get("x265-params", "")
+    if encoder.name != "libx265" or "log" in params:
+        return options
+    return {**options, "x265-params": ":".join(filter(None, (params, "log-level=error")))}
 
 
 def _default_format(encoder: Codec, size_hw: tuple[int, int]) -> str:
