@@ -53,6 +53,13 @@ def test_real_instance_maps_alone(frame_of, real):
     assert str(detect([frame_of(cv2.imread(str(path), cv2.IMREAD_UNCHANGED))])) == "cityscapes:instances"
 
 
+@pytest.mark.parametrize("labels", ["auto", "cityscapes"])
+def test_ids_stretched_to_sixteen_bits_are_refused(frame_of, street, labels):
+    with pytest.raises(InputError, match=r"multiples of 257.*-pix_fmt gray"):
+        resolve(parse_labels(labels), [frame_of(street.astype(np.uint16) * 257)])
+    assert str(detect([frame_of(street.astype(np.uint16))])) == "cityscapes:ids"
+
+
 def test_grey_stored_as_rgb_holds_ids(frame_of, street):
     assert str(detect([frame_of(np.dstack([street] * 3))])) == "cityscapes:ids"
 

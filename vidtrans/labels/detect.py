@@ -139,6 +139,13 @@ class _Question:
             return "palette"
         if first.pixels.ndim == 2 or all(_equal_channels(frame) for frame in self.frames):
             deep = first.pixels.dtype == np.uint16
+            if deep and all(_stretched(frame.pixels) for frame in self.frames):
+                raise InputError(
+                    "the pictures have 16 bits, but only multiples of 257: ids of 8 bits that a conversion has stretched.",
+                    where=first.source or None,
+                    frame=first.index,
+                    hint="Leave them 8 bits (ffmpeg: -pix_fmt gray).",
+                )
             return "instances" if deep and any(_over_thousand(frame.pixels) for frame in self.frames) else "ids"
         red_only = all(_red_only(frame.pixels) for frame in self.frames)
         return "carla-red" if red_only and (self.scheme is None or self.scheme.channel == "red") else "colours"
@@ -340,6 +347,11 @@ def _equal_channels(frame: Frame) -> bool:
 
 def _over_thousand(pixels: Ids) -> bool:
     return bool(((pixels >= 1000) & (pixels != 65535)).any())
+
+
+def _stretched(pixels: Ids) -> bool:
+    """White stays white when 8 bits become 16, so every value is multiplied: 7 becomes 1799, which looks like an instance."""
+    return bool(pixels.any() and not (pixels % 257).any())
 
 
 def _red_only(pixels: Ids) -> bool:
