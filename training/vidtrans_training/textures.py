@@ -1,4 +1,4 @@
-"""Textures to begin with: the mean colour that clips show at each place of the fronts and of the road.
+"""Textures to begin with: the mean colour that clips show at each place of the fronts, of the road and of things.
 
 What a network would find out in thousands of steps can be counted.
 """
@@ -6,12 +6,26 @@ What a network would find out in thousands of steps can be counted.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from vidtrans.nets.scene import Places, is_ground, places
-from vidtrans.nets.texture import FRONT_TEXELS_M, HIGH_M, ROAD_M, ROAD_TEXELS_M, ROUND_M, WIDE_M, front_texel, road_texel
+from vidtrans.nets.scene import is_ground, places
+from vidtrans.nets.street import StreetGenerator
+from vidtrans.nets.texture import (
+    COLOURS,
+    FRONT_TEXELS_M,
+    HIGH_M,
+    ROAD_M,
+    ROAD_TEXELS_M,
+    ROUND_M,
+    WIDE_M,
+    front_texel,
+    road_texel,
+)
+from vidtrans.nets.things import ASPECTS, KINDS, SIDE, thing_places
 from vidtrans_training.data import Clip
 
 _BUILDING = 11
@@ -19,10 +33,21 @@ _FARTHEST_M = 30.0
 _EVERY = 3
 
 
-def mean_textures(clips: Iterable[Clip]) -> tuple[list[Tensor], list[Tensor]]:
-    """Colours of the fronts and of the road, [3,rows,columns] in [-1,1], for each size of texels; 0 where nothing was seen."""
+@dataclass(frozen=True, eq=False)
+class MeanTextures:
+    """Colours in [-1,1], 0 where nothing was seen around: ``fronts`` and ``road`` [3,rows,columns] for each size of texels,
+    ``things`` [3,aspects,rows,columns]."""
+
+    fronts: tuple[Tensor, ...]
+    road: tuple[Tensor, ...]
+    things: Tensor
+
+
+def mean_textures(clips: Iterable[Clip]) -> MeanTextures:
+    """What ``clips`` show."""
     fronts = [_Mean(2 * round(HIGH_M / across), round(ROUND_M / along)) for along, across in FRONT_TEXELS_M]
     road = [_Mean(round(WIDE_M / across), round(ROAD_M / along)) for along, across in ROAD_TEXELS_M]
+    things = _Mean(ASPECTS * KINDS * SIDE, SIDE)
     for clip in clips:
         for t in range(0, clip.frames, _EVERY):
             at = places(torch.from_numpy(clip.scene[t : t + 1]), torch.zeros(1, 2), clip.size_hw, clip.size_hw, 1)
@@ -31,10 +56,21 @@ def mean_textures(clips: Iterable[Clip]) -> tuple[list[Tensor], list[Tensor]]:
             on_front = (labels == _BUILDING) & (at.up > 0) & (at.up < HIGH_M) & (at.far < _FARTHEST_M)
             on_road = is_ground(labels) & (at.ahead_width < 0.5) & (at.aside.abs() < WIDE_M / 2)
             for mean, size in zip(fronts, FRONT_TEXELS_M, strict=True):
-                mean.add(front_texel(at, size), at, rgb, on_front[0])
+                mean.add(front_texel(at, size), rgb, on_front[0])
             for mean, size in zip(road, ROAD_TEXELS_M, strict=True):
-                mean.add(road_texel(at, size), at, rgb, on_road[0])
-    return [mean.colours() for mean in fronts], [mean.colours() for mean in road]
+                mean.add(road_texel(at, size), rgb, on_road[0])
+            steps = torch.from_numpy(clip.extents[t : t + 1])
+            on = thing_places(steps, labels[None, ::2, ::2], torch.zeros(1), clip.size_hw)
+            row = on.aspect.round() * (KINDS * SIDE) + on.row
+            things.add((row, on.column), rgb[::2, ::2], on.there[0])
+    shown = things.colours().view(COLOURS, ASPECTS, KINDS * SIDE, SIDE)
+    return MeanTextures(tuple(m.colours() for m in fronts), tuple(m.colours() for m in road), shown)
+
+
+def begin_with(generator: StreetGenerator, mean: MeanTextures) -> None:
+    """Sets the colours of the generator's textures."""
+    generator.texture.begin_with(mean.fronts, mean.road)
+    generator.things.begin_with(mean.things)
 
 
 class _Mean:
@@ -44,12 +80,22 @@ class _Mean:
         self.rows, self.columns = rows, columns
         self.sums, self.counts = torch.zeros(rows * columns, 3), torch.zeros(rows * columns)
 
-    def add(self, texel: tuple[Tensor, Tensor], at: Places, rgb: Tensor, where: Tensor) -> None:
-        row, column = (part.expand(at.shape)[0][where].round().long() for part in texel)
+    def add(self, texel: tuple[Tensor, Tensor], rgb: Tensor, where: Tensor) -> None:
+        """``texel``: row and column of each pixel, broadcasting to [1,h,w]; ``rgb`` [h,w,3]; ``where`` bool [h,w]."""
+        row, column = (part.expand(1, *where.shape)[0][where].round().long() for part in texel)
         index = row * self.columns + column.remainder(self.columns)
         self.sums.index_add_(0, index, rgb[where])
         self.counts.index_add_(0, index, torch.ones(len(index)))
 
     def colours(self) -> Tensor:
-        mean = self.sums / self.counts.clamp(min=1)[:, None]
-        return mean.T.reshape(3, self.rows, self.columns)
+        """[3, rows, columns]; what was not seen takes the colours around it, and 0 where there are none."""
+        sums = self.sums.T.reshape(1, COLOURS, self.rows, self.columns)
+        counts = self.counts.view(1, 1, self.rows, self.columns)
+        mean = torch.where(counts > 0, sums / counts.clamp(min=1), 0)
+        seen = counts > 0
+        for reach in (1, 2, 4):
+            around = F.avg_pool2d(counts, 2 * reach + 1, 1, reach)
+            filled = F.avg_pool2d(sums, 2 * reach + 1, 1, reach) / around.clamp(min=1e-6)
+            mean = torch.where(~seen & (around > 0), filled, mean)
+            seen = seen | (around > 0)
+        return mean[0]

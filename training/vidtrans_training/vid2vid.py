@@ -33,7 +33,7 @@ from vidtrans_training.discriminators import TEMPORAL_FRAMES, MultiscaleDiscrimi
 from vidtrans_training.parallel import Workers
 from vidtrans_training.rollout import paint, roll_out
 from vidtrans_training.sheet import write_sheet
-from vidtrans_training.textures import mean_textures
+from vidtrans_training.textures import begin_with, mean_textures
 
 LOG_EVERY = 20
 # Share of the steps that learn the very first frames, on which all the others build.
@@ -96,7 +96,7 @@ def train(
     pool = ClipPool(data.clips, data.max_clips // workers.count, data.hold_out, share=(workers.rank, workers.count))
     _wait_for_clips(pool, max(data.min_clips // workers.count, 1))
     if data.determined and step == 0:
-        trainee.generator.texture.begin_with(*mean_textures(pool.clips))
+        begin_with(trainee.generator, mean_textures(pool.clips))
         workers.share(trainee.generator.parameters())
         trainee.average.load_state_dict(trainee.generator.state_dict())
     if workers.rank:

@@ -23,6 +23,7 @@ from vidtrans.nets.painting import Conditioning, History, Painting
 from vidtrans.nets.place import PLANES, place_planes, whole_picture
 from vidtrans.nets.scene import Places, ScenePlanes, is_front, is_ground, places, scene_after, scene_planes
 from vidtrans.nets.texture import COLOURS, StreetTexture
+from vidtrans.nets.things import ThingTexture, thing_places
 from vidtrans.nets.warp import warp
 
 
@@ -134,6 +135,7 @@ class StreetGenerator(nn.Module):
         self.blocks_mid = nn.Sequential(*(_Residual(mid) for _ in range(blocks_mid)))
         self.up_fine = nn.Conv2d(mid, fine * 4, 3, padding=1)
         self.texture = StreetTexture(config.texture_channels)
+        self.things = ThingTexture(config.texture_channels)
         self.texture_fine = nn.Conv2d(config.texture_channels, fine, 1)
         self.texture_shown = nn.Conv2d(config.texture_channels, 3 * 4, 1, bias=False)
         self.mix_fine = nn.Conv2d(fine, fine, 3, padding=1)
@@ -167,7 +169,9 @@ class StreetGenerator(nn.Module):
             )
         old = None if history is None else history[0].float()
 
-        x_mid = self._labels(ids, boundary, place)
+        newest_boundary = None if boundary is None else boundary[:, -1:]
+        steps = _extents(ids[:, -1], newest_boundary) if place is None else place.extents
+        x_mid = self._labels(ids, boundary, place, steps)
         x = self._body(x_mid, old, place)
         y = F.relu(_spread(self.up_mid(x)) + self.skip_mid(x_mid), inplace=True)
         flow = warped = None
@@ -180,25 +184,22 @@ class StreetGenerator(nn.Module):
             now = scene_after(before, ids[:, -1], flow)
         else:
             now = place.scene
-        y = self.blocks_mid(y + self.scene_mid(scene_planes(self._places(now, ids, place, 4))))
-        newest_boundary = None if boundary is None else boundary[:, -1:]
+        y = self.blocks_mid(y + self.scene_mid(scene_planes(self._places(now, place, ids, 4))))
         fine = _spread(self.up_fine(y)) + self.look_fine(ids[:, -1:], newest_boundary)
-        cells = ids[:, -1, ::2, ::2]
-        texture = self.texture(self._places(now, ids, place, 2), is_front(cells), is_ground(cells))
-        texture = texture.contiguous(memory_format=torch.channels_last)
+        texture = self._textures(now, place, steps, ids).contiguous(memory_format=torch.channels_last)
         fine = F.relu(fine + self.texture_fine(texture), inplace=True)
         fine = self.blocks_fine(F.relu(self.mix_fine(fine), inplace=True))
         head = self.head(fine)
-        head = torch.cat([head[:, :12] + self.texture_shown(texture), head[:, 12:]], dim=1)
+        shown = self.texture_shown(texture)
+        if self.config.fg_labels:
+            head = torch.cat([head[:, :12] + shown, head[:, 12:16], head[:, 16:28] + shown, head[:, 28:]], dim=1)
+        else:
+            head = torch.cat([head[:, :12] + shown, head[:, 12:]], dim=1)
         planes = _to_pixels(head, 2)
         return replace(self._compose(planes, ids, flow, warped), memory=(now,))
 
-    def _labels(self, ids: Tensor, boundary: Tensor | None, place: Place | None) -> Tensor:
-        if place is None:
-            steps = extent.extents(ids[:, -1], None if boundary is None else boundary[:, -1])
-            size = extent.extent_planes(steps, ids.shape[-2])
-        else:
-            size = extent.extent_planes(place.extents, place.full_hw[:, :1])
+    def _labels(self, ids: Tensor, boundary: Tensor | None, place: Place | None, steps: Tensor) -> Tensor:
+        size = extent.extent_planes(steps, ids.shape[-2] if place is None else place.full_hw[:, :1])
         planes = self.place_mid(self._place(ids, place, 4)) + self.extent_mid(size)
         return F.relu(self.look_mid(ids, boundary) + planes, inplace=True)
 
@@ -233,13 +234,19 @@ class StreetGenerator(nn.Module):
         raw = torch.lerp(raw, front, mask) if warped is not None else picture
         return Painting(picture, (picture,), raw, warped, flow, weight, front, mask)
 
-    def _places(self, now: Tensor, ids: Tensor, place: Place | None, stride: int) -> Places:
+    def _textures(self, now: Tensor, place: Place | None, steps: Tensor, ids: Tensor) -> Tensor:
+        """What the textures of the street and of the things in it hold, float [N,C,H/2,W/2]."""
+        cells = ids[:, -1, ::2, ::2]
+        street = self.texture(self._places(now, place, ids, 2), is_front(cells), is_ground(cells))
+        left = now.new_zeros(1) if place is None else place.top_left[:, 1]
+        both: Tensor = street + self.things(thing_places(steps, cells, left, _full_hw(place, ids)))
+        return both
+
+    def _places(self, now: Tensor, place: Place | None, ids: Tensor, stride: int) -> Places:
         height, width = ids.shape[-2:]
         cells = (height // stride, width // stride)
-        if place is None:
-            return places(now, now.new_zeros(1, 2), (height, width), cells, stride)
-        full_h, full_w = place.full_hw[0].tolist()
-        return places(now, place.top_left, (int(full_h), int(full_w)), cells, stride)
+        corner = now.new_zeros(1, 2) if place is None else place.top_left
+        return places(now, corner, _full_hw(place, ids), cells, stride)
 
     def _place(self, cells: Tensor, place: Place | None, stride: int, shrink: int | None = None) -> Tensor:
         """Place planes at ``stride``, for a map that is ``shrink`` times finer (by default ``stride``: pixels)."""
@@ -248,6 +255,16 @@ class StreetGenerator(nn.Module):
         if place is None:
             return whole_picture((h * stride, w * stride), stride, cells.device)
         return place_planes(place.top_left, place.full_hw, (h, w), stride)
+
+
+def _extents(ids: Tensor, boundary: Tensor | None) -> Tensor:
+    return extent.extents(ids, None if boundary is None else boundary[:, 0])
+
+
+def _full_hw(place: Place | None, ids: Tensor) -> tuple[int, int]:
+    """Size of the whole picture."""
+    height, width = ids.shape[-2:] if place is None else place.full_hw[0].tolist()
+    return int(height), int(width)
 
 
 def _changed(newest: Tensor, previous: Tensor, flow: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ WIDE_M = 16.0
 FRONT_TEXELS_M = ((1.6, 0.4), (0.4, 0.1), (0.1, 0.1))
 ROAD_TEXELS_M = ((0.4, 0.1), (0.1, 0.1))
 COLOURS = 3
-_GAIN = 2.0  # an optimiser's step is the same for all parameters, and texels are seen seldom
+GAIN = 2.0  # an optimiser's step is the same for all parameters, and texels are seen seldom
 
 
 class StreetTexture(nn.Module):
@@ -60,7 +60,7 @@ class StreetTexture(nn.Module):
     def begin_with(self, fronts: Sequence[Tensor], road: Sequence[Tensor]) -> None:
         """Sets the colours [3,rows,columns] in [-1,1], for each size of texels."""
         for texels, colours in zip((*self.fronts, *self.road), (*fronts, *road), strict=True):
-            texels[0, :COLOURS] = colours / _GAIN
+            texels[0, :COLOURS] = colours / GAIN
 
 
 def front_texel(at: Places, size: tuple[float, float]) -> tuple[Tensor, Tensor]:
@@ -80,7 +80,7 @@ def road_texel(at: Places, size: tuple[float, float]) -> tuple[Tensor, Tensor]:
 
 
 def _texels(channels: int, rows: int, columns: int) -> nn.Parameter:
-    return nn.Parameter(torch.randn(1, channels, rows, columns) * (0.1 / _GAIN))
+    return nn.Parameter(torch.randn(1, channels, rows, columns) * (0.1 / GAIN))
 
 
 def _sharp(width: Tensor, size: float) -> Tensor:
@@ -91,7 +91,7 @@ def _sharp(width: Tensor, size: float) -> Tensor:
 def _sample(texels: Tensor, row: Tensor, column: Tensor, shape: tuple[int, int, int]) -> Tensor:
     """Bilinear samples [N,C,h,w] at indices; ``column`` goes round."""
     columns = texels.shape[3]
-    round_again = torch.cat([texels[..., -1:], texels, texels[..., :1]], dim=3) * _GAIN
+    round_again = torch.cat([texels[..., -1:], texels, texels[..., :1]], dim=3) * GAIN
     x = (column.remainder(columns) + 1) * (2 / (columns + 1)) - 1
     y = row * (2 / (texels.shape[2] - 1)) - 1
     grid = torch.stack([x.expand(shape), y.expand(shape)], dim=-1)

@@ -1,0 +1,101 @@
+"""Textures of things that stand in a street, learnt as those of the town are: what a car, a walker or a sign shows where.
+
+A place on a thing is told by how far it lies from the ends of the runs of its label (`vidtrans.nets.extent`): at a share of
+its width and of its height. Vehicles to the left of the camera come towards it and show their fronts, others their backs; and
+the wider a thing is for its height, the more of its side is seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vidtrans.nets.extent import STRIDE
+from vidtrans.nets.texture import COLOURS, GAIN
+
+# Cityscapes' labelIds of each kind of thing.
+_VEHICLES = ((26,), (27, 28, 29, 30, 31))
+_OTHERS = ((24,), (25,), (32, 33), (19,), (20,))
+KINDS = 2 * len(_VEHICLES) + len(_OTHERS)
+ASPECTS = 4
+SIDE = 24
+"""Texels along each side of a thing."""
+_NARROWEST, _WIDEST = -1.0, 2.5  # log2 of width / height
+_COMING = -0.03  # vehicles whose middle lies to the left of this, in picture heights, come towards the camera
+
+
+class ThingTexture(nn.Module):
+    """``channels`` features for each texel of each kind of thing, at `ASPECTS` proportions; the first are colours."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.texels = nn.Parameter(torch.randn(channels, ASPECTS, KINDS * SIDE, SIDE) * (0.1 / GAIN))
+
+    def forward(self, place: ThingPlaces) -> Tensor:
+        """float [N, channels, h, w]; zero where there is no such thing."""
+        rows = KINDS * SIDE
+        y = place.row * (2 / (rows - 1)) - 1
+        x = place.column * (2 / (SIDE - 1)) - 1
+        z = place.aspect * (2 / (ASPECTS - 1)) - 1
+        grid = torch.stack([x, y, z], dim=-1)[:, None]
+        with torch.autocast(grid.device.type, enabled=False):
+            texels = (self.texels * GAIN).contiguous().expand(len(grid), -1, -1, -1, -1)
+            found = F.grid_sample(texels, grid, mode="bilinear", align_corners=True)[:, :, 0]
+        return found * place.there[:, None]
+
+    @torch.no_grad()
+    def begin_with(self, colours: Tensor) -> None:
+        """Sets the colours [3, ASPECTS, KINDS * SIDE, SIDE] in [-1,1]."""
+        self.texels[:COLOURS] = colours / GAIN
+
+
+@dataclass(frozen=True, eq=False)
+class ThingPlaces:
+    """Where on which thing cells of two pixels lie: indices into texels, ``row``, ``column`` and ``aspect`` float [N,h,w], and
+    ``there`` bool [N,h,w]: whether there is such a thing."""
+
+    row: Tensor
+    column: Tensor
+    aspect: Tensor
+    there: Tensor
+
+
+def thing_places(steps: Tensor, cells: Tensor, left_px: Tensor, full_hw: tuple[int, int]) -> ThingPlaces:
+    """``steps`` uint8 [N,4,h/2,w/2] of `extent.extents`; ``cells`` integer [N,h,w]: the labels; ``left_px`` [N] or [1]: the
+    crop's left edge in a picture of ``full_hw`` pixels."""
+    height, width = full_hw
+    up, down, left, right = steps.float().unbind(1)
+    wide, high = left + right + 1, up + down + 1
+    middle = (torch.arange(steps.shape[-1], device=steps.device) + 0.5 + (right - left) / 2) * STRIDE + left_px[:, None, None]
+    coming = (middle - width / 2) / height < _COMING
+    aspect = ((wide / high).log2() - _NARROWEST) / (_WIDEST - _NARROWEST)
+    halves = torch.tensor([0.25, 0.75], device=steps.device)
+    across = (_double(left) + halves.repeat(steps.shape[-1])) / _double(wide)
+    down_it = (_double(up) + halves.repeat(steps.shape[-2])[:, None]) / _double(high)
+    kind = _kinds(cells.device)[cells.int()]
+    kind = kind + ((kind < 2 * len(_VEHICLES)) & ~_double(coming))
+    return ThingPlaces(
+        row=kind.clamp(max=KINDS - 1) * SIDE + down_it * (SIDE - 1),
+        column=across * (SIDE - 1),
+        aspect=_double(aspect.clamp(0, 1) * (ASPECTS - 1)),
+        there=kind < KINDS,
+    )
+
+
+def _double(x: Tensor) -> Tensor:
+    return x.repeat_interleave(2, dim=-1).repeat_interleave(2, dim=-2)
+
+
+@lru_cache(maxsize=8)
+def _kinds(device: torch.device) -> Tensor:
+    """The kind of every label id; that of vehicles is the one of those that come towards the camera."""
+    table = torch.full((256,), KINDS)
+    for number, ids in enumerate(_VEHICLES):
+        table[list(ids)] = 2 * number
+    for number, ids in enumerate(_OTHERS):
+        table[list(ids)] = 2 * len(_VEHICLES) + number
+    return table.to(device)
