@@ -75,6 +75,12 @@ def test_a_wrong_styles_file_says_where(tmp_path, text, said):
         load_styles(tmp_path / "s.toml")
 
 
+def test_a_styles_file_that_is_no_table(tmp_path):
+    (tmp_path / "s.json").write_text('["car"]')
+    with pytest.raises(InputError, match="no table of classes"):
+        load_styles(tmp_path / "s.json")
+
+
 def test_a_missing_styles_file(tmp_path):
     with pytest.raises(InputError, match="No such file"):
         load_styles(tmp_path / "s.toml")

@@ -1,8 +1,10 @@
 """Published cluster files: read whatever wrote them, and never run."""
 
+import io
 import pickle
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -121,6 +123,39 @@ def test_lies_about_sizes_are_refused(tmp_path):
     file.write_bytes(bytes(data))
     with pytest.raises(ModelError, match="size is not its shape's"):
         read_clusters(file)
+
+
+@pytest.mark.parametrize("rows", [1 << 40, 1 << 70])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_header_that_claims_the_world_is_refused_before_memory_is_taken(tmp_path, rows, packed):
+    header = io.BytesIO()
+    npy.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": (rows, 1, 3)})
+    path = tmp_path / "c.npz"
+    if packed:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("7.npy", header.getvalue() + bytes(12))
+    else:
+        path.write_bytes(header.getvalue() + bytes(12))
+    with pytest.raises(ModelError, match="size is not its shape's"):
+        read_clusters(path)
+
+
+def test_packed_arrays_that_are_damaged_or_unfold_to_the_world(tmp_path):
+    path = tmp_path / "c.npz"
+    np.savez_compressed(path, **{"7": np.zeros((1 << 20, 3), np.float32)})
+    with pytest.raises(ModelError, match="unfolds to more"):
+        read_clusters(path)
+    np.savez_compressed(path, **{"7": CENTRES[7]})
+    for keep in (0.5, 0.95):
+        data = path.read_bytes()
+        (tmp_path / "cut.npz").write_bytes(data[: int(len(data) * keep)])
+        with pytest.raises(ModelError, match="no whole file of cluster centres"):
+            read_clusters(tmp_path / "cut.npz")
+    damaged = bytearray(path.read_bytes())
+    damaged[60] ^= 255
+    path.write_bytes(bytes(damaged))
+    with pytest.raises(ModelError, match="no whole file of cluster centres"):
+        read_clusters(path)
 
 
 def test_lists_within_lists_that_never_end_are_refused(tmp_path):

@@ -207,7 +207,9 @@ def test_styles_are_made_exported_and_imported_again(vidtrans_command, films, bu
     assert "car (3)" in result.output
     made = read_bundle(out)
     assert len(made.card.styles["26"]) == 3
-    assert "car (3)" in vidtrans_command("models", "info", out).output
+    told = vidtrans_command("models", "info", out).output
+    assert "car (3)" in told
+    assert "none: every frame by itself" in told
 
     assert vidtrans_command("models", "export", out, tmp_path / "folder").exit_code == 0
     again = tmp_path / "again.safetensors"

@@ -171,13 +171,14 @@ def _rows(facts: dict[str, Any], path: Path) -> list[tuple[str, str]]:
     styles = ", ".join(f"{name} ({count})" for name, count in facts["styles"].items()) or (
         "none (it takes features: vidtrans models styles makes them)" if facts["features"] else "none"
     )
+    past = f"{facts['n_frames'] - 1} frames, {facts['scales']} scales, first frames: {facts['first_frames']}"
     return [
         ("name", facts["name"] or path.stem),
         ("file", str(path)),
         ("system", f"{facts['system']} ({facts['architecture']})"),
         ("classes", classes),
         ("instances", "used" if facts["instances"] else "not used"),
-        ("history", f"{facts['n_frames'] - 1} frames, {facts['scales']} scales, first frames: {facts['first_frames']}"),
+        ("history", past if facts["n_frames"] > 1 else "none: every frame by itself"),
         ("trained at", pair(facts["training_hw"])),
         ("sizes", f"multiples of {facts['size_multiple']}; others are padded"),
         ("styles", styles),

@@ -93,6 +93,8 @@ def load_styles(path: str | PathLike[str]) -> StyleFile:
     except ValueError as error:
         kind = "JSON" if file.suffix.casefold() == ".json" else "TOML"
         raise InputError(f"this styles file is not valid {kind}: {error}.", where=file) from error
+    if not isinstance(data, dict):
+        raise InputError("the file is no table of classes, instances and a seed.", where=file)
     try:
         content = _Content.model_validate(data)
     except ValidationError as error:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import math
+import zipfile
+import zlib
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from numpy.lib import format as npy
 
 from vidtrans.errors import ModelError
@@ -16,12 +20,15 @@ from vidtrans.model.inert_pickle import RefusedError, read_inert
 from vidtrans.model.styles import Centres
 
 PATTERN = "features_clustered_*.np[yz]"
-_LARGEST = 64 << 20
+# Far above anything published: a million numbers. Packed ones count as what they unfold to.
+_LARGEST = 4 << 20
 _ADVICE = (
     'Where you trust the file, save it again as plain arrays: python -c "import numpy as n; '
     "n.savez('features_clustered_010.npz', "
     "**{str(k): v for k, v in n.load('FILE.npy', allow_pickle=True).item().items()})\""
 )
+# What numpy and zipfile raise on damaged bytes; zipfile says RuntimeError to encrypted ones.
+_DAMAGED = (ValueError, KeyError, EOFError, OSError, TypeError, OverflowError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 def read_clusters(path: str | PathLike[str]) -> Centres:
@@ -43,7 +50,7 @@ def read_clusters(path: str | PathLike[str]) -> Centres:
         raise ModelError(
             f"is refused: it holds {error}, and nothing in a model file is run.", where=file, hint=_ADVICE
         ) from error
-    except (ValueError, KeyError, EOFError, OSError, TypeError) as error:
+    except _DAMAGED as error:
         raise ModelError(f"is no whole file of cluster centres ({error}).", where=file) from error
     return _centres(content, file)
 
@@ -57,15 +64,13 @@ def write_clusters(path: str | PathLike[str], centres: Centres) -> None:
 
 def _content(data: bytes) -> Mapping[Any, Any]:
     if data[:4] == b"PK\x03\x04":
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    stream = io.BytesIO(data)
-    version = npy.read_magic(stream)
-    if version not in ((1, 0), (2, 0)):
-        raise ValueError(f"format {version[0]}.{version[1]} of npy")
-    shape, _, kind = (npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0)(stream)
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > _LARGEST:
+                raise ValueError("it unfolds to more than any such file holds")
+            return {entry.filename.removesuffix(".npy"): _array(archive.read(entry)) for entry in archive.infolist()}
+    stream, shape, _, kind = _opened(data)
     if not kind.hasobject:
-        array = np.load(io.BytesIO(data), allow_pickle=False)
+        array = _array(data)
         if array.ndim != 3:
             raise ValueError(f"an array of the shape {list(array.shape)}, where [classes, styles, features] is needed")
         return {plane: rows[np.isfinite(rows).all(axis=1)] for plane, rows in enumerate(array)}
@@ -73,6 +78,26 @@ def _content(data: bytes) -> Mapping[Any, Any]:
     if shape != () or not isinstance(content, list) or len(content) != 1 or not isinstance(content[0], dict):
         raise ValueError("no dictionary of arrays")
     return content[0]
+
+
+def _opened(data: bytes) -> tuple[io.BytesIO, tuple[int, ...], bool, np.dtype[Any]]:
+    """A ``.npy`` after its header; the shape, whether it is told by columns, and the type."""
+    stream = io.BytesIO(data)
+    version = npy.read_magic(stream)
+    if version not in ((1, 0), (2, 0)):
+        raise ValueError(f"format {version[0]}.{version[1]} of npy")
+    return stream, *(npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0)(stream)
+
+
+def _array(data: bytes) -> npt.NDArray[Any]:
+    """A ``.npy`` of plain numbers. numpy's own reader takes the memory that the header claims before it looks."""
+    stream, shape, by_columns, kind = _opened(data)
+    if kind.kind not in "fiu":
+        raise ValueError(f"an array of {kind}")
+    raw = stream.read()
+    if math.prod(shape) * kind.itemsize != len(raw):
+        raise ValueError("an array whose size is not its shape's")
+    return np.frombuffer(raw, kind).reshape(shape, order="F" if by_columns else "C")
 
 
 def _centres(content: Mapping[Any, Any], file: Path) -> Centres:
