@@ -119,7 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _splash() -> QSplashScreen:
     """The icon while libraries load."""
-    from PySide6.QtCore import Qt
+    from PySide6.QtCore import QCoreApplication, Qt
     from PySide6.QtGui import QColor, QPainter, QPixmap
     from PySide6.QtWidgets import QSplashScreen
 
@@ -137,18 +137,21 @@ def _splash() -> QSplashScreen:
     painter.drawText(112, 84, "vidtrans")
     painter.end()
     splash = QSplashScreen(picture)
-    splash.showMessage("Starting…", Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignRight, QColor(colours.muted))
+    starting = QCoreApplication.translate("App", "Starting…")
+    splash.showMessage(starting, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignRight, QColor(colours.muted))
     splash.show()
     return splash
 
 
 def _report_faults(window: MainWindow) -> None:
     """A fault of ours in the window's thread becomes a sentence with details, not the end of the program."""
+    from PySide6.QtCore import QCoreApplication
 
     def report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         text = "".join(traceback.format_exception(kind, error, trace))
         sys.stderr.write(text)
-        window.show_problem("vidtrans", f"Something went wrong in the editor: {error}", text)
+        sentence = QCoreApplication.translate("App", "Something went wrong in the editor: {0}").format(error)
+        window.show_problem("vidtrans", sentence, text)
 
     sys.excepthook = report
 

@@ -20,7 +20,10 @@ class ProblemDialog(QDialog):
         self.message, self.details = message, details
         theme = theme_of(self.palette())
         sign = QLabel(self)
-        sign.setPixmap(icons.pixmap("warning", theme.warning, 32))
+        ratio = self.devicePixelRatioF()
+        drawn = icons.pixmap("warning", theme.warning, round(32 * ratio))
+        drawn.setDevicePixelRatio(ratio)
+        sign.setPixmap(drawn)
         sign.setAlignment(Qt.AlignmentFlag.AlignTop)
         text = QLabel(message, self)
         text.setTextFormat(Qt.TextFormat.PlainText)
