@@ -214,6 +214,16 @@ def test_an_unusable_bundle_is_listed_with_its_problem(run, tmp_path, monkeypatc
     assert re.search(r"^broken\s+unusable: ", out, re.MULTILINE)
 
 
+def test_inspect_for_a_model_by_its_name(run, grey_film, tiny_model, tmp_path, monkeypatch):
+    monkeypatch.setenv("VIDTRANS_MODELS", str(tiny_model.parent))
+    carla = grey_film(tmp_path / "carla.mkv", [np.repeat(np.array([[1], [11], [23]], np.uint8), 64, axis=1)] * 2)
+    code, out, err = run("inspect", carla, "--labels", "carla", "--model", tiny_model.stem)
+    assert (code, err) == (0, "")
+    assert re.search(r"23\s+water.*the model has no such class", out)
+    assert not re.search(r"1\s+road.*no such class", out)
+    assert run("inspect", carla, "--labels", "carla", "--model", "nowhere")[0] == 4
+
+
 def test_a_model_by_its_name(run, label_film, tiny_model, tmp_path, monkeypatch):
     monkeypatch.setenv("VIDTRANS_MODELS", str(tiny_model.parent))
     words = ("--labels", "cityscapes", "--model")

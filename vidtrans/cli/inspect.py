@@ -69,10 +69,11 @@ def _read(frames: Iterator[Frame], detection: Detection, info: VideoInfo, model:
 
     scheme, label_nc = None, None
     if model is not None:
-        from vidtrans.model.bundle import read_card
+        from vidtrans.loading import load_model
 
-        card = read_card(model)
-        scheme = load_scheme(card.label_scheme) if card.label_scheme else None
+        loaded = load_model(model, device="cpu")
+        scheme = load_scheme(loaded.label_scheme) if loaded.label_scheme else None
+        label_nc = loaded.label_nc or None
     reader = LabelReader(detection.scheme, detection.encoding, scheme, label_nc, clean_fringe=info.lossy, beyond="unlabeled")
     builder = ReportBuilder(detection.scheme, detection.encoding)
     for frame in frames:
