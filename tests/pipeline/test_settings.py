@@ -38,6 +38,7 @@ def test_settings_are_frozen():
     [
         ({"size_hw": "512:256"}, "size_hw: a size is WIDTHxHEIGHT, as 512x256, not '512:256'"),
         ({"size_hw": "0x4"}, "at least 1x1"),
+        ({"size_hw": "20000x100"}, "at most 16384"),
         ({"output": ""}, "one of them is empty"),
         ({"rate": "fast"}, "rate: a rate is a number"),
         ({"rate": "1/0"}, "rate: a rate is a number"),

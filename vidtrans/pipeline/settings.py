@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, mo
 
 from vidtrans.errors import InputError, UsageError
 from vidtrans.labels.edit import EditList
+from vidtrans.media.reader import MAX_SIDE
 
 LAYERS = ("final", "raw", "warped", "flow", "occlusion", "foreground", "labels", "compare")
 Layer = Literal["final", "raw", "warped", "flow", "occlusion", "foreground", "labels", "compare"]
@@ -137,6 +138,8 @@ class ConvertSettings(BaseModel):
             raise ValueError("the input and the output have a name each, and one of them is empty")
         if self.size_hw is not None and min(self.size_hw) < 1:
             raise ValueError("a size is at least 1x1")
+        if self.size_hw is not None and max(self.size_hw) > MAX_SIDE:
+            raise ValueError(f"a size is at most {MAX_SIDE} on a side")
         if self.snapshot_every is not None and self.snapshot_every < 1:
             raise ValueError("snapshots are at least 1 frame apart")
         if self.rate is not None and self.rate <= 0:
