@@ -209,6 +209,14 @@ def test_a_missing_scale(random_networks, tmp_path, scale):
         read_folder(tmp_path)
 
 
+def test_options_as_texts(folder):
+    options = {"ngf": "4", "fg": "True", "fg_labels": "[24, 26]", "statistics": "None", "first_frames": "single"}
+    found = read_folder(folder, system="vid2vid", options=options | {"single": "{'netG': 'local', 'ngf': 4}"})
+    assert found.card.generator["foreground_labels"] == [24, 26]
+    assert found.card.first["channels"] == 4
+    read_folder(folder, system="vid2vid", options=options | {"single": "None"})
+
+
 def test_opt_txt_lists_of_classes(folder):
     for text in ("fg_labels: [24, 26]", "fg_labels: 24,26", "fg_labels: '24,26'"):
         (folder / "opt.txt").write_text(text + "\n")

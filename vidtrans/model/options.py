@@ -100,7 +100,11 @@ KINDS: dict[str, type[Vid2VidOptions] | type[Pix2PixHDOptions] | type[Pix2PixOpt
 
 
 def parse_options(system: str, values: Mapping[str, Any]) -> Vid2VidOptions | Pix2PixHDOptions | Pix2PixOptions:
-    """``values`` checked. Raises UsageError that names an unknown option with the nearest known one, or a wrong value."""
+    """``values`` checked; a text says what it would say in ``opt.txt``.
+
+    Raises UsageError that names an unknown option with the nearest known one, or a wrong value.
+    """
+    values = {name: _value(value) if isinstance(value, str) else value for name, value in values.items()}
     kind = KINDS[system]
     _refuse_unknown(values, list(kind.model_fields), f"{system} has no option")
     single = values.get("single")
