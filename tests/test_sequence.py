@@ -341,3 +341,13 @@ def test_downloads_are_bytes(model):
     assert found.shape == (2, 4, 3)
     assert found[1, 2].tolist() == [0, 128, 255]
     assert np.array_equal(model.download(torch.from_numpy(found)).wait(), found)
+
+
+def test_pictures_of_another_number_of_channels(published_model):
+    grey = published_model(label_nc=0, input_nc=1, use_instance=False, foreground=False)
+    ids = np.zeros((32, 48), np.uint8)
+    rgb = np.random.default_rng(0).integers(0, 256, (32, 48, 3), dtype=np.uint8)
+    _, painting = grey.step(grey.start((32, 48)), LabelFrame(0, ids, FrameTime(0, 1), image=rgb))
+    assert painting.picture.shape == (1, 3, 32, 48)
+    with pytest.raises(InputError, match="4 channels, and the model reads 1"):
+        grey.translate(images=np.zeros((1, 4, 32, 48), np.float32))

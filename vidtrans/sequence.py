@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 from fractions import Fraction
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -148,10 +149,13 @@ class Model:
     def upload(self, frame: LabelFrame) -> DeviceFrame:
         """``frame`` on its way to the device; may be called ahead of ``step``, from another thread.
 
-        Raises InputError where the frame holds classes that the model has not, or lacks what it needs.
+        Raises InputError where the frame holds classes that the model has not, lacks what it needs, or has a picture of
+        another number of channels; a colour picture becomes grey for a model that reads one.
         """
         with_image = self.label_nc == 0 or (self.networks.encoder is not None and frame.image is not None)
         self._styling.check_frame(frame)
+        if with_image:
+            frame = _with_channels(frame, self.networks.image_nc)
         return self._transfer.upload(frame, self.padded(frame.size_hw), label_nc=self.label_nc, with_image=with_image)
 
     def download(self, picture: Tensor) -> Pending:
@@ -331,6 +335,19 @@ def _frames(
             instances=None if instances is None else np.asarray(instances[t]).astype(np.int32),
             image=picture,  # type: ignore[arg-type]  # upload takes float pictures as they are
         )
+
+
+def _with_channels(frame: LabelFrame, wanted: int) -> LabelFrame:
+    """``frame`` with a picture of ``wanted`` channels."""
+    image = frame.image
+    if image is None:
+        return frame
+    found = image.shape[2] if image.ndim == 3 else 1
+    if found == wanted:
+        return frame
+    if (found, wanted) == (3, 1) and image.dtype == np.uint8:
+        return replace(frame, image=cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None])  # type: ignore[arg-type]
+    raise InputError(f"the picture has {found} channels, and the model reads {wanted}.", frame=frame.index)
 
 
 def _append(past: Tensor | None, newest: Tensor) -> Tensor:

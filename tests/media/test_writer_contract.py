@@ -150,3 +150,11 @@ def test_abort_twice_and_after_finish_is_harmless(case, pictures):
     writer.abort()
     writer.abort()
     assert opened.target.exists()
+
+
+def test_a_picture_of_one_pixel_whatever_its_strides(tmp_path):
+    with open_writer(str(tmp_path / "one.mkv"), size_hw=(1, 1), rate=RATE, time_base=BASE, codec="ffv1") as writer:
+        cut_out = np.full((8, 8, 3), 200, np.uint8)[3:4, 5:6]
+        writer.write(np.moveaxis(np.moveaxis(cut_out, 2, 0), 0, 2), times()[0])
+        writer.finish()
+    assert (tmp_path / "one.mkv").stat().st_size > 0

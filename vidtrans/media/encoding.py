@@ -77,6 +77,11 @@ def add_encoder(container: OutputContainer, encoding: Encoding, target: Path) ->
     return stream
 
 
+def _packed(picture: Bytes) -> Bytes:
+    """``picture`` [H,W,3] without gaps. NumPy calls any stride of a side of one pixel contiguous; PyAV does not."""
+    return picture if picture.strides == (picture.shape[1] * 3, 3, 1) else picture.copy()
+
+
 def _matrix(encoding: Encoding) -> int:
     """BT.709, except in JPEG, whose decoders know BT.601 only (JFIF)."""
     return Colorspace.ITU601 if encoding.pixel_format.startswith("yuvj") else Colorspace.ITU709
@@ -157,8 +162,8 @@ class PictureEncoder:
             )
         name = self._encoding.pixel_format
         if name == "rgb24":
-            return av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-        source = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(picture), format="rgb24")
+            return av.VideoFrame.from_ndarray(_packed(picture), format="rgb24")
+        source = av.VideoFrame.from_numpy_buffer(_packed(picture), format="rgb24")
         return self._scaler.reformat(
             source,
             format=name,

@@ -78,6 +78,13 @@ class Networks:
         return int(getattr(self.config, "output_nc", 3))
 
     @property
+    def image_nc(self) -> int:
+        """Channels of the pictures that it reads: those it paints from, or those that its style encoder sees; 0 for none."""
+        if not self.label_nc:
+            return int(getattr(self.config, "input_nc", 3))
+        return 0 if self.encoder is None else self.encoder.config.input_nc
+
+    @property
     def scales(self) -> int:
         """Scales of the history."""
         return int(getattr(self.config, "scales", 1))
