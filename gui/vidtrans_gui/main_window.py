@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
-from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import (
     QApplication,
@@ -250,13 +250,14 @@ class MainWindow(QMainWindow):
 
     def _show_page(self, page: QWidget) -> None:
         """The welcome page stands alone; the docks come with a film, as they were."""
-        if page is self.welcome and self.pages.currentWidget() is not page:
+        before = self.pages.currentWidget()
+        if page is self.welcome and before is not page:
             self._layout = self.saveState()
         self.pages.setCurrentWidget(page)
         if page is self.welcome:
             for dock in self.docks.values():
                 dock.hide()
-        else:
+        elif before is not page:  # from one film to the next the docks stay as they are
             self.restoreState(self._layout)
 
     def _show_view(self, view: View) -> None:
@@ -432,7 +433,7 @@ class MainWindow(QMainWindow):
         self._show_recent()
         kept = self.preferences.layout()
         if kept is None or not self.restoreGeometry(kept[0]):
-            self.resize(1600, 900)
+            self.resize(QSize(1600, 900).boundedTo(self.screen().availableSize()))
         self._layout = kept[1] if kept is not None else self.saveState()
         self._show_page(self.welcome)
 

@@ -86,7 +86,7 @@ class RenderBar(QFrame):
             layout.addWidget(box)
         layout.addSpacing(10)
         layout.addWidget(self.export)
-        for box, width in ((self.layer, 84), (self.model, 84), (self.device, 58), (self.precision, 58)):
+        for box, width in ((self.layer, 84), (self.model, 84), (self.device, 66), (self.precision, 66)):
             box.setMinimumWidth(width)
             box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             box.setIconSize(QSize(14, 14))

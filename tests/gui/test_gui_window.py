@@ -478,6 +478,27 @@ def test_the_layout_is_remembered(window, qtbot, preferences):
     assert window.painter.closed
 
 
+def test_docks_stay_as_they_are_from_film_to_film(opened, qtbot, label_film):
+    opened.docks["classes"].hide()
+    opened.files.open(str(label_film))
+    shown(opened, qtbot, 0)
+    assert opened.docks["classes"].isHidden()
+    opened.files.new()
+    opened.files.open(str(label_film))
+    shown(opened, qtbot, 0)
+    assert opened.docks["classes"].isHidden()
+    assert opened.docks["edits"].isVisible()
+
+
+def test_a_first_window_fits_its_screen(window, preferences):
+    preferences._settings.clear()
+    window.resize(4000, 4000)
+    window._restore()
+    screen = window.screen().availableSize()
+    assert window.width() <= screen.width()
+    assert window.height() <= screen.height()
+
+
 def test_the_scene_has_a_car_where_the_tests_click(scene):
     assert scene(0)[CAR[1], CAR[0]] == 26
     assert np.unique(scene(0)).tolist() == [7, 8, 11, 23, 26]
