@@ -9,7 +9,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from vidtrans.labels.scheme import builtin_schemes
-from vidtrans.pipeline.settings import parse_cuts, parse_size
+from vidtrans.media.naming import is_image_name, is_pattern
+from vidtrans.pipeline.settings import parse_cuts, parse_rate, parse_size
 from vidtrans.preview import Opened
 from vidtrans_gui.forms import add_row, keep_arrows
 from vidtrans_gui.project import Project
@@ -51,6 +52,10 @@ class FilmPanel(QWidget):
         self.cuts.setAccessibleName(self.tr("Scene cuts"))
         self.cuts.setPlaceholderText("auto")
         self.cuts.setToolTip(self.tr("auto, off, or the first frames of scenes, such as 120, 300"))
+        self.rate = QLineEdit(self)
+        self.rate.setAccessibleName(self.tr("Frames a second"))
+        self.rate.setPlaceholderText("25")
+        self.rate.setToolTip(self.tr("Of a folder of pictures, such as 17 or 30000/1001; a film has its own times"))
         for box in (self.labels, self.instances, self.fit):
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -63,6 +68,7 @@ class FilmPanel(QWidget):
         add_row(form, self.tr("Size:"), self.size_field)
         add_row(form, self.tr("Fit:"), self.fit)
         add_row(form, self.tr("Cuts:"), self.cuts)
+        add_row(form, self.tr("Rate:"), self.rate)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(10, 10, 10, 10)
         layout.setSpacing(9)
@@ -75,6 +81,7 @@ class FilmPanel(QWidget):
         self.size_field.editingFinished.connect(self._size_entered)
         self.fit.activated.connect(lambda: self.changed.emit(self.tr("Change fit"), {"fit": self.fit.currentData()}))
         self.cuts.editingFinished.connect(self._cuts_entered)
+        self.rate.editingFinished.connect(self._rate_entered)
         self._project = Project()
         self.show_project(self._project)
         self.show_film(None)
@@ -101,6 +108,8 @@ class FilmPanel(QWidget):
         self.fit.setEnabled(project.size_hw is not None)
         cuts = project.scene_cuts
         self.cuts.setText(cuts if isinstance(cuts, str) else ", ".join(map(str, cuts)))
+        self.rate.setText("" if project.rate is None else str(project.rate))
+        self.rate.setEnabled(project.input is not None and _names_pictures(project.input))
         self.setEnabled(project.input is not None)
 
     def show_film(self, film: Opened | None) -> None:
@@ -147,6 +156,19 @@ class FilmPanel(QWidget):
         if size != self._project.size_hw:
             self.changed.emit(self.tr("Change size"), {"size_hw": size})
 
+    def _rate_entered(self) -> None:
+        text = self.rate.text().strip()
+        try:
+            rate = parse_rate(text) if text else None
+            if rate is not None and rate <= 0:
+                raise ValueError(self.tr("a rate is more than 0 frames a second"))
+        except ValueError as error:
+            self.show_project(self._project)
+            self.refused.emit(str(error))
+            return
+        if rate != self._project.rate:
+            self.changed.emit(self.tr("Change frame rate"), {"rate": rate})
+
     def _cuts_entered(self) -> None:
         try:
             cuts = parse_cuts(self.cuts.text().strip() or "auto")
@@ -156,3 +178,9 @@ class FilmPanel(QWidget):
             return
         if cuts != self._project.scene_cuts:
             self.changed.emit(self.tr("Change scene cuts"), {"scene_cuts": cuts})
+
+
+def _names_pictures(source: str) -> bool:
+    """Whether ``source`` is a folder, a pattern or a picture, none of which has times of its own."""
+    path = Path(source)
+    return is_pattern(source) or path.is_dir() or is_image_name(path)

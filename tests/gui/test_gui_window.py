@@ -1,5 +1,6 @@
 """The window's commands, on a painter instead of a network: every one of them does what it says."""
 
+import cv2
 import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
@@ -361,6 +362,27 @@ def test_changes_of_the_film_open_it_anew_where_it_was(opened, qtbot):
     for _ in range(3):
         trigger(opened, "undo")
     assert opened.painter.opened[-1].labels == "auto"
+
+
+def test_a_folder_of_pictures_takes_a_rate(opened, qtbot, tmp_path):
+    assert not opened.film_panel.rate.isEnabled()  # a film has its own
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    for number in range(3):
+        cv2.imwrite(str(folder / f"{number}.png"), np.full((32, 64), 7 + number, np.uint8))
+    opened.files.open(str(folder))
+    qtbot.waitUntil(lambda: opened.film_panel.rate.isEnabled() and not opened.viewer.approximate)
+    opened.film_panel.rate.setText("17")
+    opened.film_panel.rate.editingFinished.emit()
+    qtbot.waitUntil(lambda: opened.painter.opened[-1].rate == 17)
+    opened.film_panel.rate.setText("0")
+    opened.film_panel.rate.editingFinished.emit()
+    problem = next(widget for widget in opened.findChildren(QDialog) if widget.isVisible())
+    assert "more than 0" in problem.message
+    assert opened.film_panel.rate.text() == "17"
+    problem.accept()
+    trigger(opened, "undo")
+    assert opened.document.project.rate is None
 
 
 def test_nonsense_in_a_field_is_refused_with_a_sentence(opened):
