@@ -16,6 +16,7 @@ from vidtrans.labels.scheme import load_scheme
 from vidtrans.model.bundle import write_bundle
 from vidtrans.model.card import Card
 from vidtrans.nets.street import StreetConfig, StreetGenerator
+from vidtrans.nets.things import KIND_IDS, kind_rows
 from vidtrans_training import checkpoint
 from vidtrans_training.config import TrainingConfig
 from vidtrans_training.data import whole_clips
@@ -104,10 +105,13 @@ def label_shares(folders: Collection[Path]) -> tuple[np.ndarray, tuple[int, int]
 
 
 def borrow_rows(tensors: dict[str, Tensor], seen: Collection[int]) -> dict[str, Tensor]:
-    """The tensors with the lookup rows of unseen labels replaced by those of their nearest seen relatives."""
+    """The tensors with what belongs to unseen labels, lookup rows and textures, replaced by that of their nearest seen
+    relatives."""
     scheme = load_scheme("cityscapes")
     borrowed = dict(tensors)
     for key, value in tensors.items():
+        if key == "things.texels":
+            borrowed[key] = _borrow_textures(value, seen)
         if not key.endswith(".labels"):
             continue
         rows = value.clone()
@@ -118,6 +122,22 @@ def borrow_rows(tensors: dict[str, Tensor], seen: Collection[int]) -> dict[str, 
         spare = [plane for plane in range(value.shape[1]) if plane not in {entry.id for entry in scheme.classes}]
         rows[:, spare] = value[:, _seen_relative("unlabeled", seen), None]
         borrowed[key] = rows
+    return borrowed
+
+
+def _borrow_textures(texels: Tensor, seen: Collection[int]) -> Tensor:
+    """``texels`` of `vidtrans.nets.things`, unseen kinds looking like their relatives where these have a texture."""
+    scheme = load_scheme("cityscapes")
+    names = {entry.id: entry.name for entry in scheme.classes}
+    borrowed = texels.clone()
+    for number, ids in enumerate(KIND_IDS):
+        if any(identity in seen for identity in ids):
+            continue
+        relative = _seen_relative(names[ids[0]], seen)
+        for other, others in enumerate(KIND_IDS):
+            same_size = borrowed[:, :, kind_rows(number)].shape == borrowed[:, :, kind_rows(other)].shape
+            if relative in others and same_size:
+                borrowed[:, :, kind_rows(number)] = texels[:, :, kind_rows(other)]
     return borrowed
 
 

@@ -20,6 +20,7 @@ from vidtrans.nets.texture import COLOURS, GAIN
 # Cityscapes' labelIds of each kind of thing.
 _VEHICLES = ((26,), (27, 28, 29, 30, 31))
 _OTHERS = ((24,), (25,), (32, 33), (19,), (20,))
+KIND_IDS = (*_VEHICLES, *_OTHERS)
 KINDS = 2 * len(_VEHICLES) + len(_OTHERS)
 ASPECTS = 4
 SIDE = 24
@@ -51,6 +52,13 @@ class ThingTexture(nn.Module):
     def begin_with(self, colours: Tensor) -> None:
         """Sets the colours [3, ASPECTS, KINDS * SIDE, SIDE] in [-1,1]."""
         self.texels[:COLOURS] = colours / GAIN
+
+
+def kind_rows(number: int) -> slice:
+    """The rows of texels of ``KIND_IDS[number]``: of vehicles both those that come and those that go."""
+    vehicles = len(_VEHICLES)
+    first = 2 * number if number < vehicles else vehicles + number
+    return slice(first * SIDE, (first + (2 if number < vehicles else 1)) * SIDE)
 
 
 @dataclass(frozen=True, eq=False)
