@@ -44,7 +44,10 @@ def test_an_exported_bundle_paints_the_same_pictures(tmp_path):
             found(Conditioning(ids), (past,)).picture, trained(Conditioning(ids), (past,)).picture, atol=4e-3, rtol=0
         )
         bus, car = torch.full_like(ids, 28), torch.full_like(ids, 26)
-        assert torch.equal(found(Conditioning(bus), None).picture, found(Conditioning(car), None).picture)
+        # Textures of two kinds lie at different rows, so interpolation rounds differently.
+        torch.testing.assert_close(
+            found(Conditioning(bus), None).picture, found(Conditioning(car), None).picture, atol=1e-4, rtol=0
+        )
 
 
 def test_unseen_classes_borrow_from_relatives():
