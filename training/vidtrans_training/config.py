@@ -76,7 +76,8 @@ class Stage(_Settings):
     """A part of the schedule. ``steps`` of ``batch`` crops of ``crop`` (height, width) pixels and ``frames`` painted frames
     each. ``free``: share of steps that begin without a history; the others begin from a real picture. ``rollout``: up to so
     many frames are painted without gradients first. ``lr_end``: the learning rate falls to it in a straight line.
-    ``momentum``: Adam's first beta; the published 0.5 suits discriminators, 0.9 small steps without them."""
+    ``judged``: how much the discriminators count, against the weights of `LossSettings`. ``momentum``: Adam's first beta; the
+    published 0.5 suits discriminators, 0.9 small steps without them."""
 
     steps: int = Field(gt=0)
     crop: tuple[int, int] = (128, 256)
@@ -87,6 +88,7 @@ class Stage(_Settings):
     lr_discriminator: float = 2e-4
     momentum: float = Field(0.5, ge=0, lt=1)
     adversarial: bool = True
+    judged: float = Field(1.0, ge=0)
     free: float = Field(0.5, ge=0, le=1)
     rollout: int = Field(0, ge=0)
 

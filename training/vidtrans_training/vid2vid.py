@@ -36,6 +36,8 @@ from vidtrans_training.sheet import write_sheet
 from vidtrans_training.textures import begin_with, mean_textures
 
 LOG_EVERY = 20
+# Losses that come from the discriminators.
+JUDGED = ("adversarial", "temporal", "features")
 # Share of the steps that learn the very first frames, on which all the others build.
 FROM_THE_START = 0.25
 
@@ -182,7 +184,8 @@ def train_step(
     for name, value in values.items():
         if name.startswith("judges"):
             continue  # the discriminators' own, already stepped
-        total = total + getattr(weights, name.removesuffix("_motion")) * value
+        judged = stage.judged if name.removesuffix("_motion") in JUDGED else 1.0
+        total = total + judged * getattr(weights, name.removesuffix("_motion")) * value
     trainee.optimiser.zero_grad(set_to_none=True)
     total.backward()  # type: ignore[no-untyped-call]
     workers.average_gradients(trainee.generator.parameters())
