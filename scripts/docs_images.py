@@ -23,7 +23,7 @@ STREET_FRAMES = (0, 12, 24)
 ROWS = (
     gather_edits(),
     gather_edits(relabel=["building=vegetation"]),
-    gather_edits(drop=["26004", "26011", "26012"]),
+    gather_edits(drop=["26013", "26014"]),
 )
 
 
