@@ -46,10 +46,10 @@ def scene_after(scene: Tensor | None, ids: Tensor, flow: Tensor | None) -> Tenso
     """
     seen = fronts(ids)
     # Where one side is hidden the other tells: the camera drives in the right half of the street.
-    right_of_middle = (FRONTS_M[0] - FRONTS_M[1]) * torch.tensor([1.0, -1.0], device=ids.device)
+    right_of_middle = constant((FRONTS_M[0] - FRONTS_M[1], FRONTS_M[1] - FRONTS_M[0]), ids.device)
     seen = torch.where(seen.isnan(), seen.flip(1) + right_of_middle, seen)
     if scene is None:
-        usual = torch.tensor(FRONTS_M, device=ids.device).expand_as(seen)
+        usual = constant(FRONTS_M, ids.device).expand_as(seen)
         return torch.cat([seen.new_zeros(len(seen), 1), torch.where(seen.isnan(), usual, seen)], dim=1)
     travelled = scene[:, :1] + (0 if flow is None else advance(ids, flow)[:, None])
     kept = scene[:, 1:]
@@ -186,6 +186,12 @@ def is_ground(ids: Tensor) -> Tensor:
 def is_front(ids: Tensor) -> Tensor:
     """Where ``ids`` are of houses, walls or fences: bool of the same shape."""
     return _among(ids, _FRONT_IDS)
+
+
+@lru_cache(maxsize=16)
+def constant(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """``values`` on ``device``, sent there once: a copy in every frame would make the host wait."""
+    return torch.tensor(values, device=device)
 
 
 def _among(ids: Tensor, wanted: tuple[int, ...]) -> Tensor:

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vidtrans.nets.extent import STRIDE
+from vidtrans.nets.scene import constant
 from vidtrans.nets.texture import COLOURS, GAIN
 
 # Cityscapes' labelIds of each kind of thing.
@@ -81,7 +82,7 @@ def thing_places(steps: Tensor, cells: Tensor, left_px: Tensor, full_hw: tuple[i
     middle = (torch.arange(steps.shape[-1], device=steps.device) + 0.5 + (right - left) / 2) * STRIDE + left_px[:, None, None]
     coming = (middle - width / 2) / height < _COMING
     aspect = ((wide / high).log2() - _NARROWEST) / (_WIDEST - _NARROWEST)
-    halves = torch.tensor([0.25, 0.75], device=steps.device)
+    halves = constant((0.25, 0.75), steps.device)
     across = (_double(left) + halves.repeat(steps.shape[-1])) / _double(wide)
     down_it = (_double(up) + halves.repeat(steps.shape[-2])[:, None]) / _double(high)
     kind = _kinds(cells.device)[cells.int()]
