@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from vidtrans.frame import FrameTime, LabelFrame
+from vidtrans.loading import load_model
 from vidtrans.nets.warp import warp
 from vidtrans.sequence import Model
 
@@ -43,6 +44,13 @@ def test_the_gpu_paints_what_the_cpu_paints(published_networks, precision, toler
     assert np.quantile(np.abs(found - wanted), 0.99) < tolerance
 
 
+def test_the_embedded_model_paints_what_it_paints_on_the_cpu():
+    labels = clip()
+    wanted = load_model("street", device="cpu", precision="fp32").translate(labels=labels)
+    found = load_model("street", device="cuda", precision="fp32").translate(labels=labels)
+    assert np.abs(found - wanted).mean() < 1e-3
+
+
 def test_the_same_bits_every_time(published_networks):
     model = Model(published_networks(), device="cuda")
     assert model.precision == "fp16"
@@ -50,8 +58,9 @@ def test_the_same_bits_every_time(published_networks):
     assert np.array_equal(model.translate(labels=labels), model.translate(labels=labels))
 
 
-def test_a_step_never_waits_for_the_device(published_networks):
-    model = Model(published_networks(), device="cuda")
+@pytest.mark.parametrize("embedded", [False, True])
+def test_a_step_never_waits_for_the_device(published_networks, embedded):
+    model = load_model("street", device="cuda") if embedded else Model(published_networks(), device="cuda")
     clip_frames = frames(clip())
     state = model.start((64, 96))
     for frame in clip_frames[:4]:  # what is built once (kernels, constants) may wait
