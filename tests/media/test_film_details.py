@@ -7,6 +7,7 @@ import logging
 import os
 import resource
 import subprocess
+from contextlib import contextmanager
 from fractions import Fraction
 
 import av
@@ -197,19 +198,24 @@ def test_the_folder_is_not_writable(tmp_path):
         assert caught.value.exit_code == 5
 
 
-@pytest.fixture
+@contextmanager
 def full_disk():
-    """No file may grow over 8 KiB: writing fails as on a full disk."""
+    """No file may grow over 8 KiB: writing fails as on a full disk.
+
+    It counts for the whole process, so it holds around the writing alone: pytest's own output may be a longer file.
+    """
     was = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8192, was[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, was)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, was)
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.webm", "a.nut", "out/"])
-def test_a_full_disk_leaves_nothing_behind(tmp_path, full_disk, name):
+def test_a_full_disk_leaves_nothing_behind(tmp_path, name):
     noise = np.random.default_rng(0).integers(0, 256, (40, 64, 96, 3), dtype=np.uint8)
-    with pytest.raises(OutputError) as caught:
+    with full_disk(), pytest.raises(OutputError) as caught:
         write(f"{tmp_path}/{name}", noise)
     assert "cannot be written" in str(caught.value)
     assert caught.value.exit_code == 5
