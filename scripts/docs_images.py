@@ -11,13 +11,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from vidtrans.demo_clip import DEMO_SEED, demo_instances, demo_labels
 from vidtrans.labels.editwords import gather_edits
 from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans.pipeline.setup import open_job
 from vidtrans.pipeline.stream import translate_stream
 
 ROOT = Path(__file__).parents[1]
-ASSETS = ROOT / "vidtrans" / "assets"
 FRAME = 8
 STREET_FRAMES = (0, 12, 24)
 ROWS = (
@@ -31,9 +31,10 @@ def frames_of(edits, wanted):
     """Labels beside the picture, uint8 RGB [H,2W,3], of each wanted frame."""
     with tempfile.TemporaryDirectory() as folder:
         settings = ConvertSettings(
-            input=str(ASSETS / "demo_labels.mkv"),
-            instances=str(ASSETS / "demo_instances.mkv"),
+            input=str(demo_labels()),
+            instances=str(demo_instances()),
             output=folder,
+            seed=DEMO_SEED,
             layer="compare",
             edits=edits,
         )

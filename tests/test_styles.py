@@ -243,3 +243,36 @@ def test_a_seed_of_pix2pix_drops_the_same_in_every_frame(random_networks):
     assert np.array_equal(one[0], one[2])
     assert not np.array_equal(one, two)
     assert not np.array_equal(one, plain)
+
+
+# -- vid2vid with styles -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def make_street(random_networks):
+    """The small street architecture, told each thing's style."""
+    generator = {"channels": (4, 8, 8, 8), "blocks": (1, 1, 1, 1, 1), "feature_nc": 3}
+    card = Card(name="town", system="vid2vid", architecture="street", generator=generator, first_frames="raw", styles=STYLES)
+
+    def make(seed=None):
+        return Model(random_networks(card), device="cpu", seed=seed)
+
+    return make
+
+
+def test_a_car_keeps_its_style_while_pictures_are_carried_over(make_street, street):
+    labels, instances = (np.repeat(part, 3, axis=0) for part in street)
+    edits = EditList((StyleInstance(26002, 4, start=3),))
+    planes = features_of(make_street(3), labels, instances)
+    edited = features_of(make_street(3), labels, instances, edits=edits)
+    for t in range(6):
+        assert at(planes[t], instances[t] == 26001) == at(planes[0], instances[0] == 26001)
+        wanted = STYLES["26"][4] if t >= 3 else at(planes[0], instances[0] == 26002)
+        assert at(edited[t], instances[t] == 26002) == pytest.approx(wanted)
+
+
+def test_styles_change_what_a_street_model_paints(make_street, street):
+    labels, instances = street
+    plain = make_street().translate(labels=labels, instances=instances)
+    chosen = make_street().translate(labels=labels, instances=instances, edits=EditList((StyleClass("car", 4),)))
+    assert np.abs(plain - chosen)[:, :, labels[0] == CAR].max() > 1e-3

@@ -264,8 +264,7 @@ class Model:
         generator, first = self.networks.generator, self.networks.first
         keep = self.n_frames - 1
         if keep == 0:
-            features = self._styling.planes(frame, seed=self.seed)
-            return generator(replace(window, features=features, dropout_seed=self.seed), None), None
+            return generator(replace(self._styled(window, frame), dropout_seed=self.seed), None), None
         if state.given is not None and state.frames < state.given.shape[0]:
             picture = state.given[state.frames : state.frames + 1]
             painting = Painting(picture=picture, scales=pyramid(picture, self.networks.scales))
@@ -275,7 +274,7 @@ class Model:
         full = state.history is not None and state.history[0].shape[1] == keep * self.networks.output_nc
         if full:
             assert state.history is not None
-            painting = generator(_pad_front(window, self.n_frames), state.history)
+            painting = generator(self._styled(_pad_front(window, self.n_frames), frame), state.history)
             return painting, push(state.history, painting)
         if first is not None and self.card.first_frames == "single":
             picture = first(_newest(window), None).picture
@@ -283,13 +282,17 @@ class Model:
             if state.history is None:
                 return painting, painting.scales
             return painting, tuple(torch.cat(pair, dim=1) for pair in zip(state.history, painting.scales, strict=True))
-        painting = generator(_pad_front(window, self.n_frames), None)
+        painting = generator(self._styled(_pad_front(window, self.n_frames), frame), None)
         if self.card.first_frames == "raw":
             return painting, (*_repeat(painting.scales, keep), *painting.memory)
         if state.frames < keep:
             return painting, None
         zeros = tuple(torch.zeros_like(scale).repeat(1, keep, 1, 1) for scale in painting.scales)
         return painting, push(zeros, painting)
+
+    def _styled(self, window: Conditioning, frame: DeviceFrame) -> Conditioning:
+        """``window`` with the style planes of ``frame``, its newest."""
+        return replace(window, features=self._styling.planes(frame, seed=self.seed))
 
 
 def _frames(

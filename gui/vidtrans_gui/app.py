@@ -8,7 +8,6 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -76,11 +75,11 @@ def build(argv: Sequence[str]) -> tuple[QApplication, MainWindow]:
     theme.apply(app, theme.choose(preferences.appearance))
     splash = _splash()
     app.processEvents()
+    from vidtrans.demo_clip import DEMO_SEED, demo_instances, demo_labels
     from vidtrans_gui.files import Demo
     from vidtrans_gui.main_window import MainWindow  # brings torch, which takes seconds
 
-    assets = Path(str(files("vidtrans"))) / "assets"
-    demo = Demo(assets / "demo_labels.mkv", assets / "demo_instances.mkv")
+    demo = Demo(demo_labels(), demo_instances(), DEMO_SEED)
     window = MainWindow(preferences, state_folder(), demo=demo)
     _report_faults(window)
     window.closed.connect(app.quit)

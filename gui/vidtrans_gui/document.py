@@ -89,7 +89,12 @@ class Document(QObject):
         self.title_changed.emit()
 
     def change(self, text: str, *, merge: str = "", **values: Any) -> None:
-        """Change fields of the project by a step called ``text`` under Edit > Undo; nothing where nothing differs."""
+        """Change fields of the project by a step called ``text`` under Edit > Undo; nothing where nothing differs.
+
+        Another model begins with its first styles: what a seed draws from one model's says nothing of another's.
+        """
+        if "model" in values:
+            values.setdefault("seed", None)
         after = self._project.model_copy(update=values)
         if after != self._project:
             self.undo.push(ChangeProject(self, text, after, merge))

@@ -33,10 +33,11 @@ AUTOSAVE_MS = 4000
 
 @dataclass(frozen=True)
 class Demo:
-    """The clip that comes with vidtrans."""
+    """The clip that comes with vidtrans. ``seed``: draws the looks of its things, with the embedded model."""
 
     labels: Path
     instances: Path
+    seed: int | None = None
 
 
 class Files(QObject):
@@ -87,7 +88,7 @@ class Files(QObject):
             self.failed.emit(self.tr("Demo"), self.tr("This copy of vidtrans comes without its demo film."), "")
             return
         instances = str(demo.instances) if demo.instances.exists() else None
-        self.unless_unsaved(lambda: self._open_film(demo.labels, instances))
+        self.unless_unsaved(lambda: self._open_film(demo.labels, instances, demo.seed))
 
     def open(self, path: str) -> None:
         """A project, a film, a folder of images, a model, or a folder of checkpoints: whatever ``path`` is."""
@@ -101,11 +102,11 @@ class Files(QObject):
         else:
             self.unless_unsaved(lambda: self._open_film(place.absolute()))
 
-    def _open_film(self, path: Path, instances: str | None = None) -> None:
-        project = Project(input=str(path), instances=instances)
+    def _open_film(self, path: Path, instances: str | None = None, seed: int | None = None) -> None:
+        project = Project(input=str(path), instances=instances, seed=seed)
         model = self._preferences.get("model", project.model)
-        if not missing_media(Project(model=model)):  # the model of last time may be gone
-            project = project.model_copy(update={"model": model})
+        if model != project.model and not missing_media(Project(model=model)):  # the model of last time may be gone
+            project = project.model_copy(update={"model": model, "seed": None})
         self._load(project, None)
         self._remember(path)
 

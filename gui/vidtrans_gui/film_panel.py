@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from html import escape
 from pathlib import Path
 
@@ -56,6 +58,12 @@ class FilmPanel(QWidget):
         self.rate.setAccessibleName(self.tr("Frames a second"))
         self.rate.setPlaceholderText("25")
         self.rate.setToolTip(self.tr("Of a folder of pictures, such as 17 or 30000/1001; a film has its own times"))
+        self.seed = QLineEdit(self)
+        self.seed.setAccessibleName(self.tr("Seed of looks"))
+        self.seed.setPlaceholderText(self.tr("the first style of each class"))
+        self.seed.setToolTip(
+            self.tr("A number draws a look for each thing, the same one every time; for models that have styles or dropout")
+        )
         for box in (self.labels, self.instances, self.fit):
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -69,6 +77,7 @@ class FilmPanel(QWidget):
         add_row(form, self.tr("Fit:"), self.fit)
         add_row(form, self.tr("Cuts:"), self.cuts)
         add_row(form, self.tr("Rate:"), self.rate)
+        add_row(form, self.tr("Seed:"), self.seed)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(10, 10, 10, 10)
         layout.setSpacing(9)
@@ -78,10 +87,14 @@ class FilmPanel(QWidget):
         layout.addStretch(1)
         self.labels.activated.connect(self._labels_chosen)
         self.instances.activated.connect(self._instances_chosen)
-        self.size_field.editingFinished.connect(self._size_entered)
+        for field, name, step, parse in (
+            (self.size_field, "size_hw", self.tr("Change size"), lambda text: parse_size(text) if text else None),
+            (self.cuts, "scene_cuts", self.tr("Change scene cuts"), lambda text: parse_cuts(text or "auto")),
+            (self.rate, "rate", self.tr("Change frame rate"), self._rate),
+            (self.seed, "seed", self.tr("Change seed"), self._seed),
+        ):
+            field.editingFinished.connect(partial(self._entered, step, name, field, parse))
         self.fit.activated.connect(lambda: self.changed.emit(self.tr("Change fit"), {"fit": self.fit.currentData()}))
-        self.cuts.editingFinished.connect(self._cuts_entered)
-        self.rate.editingFinished.connect(self._rate_entered)
         self._project = Project()
         self.show_project(self._project)
         self.show_film(None)
@@ -109,6 +122,7 @@ class FilmPanel(QWidget):
         cuts = project.scene_cuts
         self.cuts.setText(cuts if isinstance(cuts, str) else ", ".join(map(str, cuts)))
         self.rate.setText("" if project.rate is None else str(project.rate))
+        self.seed.setText("" if project.seed is None else str(project.seed))
         self.rate.setEnabled(project.input is not None and _names_pictures(project.input))
         self.setEnabled(project.input is not None)
 
@@ -145,39 +159,27 @@ class FilmPanel(QWidget):
         else:
             self.changed.emit(self.tr("Change instance maps"), {"instances": chosen})
 
-    def _size_entered(self) -> None:
-        text = self.size_field.text().strip()
+    def _entered(self, text: str, name: str, field: QLineEdit, parse: Callable[[str], object]) -> None:
+        """The project's ``name`` becomes what ``field`` says; what cannot be read is refused, and the field as it was."""
         try:
-            size = parse_size(text) if text else None
+            value = parse(field.text().strip())
         except ValueError as error:
             self.show_project(self._project)
             self.refused.emit(str(error))
             return
-        if size != self._project.size_hw:
-            self.changed.emit(self.tr("Change size"), {"size_hw": size})
+        if value != getattr(self._project, name):
+            self.changed.emit(text, {name: value})
 
-    def _rate_entered(self) -> None:
-        text = self.rate.text().strip()
-        try:
-            rate = parse_rate(text) if text else None
-            if rate is not None and rate <= 0:
-                raise ValueError(self.tr("a rate is more than 0 frames a second"))
-        except ValueError as error:
-            self.show_project(self._project)
-            self.refused.emit(str(error))
-            return
-        if rate != self._project.rate:
-            self.changed.emit(self.tr("Change frame rate"), {"rate": rate})
+    def _rate(self, text: str) -> object:
+        rate = parse_rate(text) if text else None
+        if rate is not None and rate <= 0:
+            raise ValueError(self.tr("a rate is more than 0 frames a second"))
+        return rate
 
-    def _cuts_entered(self) -> None:
-        try:
-            cuts = parse_cuts(self.cuts.text().strip() or "auto")
-        except ValueError as error:
-            self.show_project(self._project)
-            self.refused.emit(str(error))
-            return
-        if cuts != self._project.scene_cuts:
-            self.changed.emit(self.tr("Change scene cuts"), {"scene_cuts": cuts})
+    def _seed(self, text: str) -> object:
+        if text and not (text.isdecimal() and int(text) < 1 << 63):
+            raise ValueError(self.tr("a seed is a whole number from 0 up, not {0}").format(text))
+        return int(text) if text else None
 
 
 def _names_pictures(source: str) -> bool:

@@ -61,6 +61,7 @@ RENDERED = (
     "scene_cuts",
     "first_frame",
     "rate",
+    "seed",
 )
 """Fields of a project that decide what the preview opens; the edits go to it by another way."""
 

@@ -144,3 +144,36 @@ def test_places_are_convolved_as_if_all_planes_were_whole(street):
     by_place = street.scene_mid
     plain = by_place.third(by_place.second(by_place.first(planes.whole()).relu()).relu())
     torch.testing.assert_close(by_place(planes), plain)
+
+
+@pytest.fixture
+def styled() -> StreetGenerator:
+    torch.manual_seed(0)
+    street = StreetGenerator(StreetConfig(channels=SMALL.channels, blocks=SMALL.blocks, feature_nc=3)).eval()
+    for layer in (street.style_mid, street.style_fine, street.style_shown):
+        nn.init.normal_(layer.weight)  # as training would make them; they begin with nothing
+    return street
+
+
+@torch.inference_mode()
+def test_styles_paint_the_things_that_have_them(styled):
+    ids = torch.full((1, 2, 64, 128), 7, dtype=torch.uint8)
+    ids[..., 24:40, 8:24] = 26
+    grey, red = torch.zeros(1, 3, 64, 128), torch.zeros(1, 3, 64, 128)
+    red[:, 0, 24:40, 8:24] = 0.8
+    for history in (None, (torch.zeros(1, 3, 64, 128),)):
+        plain, painted = (styled(Conditioning(ids, features=features), history).picture for features in (grey, red))
+        changed = (painted - plain).abs().amax(dim=(0, 1))
+        assert changed[24:40, 8:24].mean() > 0.05
+        assert changed[24:40, 8:24].mean() > 5 * changed[:, 96:].mean()
+
+
+def test_styles_begin_with_nothing_and_are_asked_for(styled):
+    torch.manual_seed(0)
+    new = StreetGenerator(styled.config).eval()
+    ids = torch.full((1, 2, 32, 64), 26, dtype=torch.uint8)
+    with torch.inference_mode():
+        looks = [new(Conditioning(ids, features=torch.full((1, 3, 32, 64), value)), None).picture for value in (0.0, 0.7)]
+    assert torch.equal(*looks)
+    with pytest.raises(ValueError, match="3 style planes"):
+        new(Conditioning(ids), None)

@@ -3,6 +3,7 @@
 import importlib.util
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from vidtrans_training.config import TrainingConfig
@@ -11,6 +12,7 @@ from vidtrans_training.vid2vid import train
 
 from vidtrans.errors import ModelError
 from vidtrans.labels.scheme import load_scheme
+from vidtrans.loading import load_model
 from vidtrans.model.bundle import read_bundle
 from vidtrans.model.networks import build
 from vidtrans.nets.painting import Conditioning
@@ -48,6 +50,22 @@ def test_an_exported_bundle_paints_the_same_pictures(tmp_path):
         torch.testing.assert_close(
             found(Conditioning(bus), None).picture, found(Conditioning(car), None).picture, atol=1e-4, rtol=0
         )
+
+
+def test_styles_are_the_colours_of_things(tmp_path):
+    """The toy's post is a car, and red; a bus was never seen and looks like one."""
+    toy_clips.write_clip(tmp_path / "clips" / "clip_0", 0)
+    model = {"channels": [4, 8, 8, 8], "blocks": [1, 1, 1, 1, 1], "feature_nc": 3}
+    settings = {"model": model, "data": {"clips": str(tmp_path / "clips")}, "threads": 1}
+    stage = {"steps": 1, "batch": 1, "crop": [32, 32], "adversarial": False}
+    train(TrainingConfig.model_validate(settings | {"stages": [stage]}), tmp_path / "run")
+    export(tmp_path / "run", tmp_path / "toy.safetensors")
+    model = load_model(tmp_path / "toy.safetensors")
+    (red,) = model.card.styles["26"]
+    assert red[0] > 0.5 > -0.5 > max(red[1:])
+    assert model.card.styles["28"] == [red]
+    labels = np.full((3, 32, 64), 26, np.uint8)
+    assert model.translate(labels=labels).shape == (3, 3, 32, 64)
 
 
 def test_unseen_classes_borrow_from_relatives():

@@ -15,15 +15,15 @@ spec.loader.exec_module(toy_clips)
 
 AVERAGE = """
 import torch
-from vidtrans_training.parallel import helpers, joined
-workers = joined()
-shared, lonely = torch.nn.Parameter(torch.zeros(2, 3)), torch.nn.Parameter(torch.zeros(1))
-shared.grad = torch.full((2, 3), 1.0 + workers.rank)
-if workers.rank == 1:
-    lonely.grad = torch.tensor([4.0])
-workers.average_gradients([shared, lonely])
-assert torch.equal(shared.grad, torch.full((2, 3), 1.5)) and lonely.grad.item() == 2, (shared.grad, lonely.grad)
-assert workers.any(workers.rank == 1) and not workers.any(False)
+from vidtrans_training.parallel import joined
+with joined() as workers:
+    shared, lonely = torch.nn.Parameter(torch.zeros(2, 3)), torch.nn.Parameter(torch.zeros(1))
+    shared.grad = torch.full((2, 3), 1.0 + workers.rank)
+    if workers.rank == 1:
+        lonely.grad = torch.tensor([4.0])
+    workers.average_gradients([shared, lonely])
+    assert torch.equal(shared.grad, torch.full((2, 3), 1.5)) and lonely.grad.item() == 2, (shared.grad, lonely.grad)
+    assert workers.any(workers.rank == 1) and not workers.any(False)
 """
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from vidtrans_training.data import Clip
+from vidtrans_training.data import Clip, thing_colours
 from vidtrans_training.textures import mean_textures
 
 from vidtrans.nets.scene import places
@@ -26,7 +26,9 @@ def clip() -> Clip:
     flat = np.zeros((1, *SIZE_HW), bool)
     cells = np.zeros((1, 4, SIZE_HW[0] // 4, SIZE_HW[1] // 4), np.uint8)
     flow = np.zeros((1, 2, *SIZE_HW), np.float16)
-    return Clip("street", rgb[None], labels[None], flat, flat, cells, cells, flow, flat, scene)
+    return Clip(
+        "street", rgb[None], labels[None], flat, flat, cells, cells, flow, flat, scene, *thing_colours(labels[None], rgb[None])
+    )
 
 
 def test_fronts_and_road_are_found(clip: Clip) -> None:

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import torch
 from vidtrans_training.config import TrainingConfig
-from vidtrans_training.data import ClipPool, load_clip, whole_sequence
+from vidtrans_training.data import ClipPool, load_clip, thing_colours, whole_sequence
+from vidtrans_training.export import export
 from vidtrans_training.rollout import roll_out
 from vidtrans_training.vid2vid import new_trainee, train
 
 from vidtrans.errors import InputError, ModelError, UsageError
+from vidtrans.model.bundle import read_bundle
 
 spec = importlib.util.spec_from_file_location("toy_clips", Path(__file__).with_name("toy_clips.py"))
 toy_clips = importlib.util.module_from_spec(spec)
@@ -122,6 +124,49 @@ def test_missing_and_odd_files_are_named(clips):
     (clips / "clip_1" / "labels" / "000001.png").write_bytes(b"x")
     with pytest.raises(InputError, match=r"000001\.png"):
         load_clip(clips / "clip_1")
+
+
+def test_a_thing_has_one_colour_over_the_whole_clip():
+    instances = np.array([[[7, 7, 26001, 26001]], [[7, 26001, 26001, 26002]]], np.uint16)
+    rgb = np.zeros((2, 1, 4, 3), np.uint8)
+    rgb[0, 0, 2:] = rgb[1, 0, 1:3] = (200, 10, 0)
+    rgb[0, 0, 2] = (100, 10, 0)
+    rgb[1, 0, 3] = 255
+    things, colours = thing_colours(instances, rgb)
+    shown = (colours[things] + 1) * 127.5
+    assert np.allclose(shown[instances == 26001], (175, 10, 0), atol=1e-3)
+    assert np.allclose(shown[1, 0, 3], 255)
+    assert (colours[things][instances == 7] == 0).all()
+    alone, whole = thing_colours(np.full((1, 1, 2), 24003, np.uint16), np.full((1, 1, 2, 3), 255, np.uint8))
+    assert np.allclose(whole[alone], 1)
+
+
+def test_a_crop_shows_the_styles_of_its_things(clips):
+    pool = ClipPool(clips, 9)
+    pool.refresh()
+    batch = pool.sample(np.random.default_rng(3), 4, 2, (32, 32), flip=True, no_instances=0)
+    assert batch.styles.shape == batch.real.shape
+    # The toy's wall, road and post are things of one colour each, striped: the style is near what is shown.
+    assert (batch.styles - batch.real).abs().max() < 0.5
+    assert (batch.styles - batch.real).abs().mean() < 0.1
+
+
+def test_a_run_begins_with_the_weights_of_a_bundle(clips, tmp_path):
+    train(settings(clips, {"steps": 2, "adversarial": False}), tmp_path / "first")
+    export(tmp_path / "first", tmp_path / "first.safetensors")
+    before = read_bundle(tmp_path / "first.safetensors").tensors
+    stage = {"steps": 1, "adversarial": False, "lr": 1e-9}
+    more = {"begin_with": str(tmp_path / "first.safetensors")}
+    model = {"channels": [4, 8, 8, 8], "blocks": [1, 1, 1, 1, 1], "feature_nc": 3}
+    train(settings(clips, stage, **more, model=model), tmp_path / "second")
+    after = torch.load(tmp_path / "second" / "checkpoint.pt", weights_only=True)["parts"]["average"]
+    for name, tensor in before.items():
+        torch.testing.assert_close(after[name.removeprefix("G.")], tensor.float(), atol=1e-6, rtol=0)
+    card = export(tmp_path / "second", tmp_path / "second.safetensors")
+    assert "from the weights of first (Trained from nothing" in card.provenance
+    other = settings(clips, stage, **more, model={"channels": [4, 4, 8, 8], "blocks": [1, 1, 1, 1, 1]})
+    with pytest.raises(ModelError, match=r"cannot begin with these weights: its .* has the shape \[8.*\], and the network's"):
+        train(other, tmp_path / "third")
 
 
 def test_held_out_clips_are_never_trained_on(clips):

@@ -31,8 +31,8 @@ def vid2vid(
     from vidtrans_training.vid2vid import train
 
     settings = read_config(config)
-    with helpers(workers, sys.argv[1:]):
-        step = train(settings, out, resume=resume, workers=joined())
+    with helpers(workers, sys.argv[1:]), joined() as group:
+        step = train(settings, out, resume=resume, workers=group)
     typer.echo(f"Stopped after step {step}; everything is in {out}.", err=True)
 
 

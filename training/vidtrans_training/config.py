@@ -6,7 +6,7 @@ import difflib
 import tomllib
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -18,7 +18,7 @@ class _Settings(BaseModel):
 
 
 class ModelSettings(_Settings):
-    """The generator: see `vidtrans.nets.street.StreetConfig`."""
+    """The generator: see `vidtrans.nets.street.StreetConfig`. ``feature_nc`` 3: styles are mean colours of things."""
 
     label_nc: int = 35
     fg_labels: tuple[int, ...] = (24, 25, 26, 27, 28, 29, 30, 31, 32, 33)
@@ -26,6 +26,7 @@ class ModelSettings(_Settings):
     channels: tuple[int, int, int, int] = (24, 48, 96, 160)
     blocks: tuple[int, int, int, int, int] = (1, 2, 1, 1, 1)
     texture_channels: int = Field(default=8, ge=1)
+    feature_nc: Literal[0, 3] = 0
     least_weight: float = Field(default=0.05, ge=0, le=1)
 
 
@@ -100,7 +101,8 @@ class Stage(_Settings):
 
 
 class TrainingConfig(_Settings):
-    """A whole run. ``precision``: of the convolutions while training; weights and optimisers stay float32."""
+    """A whole run. ``precision``: of the convolutions while training; weights and optimisers stay float32. ``begin_with``: a
+    model bundle whose weights the generator begins with, instead of from nothing."""
 
     seed: int = 1
     threads: int = Field(2, ge=1)
@@ -108,6 +110,7 @@ class TrainingConfig(_Settings):
     ema: float = Field(0.999, ge=0, lt=1)
     checkpoint_minutes: float = 5.0
     sheet_minutes: float = 10.0
+    begin_with: Path | None = None
     data: DataSettings
     model: ModelSettings = ModelSettings(n_frames=2)
     losses: LossSettings = LossSettings()
@@ -136,8 +139,9 @@ def read_config(path: str | PathLike[str]) -> TrainingConfig:
         config = TrainingConfig.model_validate(content)
     except ValidationError as error:
         raise UsageError(_first_error(error), where=path) from error
-    clips = (path.parent / config.data.clips).resolve()
-    return config.model_copy(update={"data": config.data.model_copy(update={"clips": clips})})
+    data = config.data.model_copy(update={"clips": (path.parent / config.data.clips).resolve()})
+    begin_with = config.begin_with and (path.parent / config.begin_with).resolve()
+    return config.model_copy(update={"data": data, "begin_with": begin_with})
 
 
 def _first_error(error: ValidationError) -> str:

@@ -14,6 +14,7 @@ import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -27,6 +28,9 @@ from vidtrans.nets.extent import STRIDE, extents
 from vidtrans.nets.scene import scene_after
 from vidtrans.nets.street import Place
 
+FIRST_INSTANCE = 1000
+"""Instance ids from here on are those of single things, as in Cityscapes."""
+
 
 @dataclass(frozen=True, eq=False)
 class Clip:
@@ -35,6 +39,8 @@ class Clip:
     ``rgb`` uint8 [T,H,W,3]; ``labels`` uint8, ``edges`` and ``class_edges`` bool [T,H,W] (boundaries between instances, and
     between classes only), ``extents`` and ``class_extents`` uint8 [T,4,H/4,W/4] within them; ``flow`` float16 [T,2,H,W];
     ``hidden`` bool [T,H,W]: not in the previous picture; ``scene`` float32 [T,3], see `vidtrans.nets.scene`.
+    ``things`` uint16 [T,H,W]: which thing a pixel is of, 0 for none; ``colours`` float32 [1 + things, 3] in [-1,1]: the mean of
+    each over the whole clip, zeros for none.
     """
 
     name: str
@@ -47,6 +53,8 @@ class Clip:
     flow: npt.NDArray[np.float16]
     hidden: npt.NDArray[np.bool_]
     scene: npt.NDArray[np.float32]
+    things: npt.NDArray[np.uint16]
+    colours: npt.NDArray[np.float32]
 
     @property
     def frames(self) -> int:
@@ -63,7 +71,8 @@ class Sequences:
 
     ``real`` float [B,T,3,h,w] in [-1,1]; ``ids`` uint8 and ``edges`` bool [B,T,h,w]; ``flow`` float [B,T,2,h,w]; ``trusted``
     float [B,T,1,h,w], 1 where the flow leads to the same point of the scene, inside the crop; ``extents`` uint8
-    [B,T,4,h/4,w/4]; ``scene`` float [B,T,3]; ``corner`` and ``full`` float [B,2], see `vidtrans.nets.street.Place`.
+    [B,T,4,h/4,w/4]; ``scene`` float [B,T,3]; ``corner`` and ``full`` float [B,2], see `vidtrans.nets.street.Place`; ``styles``
+    float [B,T,3,h,w]: the mean colour of the thing that a pixel is of, in [-1,1].
     """
 
     real: Tensor
@@ -75,6 +84,7 @@ class Sequences:
     scene: Tensor
     corner: Tensor
     full: Tensor
+    styles: Tensor
 
     def place(self, t: int) -> Place:
         """The place of frame ``t``."""
@@ -83,7 +93,7 @@ class Sequences:
     def to(self, device: torch.device) -> Sequences:
         place = self.extents.to(device), self.scene.to(device), self.corner.to(device), self.full.to(device)
         real, ids, edges = self.real.to(device), self.ids.to(device), self.edges.to(device)
-        return Sequences(real, ids, edges, self.flow.to(device), self.trusted.to(device), *place)
+        return Sequences(real, ids, edges, self.flow.to(device), self.trusted.to(device), *place, self.styles.to(device))
 
 
 def whole_clips(folder: Path) -> list[Path]:
@@ -96,9 +106,9 @@ def load_clip(folder: Path) -> Clip:
     names = sorted(path.stem for path in (folder / "rgb").glob("*.png"))
     if not names:
         raise InputError("There are no pictures rgb/*.png.", where=folder)
-    rgb = [cv2.cvtColor(_picture(folder / "rgb" / f"{name}.png", cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB) for name in names]
-    labels = [_picture(folder / "labels" / f"{name}.png", cv2.IMREAD_UNCHANGED) for name in names]
-    instances = [_picture(folder / "instances" / f"{name}.png", cv2.IMREAD_UNCHANGED) for name in names]
+    rgb = [cv2.cvtColor(read_picture(folder / "rgb" / f"{name}.png", cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB) for name in names]
+    labels = [read_picture(folder / "labels" / f"{name}.png", cv2.IMREAD_UNCHANGED) for name in names]
+    instances = [read_picture(folder / "instances" / f"{name}.png", cv2.IMREAD_UNCHANGED) for name in names]
     motion = [_motion(folder / "flow" / f"{name}.npz", labels[0].shape) for name in names]
     for kind, pictures in (("rgb", rgb), ("labels", labels), ("instances", instances)):
         for name, picture in zip(names, pictures, strict=True):
@@ -106,6 +116,7 @@ def load_clip(folder: Path) -> Clip:
                 size, first = picture.shape[:2], rgb[0].shape[:2]
                 raise InputError(f"Size {size[1]}x{size[0]}, the clip has {first[1]}x{first[0]}.", where=folder / kind / name)
     ids = np.stack(labels)
+    things, colours = thing_colours(np.stack(instances), np.stack(rgb))
     edges = np.stack([boundary(frame.astype(np.int32)) for frame in instances])
     class_edges = np.stack([boundary(instances_from_labels(frame)) for frame in labels])
     return Clip(
@@ -119,7 +130,25 @@ def load_clip(folder: Path) -> Clip:
         np.stack([flow for flow, _ in motion]),
         np.stack([hidden for _, hidden in motion]),
         _route(folder, ids, [flow for flow, _ in motion]),
+        things,
+        colours,
     )
+
+
+def thing_colours(
+    instances: npt.NDArray[np.integer[Any]], rgb: npt.NDArray[np.uint8]
+) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.float32]]:
+    """``things`` and ``colours`` of a `Clip` from its instance ids [T,H,W], which are 1000 or more for things, and its
+    pictures [T,H,W,3]."""
+    found, place = np.unique(np.where(instances < FIRST_INSTANCE, 0, instances), return_inverse=True)
+    if found[0]:
+        found, place = np.insert(found, 0, 0), place + 1
+    place = place.reshape(-1)
+    pixels = np.maximum(np.bincount(place, minlength=len(found)), 1)
+    sums = [np.bincount(place, channel.reshape(-1), len(found)) for channel in np.moveaxis(rgb, -1, 0)]
+    colours = (np.stack(sums, axis=1) / pixels[:, None] / 127.5 - 1).astype(np.float32)
+    colours[0] = 0
+    return place.reshape(instances.shape).astype(np.uint16), colours
 
 
 def _route(folder: Path, ids: npt.NDArray[np.uint8], flows: list[npt.NDArray[np.float16]]) -> npt.NDArray[np.float32]:
@@ -141,7 +170,8 @@ def _route(folder: Path, ids: npt.NDArray[np.uint8], flows: list[npt.NDArray[np.
     return torch.cat(scenes).numpy()
 
 
-def _picture(path: Path, mode: int) -> npt.NDArray[np.uint8]:
+def read_picture(path: Path, mode: int) -> npt.NDArray[np.uint8]:
+    """A picture as OpenCV reads it. Raises InputError where it cannot be read."""
     picture = cv2.imread(str(path), mode)
     if picture is None:
         raise InputError("This picture is missing or unreadable.", where=path)
@@ -188,8 +218,9 @@ class ClipPool:
         """``batch`` random crops of ``frames`` consecutive frames."""
         crops = [_crop(self._pick(rng, frames), rng, frames, crop, flip, no_instances) for _ in range(batch)]
         parts = [torch.stack(part) for part in zip(*crops, strict=True)]
-        real, ids, edges, flow, hidden, steps, scene, corner, full = parts
-        return Sequences(_range(real), ids, edges, flow, _trusted(flow, hidden), steps, scene, corner, full)
+        real, ids, edges, flow, hidden, steps, scene, styles, corner, full = parts
+        trusted = _trusted(flow, hidden)
+        return Sequences(_range(real), ids, edges, flow, trusted, steps, scene, corner, full, styles.movedim(-1, 2))
 
     def _pick(self, rng: np.random.Generator, frames: int) -> Clip:
         long = [clip for clip in self.clips if clip.frames >= frames]
@@ -209,7 +240,8 @@ def whole_sequence(clip: Clip) -> Sequences:
     real, ids, edges, flow, hidden, steps, scene = (torch.from_numpy(part)[None] for part in parts)
     full = torch.tensor([clip.size_hw], dtype=torch.float32)
     trusted = _trusted(flow.float(), hidden)
-    return Sequences(_range(real), ids, edges, flow.float(), trusted, steps, scene, torch.zeros(1, 2), full)
+    styles = torch.from_numpy(clip.colours[clip.things])[None].movedim(-1, 2)
+    return Sequences(_range(real), ids, edges, flow.float(), trusted, steps, scene, torch.zeros(1, 2), full, styles)
 
 
 def _crop(
@@ -229,13 +261,16 @@ def _crop(
     rgb, labels, borders, hidden = (part[window] for part in (clip.rgb, clip.labels, edges, clip.hidden))
     flow = clip.flow[window[0], :, window[1], window[2]].astype(np.float32)
     scene = clip.scene[window[0]]
+    styles = clip.colours[clip.things[window]]
     if flip and rng.random() < 0.5:
         rgb, labels, borders, hidden = (part[:, :, ::-1] for part in (rgb, labels, borders, hidden))
+        styles = styles[:, :, ::-1]
         flow = flow[..., ::-1] * np.array([-1, 1], np.float32)[:, None, None]
         steps = steps[:, [0, 1, 3, 2], :, ::-1]
         scene = scene[:, [0, 2, 1]]
         left = width - w - left
-    arrays = (torch.from_numpy(np.ascontiguousarray(part)) for part in (rgb, labels, borders, flow, hidden, steps, scene))
+    parts = (rgb, labels, borders, flow, hidden, steps, scene, styles)
+    arrays = (torch.from_numpy(np.ascontiguousarray(part)) for part in parts)
     return *arrays, torch.tensor([top, left], dtype=torch.float32), torch.tensor([height, width], dtype=torch.float32)
 
 

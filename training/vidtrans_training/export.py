@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Collection
 from pathlib import Path
 
@@ -11,15 +12,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vidtrans.errors import InputError
+from vidtrans.clustering import cluster_classes
+from vidtrans.errors import InputError, ModelError
 from vidtrans.labels.scheme import load_scheme
-from vidtrans.model.bundle import write_bundle
+from vidtrans.model.bundle import read_card, write_bundle
 from vidtrans.model.card import Card
+from vidtrans.model.styles import Centres, with_styles
 from vidtrans.nets.street import StreetConfig, StreetGenerator
 from vidtrans.nets.things import KIND_IDS, kind_rows
 from vidtrans_training import checkpoint
 from vidtrans_training.config import TrainingConfig
-from vidtrans_training.data import whole_clips
+from vidtrans_training.data import FIRST_INSTANCE, read_picture, thing_colours, whole_clips
 
 # What a class that no clip shows is drawn as: chains are followed to a class that was seen.
 RELATIVES = {
@@ -52,6 +55,10 @@ RELATIVES = {
     "bicycle": "motorcycle",
 }
 SEEN_SHARE = 1e-5
+STYLES = 8
+"""Styles of a class of things."""
+LEAST_SHARE = 1e-3
+"""Things that cover less of a frame, on average, tell nothing of colours."""
 
 
 def export(run: Path, out: Path, *, name: str = "street") -> Card:
@@ -70,8 +77,8 @@ def export(run: Path, out: Path, *, name: str = "street") -> Card:
     tensors = {f"G.{key}": value for key, value in borrow_rows(generator.state_dict(), seen).items()}
     names = [entry.name for entry in load_scheme("cityscapes").classes if entry.id in seen]
     provenance = (
-        f"Trained from nothing for {state['step']} steps on {len(folders)} clips of the procedural street "
-        f"(vidtrans-world), by vidtrans-train vid2vid. No photograph and no pretrained network took part. "
+        f"Trained {_beginning(config.begin_with)} for {state['step']} steps on {len(folders)} clips of the procedural street "
+        f"(vidtrans-world), by vidtrans-train vid2vid. "
         f"Classes it has seen: {', '.join(names)}; the others are drawn as their nearest relative."
     )
     card = Card(
@@ -85,8 +92,44 @@ def export(run: Path, out: Path, *, name: str = "street") -> Card:
         provenance=provenance,
         licence="Apache-2.0",
     )
+    if config.model.feature_nc:
+        card = with_styles(card, colour_styles(folders))
     write_bundle(out, card, tensors, storage=torch.float16)
     return card
+
+
+def _beginning(begin_with: Path | None) -> str:
+    """What a run began with, in words."""
+    if begin_with is None:
+        return "from nothing (no photograph and no pretrained network took part)"
+    try:
+        before = f" ({read_card(begin_with).provenance})"
+    except ModelError:
+        before = ""
+    return f"from the weights of {begin_with.stem}{before}"
+
+
+def colour_styles(folders: Collection[Path]) -> Centres:
+    """Styles of every class of things: the clusters of their mean colours in the clips, the commonest first. Classes that no
+    clip shows have those of their nearest relative."""
+    found: dict[int, list[np.ndarray]] = defaultdict(list)
+    for folder in folders:
+        names = sorted(path.name for path in (folder / "instances").glob("*.png"))[::8]
+        instances = np.stack([read_picture(folder / "instances" / name, cv2.IMREAD_UNCHANGED) for name in names])
+        rgb = np.stack([read_picture(folder / "rgb" / name, cv2.IMREAD_COLOR)[..., ::-1] for name in names])
+        things, colours = thing_colours(instances, rgb)
+        labels = np.zeros(len(colours), np.int64)
+        labels[things] = instances // FIRST_INSTANCE
+        for thing in np.flatnonzero(np.bincount(things.ravel(), minlength=len(colours)) >= LEAST_SHARE * things.size):
+            if labels[thing]:
+                found[int(labels[thing])].append(colours[thing])
+    centres = dict(cluster_classes({label: np.stack(samples) for label, samples in found.items()}, clusters=STYLES))
+    classes = {entry.id: entry.name for entry in load_scheme("cityscapes").classes}
+    for label in {label for ids in KIND_IDS for label in ids} - set(centres):
+        relative = _seen_relative(classes[label], set(centres))
+        if relative in centres:
+            centres[label] = centres[relative]
+    return centres
 
 
 def label_shares(folders: Collection[Path]) -> tuple[np.ndarray, tuple[int, int]]:

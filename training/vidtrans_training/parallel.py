@@ -51,14 +51,21 @@ class Workers:
         return bool(raised.item())
 
 
-def joined() -> Workers:
-    """The workers that the environment names (RANK, WORLD_SIZE and the address, as `torchrun` sets them); else one alone."""
+@contextmanager
+def joined() -> Iterator[Workers]:
+    """The workers that the environment names (RANK, WORLD_SIZE and the address, as `torchrun` sets them); else one alone.
+
+    They part at the end: a process that ends with a group's threads still running is aborted now and then.
+    """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
-        return Workers()
-    if not dist.is_initialized():
-        dist.init_process_group("gloo")
-    return Workers(dist.get_rank(), count)
+        yield Workers()
+        return
+    dist.init_process_group("gloo")
+    try:
+        yield Workers(dist.get_rank(), count)
+    finally:
+        dist.destroy_process_group()
 
 
 @contextmanager
@@ -88,8 +95,6 @@ def helpers(count: int, arguments: Sequence[str]) -> Iterator[None]:
         for process in started:
             process.wait(timeout=60)
     finally:
-        if dist.is_initialized():
-            dist.destroy_process_group()
         for name in (*place, "RANK"):
             os.environ.pop(name, None)
         for process in started:

@@ -35,9 +35,9 @@ def paint(
 
 def window_at(batch: Sequences, t: int, known: int, n_frames: int) -> Conditioning:
     """The labels of frame ``t`` and those before it, ``n_frames`` in all; only the last ``known`` of them are there, and
-    the oldest is repeated, as at the beginning of a film and after a cut."""
+    the oldest is repeated, as at the beginning of a film and after a cut. Its style planes are those of frame ``t``."""
     index = [max(t - min(back, known - 1), 0) for back in reversed(range(n_frames))]
-    return Conditioning(batch.ids[:, index], batch.edges[:, index])
+    return Conditioning(batch.ids[:, index], batch.edges[:, index], features=batch.styles[:, t])
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vidtrans.errors import InputError, UsageError
+from vidtrans.errors import InputError, ModelError, UsageError
+from vidtrans.model.bundle import read_bundle
 from vidtrans.nets.painting import Painting
 from vidtrans.nets.street import StreetConfig, StreetGenerator
 from vidtrans.nets.warp import warp
@@ -71,6 +72,26 @@ def new_trainee(config: TrainingConfig, device: torch.device) -> Trainee:
     return Trainee(generator, average, judge, motion, optimiser, optimiser_judges)
 
 
+def load_weights(generator: StreetGenerator, path: Path) -> None:
+    """Puts the weights of a bundle into the generator. Layers that only the generator has stay as they are: they begin.
+
+    Raises ModelError where the bundle cannot be read, or holds another network.
+    """
+    tensors = {name.removeprefix("G."): tensor.float() for name, tensor in read_bundle(path).tensors.items()}
+    own = generator.state_dict()
+    unfit = [
+        f"its {name} has the shape {list(tensor.shape)}, and the network's {list(own[name].shape)}"
+        if name in own
+        else f"the network has no {name}"
+        for name, tensor in tensors.items()
+        if name not in own or own[name].shape != tensor.shape
+    ]
+    if unfit or not tensors:
+        found = unfit[0] if unfit else "the file holds none"
+        raise ModelError(f"The run cannot begin with these weights: {found}.", where=path, hint="Is [model] its?")
+    generator.load_state_dict(own | tensors)
+
+
 def train(
     config: TrainingConfig,
     out: Path,
@@ -82,7 +103,8 @@ def train(
     """Runs the schedule to its end, or until SIGINT or SIGTERM; returns the step reached.
 
     ``out`` receives ``checkpoint.pt``, ``log.jsonl`` and ``sheets/``. With ``resume`` the run goes on from its checkpoint.
-    Raises UsageError where ``out`` holds another run, InputError where a clip cannot be read.
+    Raises UsageError where ``out`` holds another run, InputError where a clip cannot be read, ModelError where the weights to
+    begin with do not fit.
     """
     torch.set_num_threads(config.threads)
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -97,8 +119,11 @@ def train(
     data = config.data
     pool = ClipPool(data.clips, data.max_clips // workers.count, data.hold_out, share=(workers.rank, workers.count))
     _wait_for_clips(pool, max(data.min_clips // workers.count, 1))
-    if data.determined and step == 0:
-        begin_with(trainee.generator, mean_textures(pool.clips))
+    if step == 0:
+        if config.begin_with is not None:
+            load_weights(trainee.generator, config.begin_with)
+        elif data.determined:
+            begin_with(trainee.generator, mean_textures(pool.clips))
         workers.share(trainee.generator.parameters())
         trainee.average.load_state_dict(trainee.generator.state_dict())
     if workers.rank:

@@ -119,7 +119,7 @@ def preview(
 
 
 def _settings(input: str | None, **values: Any) -> ConvertSettings:
-    from vidtrans.cli.demo import demo_labels
+    from vidtrans.demo_clip import demo_labels
     from vidtrans.pipeline.settings import ConvertSettings
 
     return ConvertSettings.read(input=input or str(demo_labels()), output="bench.mp4", **values)

@@ -9,25 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vidtrans.cli.show import ProgressMode, interruptible, progress_shown
+from vidtrans.demo_clip import DEMO_SEED, demo_instances, demo_labels
 from vidtrans.errors import OutputError
 
 if TYPE_CHECKING:
     from vidtrans.frame import Bytes
 
-ASSETS = Path(__file__).parents[1] / "assets"
 FILES = ("film.mp4", "side_by_side.mp4", "contact_sheet.png")
 SHEET_COLUMNS = 3
 SHEET_ROWS = 2
-
-
-def demo_labels() -> Path:
-    """The label clip that comes with vidtrans: Cityscapes labelIds, lossless."""
-    return ASSETS / "demo_labels.mkv"
-
-
-def demo_instances() -> Path:
-    """Its instance maps, 16 bits."""
-    return ASSETS / "demo_instances.mkv"
 
 
 def demo(
@@ -45,6 +35,7 @@ def demo(
     import time
 
     from vidtrans.labels.report import ReportBuilder
+    from vidtrans.loading import load_model
     from vidtrans.media.writer import open_writer
     from vidtrans.pipeline.progress import ProgressMeter
     from vidtrans.pipeline.settings import ConvertSettings
@@ -59,14 +50,21 @@ def demo(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"the folder cannot be made ({error.strerror}).", where=out) from error
+    loaded = load_model(model, device=device)
     settings = ConvertSettings.read(
-        input=str(demo_labels()), instances=str(demo_instances()), output=str(film), model=model, device=device, layer="compare"
+        input=str(demo_labels()),
+        instances=str(demo_instances()),
+        output=str(film),
+        model=model,
+        device=device,
+        seed=DEMO_SEED if loaded.card.styles else None,
+        layer="compare",
     )
     began = time.monotonic()
     with (
         progress_shown(progress, "demo") as shown,
         interruptible() as cancel,
-        open_job(settings) as job,
+        open_job(settings, model=loaded) as job,
     ):
         info, (height, width) = job.info, job.painter.sizing.scaled_hw
         report = ReportBuilder(job.label_reader.scheme, job.label_reader.encoding)

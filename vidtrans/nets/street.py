@@ -34,6 +34,7 @@ class StreetConfig:
     ``label_nc``: label planes. ``fg_labels``: those of foreground objects (none: no foreground head). ``n_frames``: T, label
     frames in the window. ``channels``: at 1/2, 1/4, 1/8 and 1/16 of the size. ``blocks``: residual blocks at 1/8 on the way
     down, at 1/16, at 1/8 on the way up, at 1/4, and at 1/2. ``texture_channels``: see `vidtrans.nets.texture`.
+    ``feature_nc``: style planes of each thing, as pix2pixHD's; here 0, or 3: the thing's mean colour within [-1,1].
     ``flow_scale``: pixels that the flow head's 1 means. ``least_weight``: so much of every pixel is painted anew in each
     frame at least, or what is carried over for many frames smears.
     """
@@ -44,6 +45,7 @@ class StreetConfig:
     channels: tuple[int, int, int, int] = (24, 48, 96, 160)
     blocks: tuple[int, int, int, int, int] = (1, 2, 1, 1, 1)
     texture_channels: int = 8
+    feature_nc: int = 0
     flow_scale: float = 10.0
     least_weight: float = 0.05
 
@@ -138,6 +140,11 @@ class StreetGenerator(nn.Module):
         self.things = ThingTexture(config.texture_channels)
         self.texture_fine = nn.Conv2d(config.texture_channels, fine, 1)
         self.texture_shown = nn.Conv2d(config.texture_channels, 3 * 4, 1, bias=False)
+        if config.feature_nc:
+            self.style_mid = nn.Conv2d(config.feature_nc, mid, 1, bias=False)
+            tinted = (config.texture_channels + 1) * config.feature_nc
+            self.style_fine = nn.Conv2d(tinted, fine, 1, bias=False)
+            self.style_shown = nn.Conv2d(tinted, 3 * 4, 1, bias=False)
         self.mix_fine = nn.Conv2d(fine, fine, 3, padding=1)
         self.blocks_fine = nn.Sequential(*(_Residual(fine) for _ in range(blocks_fine)))
         self.head = nn.Conv2d(fine, (10 if config.fg_labels else 7) * 4, 3, padding=1)
@@ -151,6 +158,10 @@ class StreetGenerator(nn.Module):
             self.texture_shown.weight.zero_()
             for colour in range(COLOURS):
                 self.texture_shown.weight[colour * 4 : colour * 4 + 4, colour] = 1
+            if config.feature_nc:
+                # At first all things look alike.
+                for layer in (self.style_mid, self.style_fine, self.style_shown):
+                    layer.weight.zero_()
         foreground = torch.zeros(config.label_nc, dtype=torch.float32)
         foreground[list(config.fg_labels)] = 1
         self.register_buffer("foreground", foreground, persistent=False)
@@ -159,7 +170,8 @@ class StreetGenerator(nn.Module):
     def forward(self, conditioning: Conditioning, history: History | None, place: Place | None = None) -> Painting:
         """Paints one frame from label planes; ``place`` is for crops, else the conditioning shows whole pictures.
 
-        Raises ValueError where the conditioning has no labels, another number of frames or an unfit size.
+        Raises ValueError where the conditioning has no labels, another number of frames or an unfit size, or lacks the
+        style planes.
         """
         ids, boundary = conditioning.ids, conditioning.boundary
         if ids is None or ids.shape[1] != self.n_frames or ids.shape[2] % 16 or ids.shape[3] % 16:
@@ -167,11 +179,14 @@ class StreetGenerator(nn.Module):
             raise ValueError(
                 f"The street generator takes labels [N,{self.n_frames},H,W] of sizes divisible by 16, not {found}."
             )
+        styles = conditioning.features if self.config.feature_nc else None
+        if self.config.feature_nc and styles is None:
+            raise ValueError(f"The street generator takes {self.config.feature_nc} style planes, and none were given.")
         old = None if history is None else history[0].float()
 
         newest_boundary = None if boundary is None else boundary[:, -1:]
         steps = _extents(ids[:, -1], newest_boundary) if place is None else place.extents
-        x_mid = self._labels(ids, boundary, place, steps)
+        x_mid = self._labels(ids, boundary, place, steps, styles)
         x = self._body(x_mid, old, place)
         y = F.relu(_spread(self.up_mid(x)) + self.skip_mid(x_mid), inplace=True)
         flow = warped = None
@@ -187,10 +202,14 @@ class StreetGenerator(nn.Module):
         y = self.blocks_mid(y + self.scene_mid(scene_planes(self._places(now, place, ids, 4))))
         fine = _spread(self.up_fine(y)) + self.look_fine(ids[:, -1:], newest_boundary)
         texture = self._textures(now, place, steps, ids).contiguous(memory_format=torch.channels_last)
-        fine = F.relu(fine + self.texture_fine(texture), inplace=True)
+        shown = self.texture_shown(texture)
+        fine = fine + self.texture_fine(texture)
+        if styles is not None:
+            tinted = _tinted(texture, styles[:, :, ::2, ::2])
+            fine, shown = fine + self.style_fine(tinted), shown + self.style_shown(tinted)
+        fine = F.relu(fine, inplace=True)
         fine = self.blocks_fine(F.relu(self.mix_fine(fine), inplace=True))
         head = self.head(fine)
-        shown = self.texture_shown(texture)
         if self.config.fg_labels:
             head = torch.cat([head[:, :12] + shown, head[:, 12:16], head[:, 16:28] + shown, head[:, 28:]], dim=1)
         else:
@@ -198,9 +217,13 @@ class StreetGenerator(nn.Module):
         planes = _to_pixels(head, 2)
         return replace(self._compose(planes, ids, flow, warped), memory=(now,))
 
-    def _labels(self, ids: Tensor, boundary: Tensor | None, place: Place | None, steps: Tensor) -> Tensor:
+    def _labels(
+        self, ids: Tensor, boundary: Tensor | None, place: Place | None, steps: Tensor, styles: Tensor | None
+    ) -> Tensor:
         size = extent.extent_planes(steps, ids.shape[-2] if place is None else place.full_hw[:, :1])
         planes = self.place_mid(self._place(ids, place, 4)) + self.extent_mid(size)
+        if styles is not None:
+            planes = planes + self.style_mid(styles[:, :, ::4, ::4].contiguous(memory_format=torch.channels_last))
         return F.relu(self.look_mid(ids, boundary) + planes, inplace=True)
 
     def _body(self, x_mid: Tensor, old: Tensor | None, place: Place | None) -> Tensor:
@@ -265,6 +288,13 @@ def _full_hw(place: Place | None, ids: Tensor) -> tuple[int, int]:
     """Size of the whole picture."""
     height, width = ids.shape[-2:] if place is None else place.full_hw[0].tolist()
     return int(height), int(width)
+
+
+def _tinted(texture: Tensor, styles: Tensor) -> Tensor:
+    """``styles`` [N,S,h,w] and their products with each channel of ``texture`` [N,C,h,w]: [N,S+C*S,h,w]. What part of a
+    texture takes a thing's colour, and how much of it, is a texture as well."""
+    products = (texture[:, :, None] * styles[:, None]).flatten(1, 2)
+    return torch.cat([styles.to(products.dtype), products], dim=1).contiguous(memory_format=torch.channels_last)
 
 
 def _changed(newest: Tensor, previous: Tensor, flow: Tensor) -> Tensor:

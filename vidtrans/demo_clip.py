@@ -1,0 +1,20 @@
+"""The clip that comes with vidtrans: a street of `vidtrans-world` that the embedded model never saw."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+DEMO_SEED = 7
+"""Draws the looks of the things in it, for a model that has styles: a street of equal cars is none."""
+
+_ASSETS = Path(__file__).parent / "assets"
+
+
+def demo_labels() -> Path:
+    """Cityscapes labelIds, lossless."""
+    return _ASSETS / "demo_labels.mkv"
+
+
+def demo_instances() -> Path:
+    """Its instance maps, 16 bits."""
+    return _ASSETS / "demo_instances.mkv"
