@@ -45,7 +45,8 @@ def filter_command(
     ] = "auto",
     first_frame: Annotated[list[str] | None, typer.Option(help="A picture that the film starts from; repeatable.")] = None,
     relabel: Annotated[
-        list[str] | None, typer.Option(metavar="CLASS=CLASS", help="Paint a class as another; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="WHAT=CLASS", help="Paint a class, or instance:26001, as another class; repeatable."),
     ] = None,
     drop: Annotated[
         list[str] | None, typer.Option(metavar="INSTANCE", help="Take one thing out, as instance:26001; repeatable.")

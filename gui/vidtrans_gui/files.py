@@ -119,7 +119,10 @@ class Files(QObject):
             self.told.emit(" ".join(loaded.ignored))
         self._remember(loaded.path)
         if loaded.missing:
-            self._relink(loaded.project, loaded.path, loaded.missing)
+            name = loaded.path.stem
+            self._relink(
+                loaded.project, name, loaded.missing, lambda project, new: self._load(project, loaded.path, unsaved=new)
+            )
         else:
             self._load(loaded.project, loaded.path)
 
@@ -140,8 +143,11 @@ class Files(QObject):
 
     # -- media that are gone -----------------------------------------------------------------------------------------
 
-    def _relink(self, project: Project, path: Path, missing: tuple[Missing, ...]) -> None:
-        """Ask for the first missing file; what lies beside it is found by itself. Without it the project opens as it is."""
+    def _relink(self, project: Project, name: str, missing: tuple[Missing, ...], then: Callable[[Project, bool], None]) -> None:
+        """Ask for the first missing file; what lies beside it is found by itself. Without it the project opens as it is.
+
+        ``then(project, changed)`` opens it; not called where the question is cancelled.
+        """
         first = missing[0]
         names = ", ".join(sorted({part.path.name for part in missing}))
 
@@ -149,9 +155,9 @@ class Files(QObject):
             linked = relink(project, first, chosen)
             left = missing_media(linked)
             if left and len(left) < len(missing):
-                self._relink(linked, path, left)
+                self._relink(linked, name, left, then)
             else:
-                self._load(linked, path, unsaved=True)
+                then(linked, True)
 
         def look() -> None:
             folder = first.path.suffix == ""
@@ -168,10 +174,10 @@ class Files(QObject):
         ask(
             self._window,
             self.tr("Media not found"),
-            self.tr("{0} is not where the project {1} had it: {2}").format(names, path.stem, first.path.parent),
+            self.tr("{0} is not where the project {1} had it: {2}").format(names, name, first.path.parent),
             {
                 self.tr("Find it…"): look,
-                self.tr("Open without"): lambda: self._load(project, path),
+                self.tr("Open without"): lambda: then(project, False),
                 self.tr("Cancel"): None,
             },
         )
@@ -265,10 +271,20 @@ class Files(QObject):
         def discard() -> None:
             self._tasks.start(lambda tell: self.recovery.discard(newest), done=lambda _none: None, failed=lambda _m, _d: None)
 
-        def recover() -> None:
-            self._load(newest.project, newest.path, unsaved=True)
+        def load(project: Project, _changed: bool) -> None:
+            self._load(project, newest.path, unsaved=True)
             self.autosave()
             discard()
+
+        def looked(missing: tuple[Missing, ...]) -> None:
+            if missing:
+                self._relink(newest.project, name, missing, load)
+            else:
+                load(newest.project, False)
+
+        def recover() -> None:
+            failed = self._problem(self.tr("Recover unsaved work"))
+            self._tasks.start(lambda tell: missing_media(newest.project), done=looked, failed=failed)
 
         def give_up() -> None:
             discard()

@@ -11,7 +11,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from vidtrans.labels.scheme import builtin_schemes
-from vidtrans.media.naming import is_image_name, is_pattern
+from vidtrans.media.naming import names_pictures
 from vidtrans.pipeline.settings import parse_cuts, parse_rate, parse_size
 from vidtrans.preview import Opened
 from vidtrans_gui.forms import add_row, keep_arrows
@@ -123,7 +123,7 @@ class FilmPanel(QWidget):
         self.cuts.setText(cuts if isinstance(cuts, str) else ", ".join(map(str, cuts)))
         self.rate.setText("" if project.rate is None else str(project.rate))
         self.seed.setText("" if project.seed is None else str(project.seed))
-        self.rate.setEnabled(project.input is not None and _names_pictures(project.input))
+        self.rate.setEnabled(project.input is not None and names_pictures(project.input))
         self.setEnabled(project.input is not None)
 
     def show_film(self, film: Opened | None) -> None:
@@ -180,9 +180,3 @@ class FilmPanel(QWidget):
         if text and not (text.isdecimal() and int(text) < 1 << 63):
             raise ValueError(self.tr("a seed is a whole number from 0 up, not {0}").format(text))
         return int(text) if text else None
-
-
-def _names_pictures(source: str) -> bool:
-    """Whether ``source`` is a folder, a pattern or a picture, none of which has times of its own."""
-    path = Path(source)
-    return is_pattern(source) or path.is_dir() or is_image_name(path)

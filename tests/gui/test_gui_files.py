@@ -150,6 +150,26 @@ def test_work_of_a_crashed_window_is_offered(window, qtbot, label_film, tmp_path
     assert len(list((tmp_path / "state" / "recovery").glob("*.json"))) == 1, "now it is this window's copy"
 
 
+def test_work_of_a_crashed_window_whose_film_was_moved(window, qtbot, label_film, tmp_path):
+    folder = tmp_path / "state" / "recovery"
+    lost = Recovery(folder)
+    lost.autosave(Project(input=str(tmp_path / "gone" / "labels.mkv"), edits=EDIT), None)
+    lost._lock.close()  # the process is gone
+    window.start()
+    qtbot.waitUntil(lambda: question(window) is not None)
+    answer(window, "Recover")
+    qtbot.waitUntil(lambda: question(window) is not None and "not where" in question(window).text())
+    assert len(list(folder.glob("*.json"))) == 1, "the copy is there until the work is open again"
+    answer(window, "Find it…")
+    dialog = next(found for found in window.findChildren(QFileDialog) if found.isVisible())
+    dialog.fileSelected.emit(str(label_film))
+    dialog.reject()
+    shown(window, qtbot)
+    assert window.document.project.input == str(label_film)
+    assert window.document.project.edits == EDIT
+    assert window.document.modified
+
+
 def test_what_is_discarded_after_a_crash_was_asked_about(window, qtbot, label_film, tmp_path):
     folder = tmp_path / "state" / "recovery"
     for name in ("one", "two"):

@@ -385,6 +385,23 @@ def test_a_folder_of_pictures_takes_a_rate(opened, qtbot, tmp_path):
     assert opened.document.project.rate is None
 
 
+def test_a_seed_draws_looks_and_goes_with_the_model(opened, qtbot):
+    field = opened.film_panel.seed
+    field.setText("7")
+    field.editingFinished.emit()
+    qtbot.waitUntil(lambda: opened.painter.opened[-1].seed == 7)
+    field.setText("seven")
+    field.editingFinished.emit()
+    problem = next(widget for widget in opened.findChildren(QDialog) if widget.isVisible())
+    assert "whole number" in problem.message
+    assert field.text() == "7"
+    problem.accept()
+    opened.choices.use_model("another")  # whose styles are others: its first ones
+    assert opened.document.project.seed is None
+    trigger(opened, "undo")
+    assert (opened.document.project.model, opened.document.project.seed) == ("street", 7)
+
+
 def test_nonsense_in_a_field_is_refused_with_a_sentence(opened):
     opened.film_panel.size_field.setText("huge")
     opened.film_panel.size_field.editingFinished.emit()

@@ -16,7 +16,6 @@ from vidtrans.labels.edit import (
     ResetAt,
     StyleClass,
     StyleInstance,
-    parse_relabel,
 )
 from vidtrans.labels.scheme import load_scheme
 
@@ -179,12 +178,3 @@ def test_the_first_frame_that_a_change_reaches():
     assert EditList((first,)).first_change(EditList((first, second))) == 5
     assert EditList((first, second)).first_change(EditList((second,))) == 10
     assert EditList((first, second)).first_change(EditList((second, first))) == 5
-
-
-def test_relabellings_in_words():
-    assert parse_relabel("vegetation = building") == RelabelClass("vegetation", "building")
-    assert parse_relabel("traffic light=pole@10:20") == RelabelClass("traffic light", "pole", 10, 20)
-    assert parse_relabel("car=bus@10:") == RelabelClass("car", "bus", 10)
-    for wrong in ("car", "car=bus=road", "=bus", "car=bus@x:y"):
-        with pytest.raises(UsageError):
-            parse_relabel(wrong)

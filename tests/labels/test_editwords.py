@@ -5,8 +5,8 @@ import json
 import pytest
 
 from vidtrans.errors import InputError, UsageError
-from vidtrans.labels.edit import DeleteInstance, EditList, RelabelClass, ResetAt, StyleClass, StyleInstance
-from vidtrans.labels.editwords import StyleFile, gather_edits, load_styles, parse_drop, parse_style
+from vidtrans.labels.edit import DeleteInstance, EditList, RelabelClass, RelabelInstance, ResetAt, StyleClass, StyleInstance
+from vidtrans.labels.editwords import StyleFile, gather_edits, load_styles, parse_drop, parse_relabel, parse_style
 
 
 def test_styles_of_classes_and_instances():
@@ -84,3 +84,13 @@ def test_a_styles_file_that_is_no_table(tmp_path):
 def test_a_missing_styles_file(tmp_path):
     with pytest.raises(InputError, match="No such file"):
         load_styles(tmp_path / "s.toml")
+
+
+def test_relabellings_in_words():
+    assert parse_relabel("vegetation = building") == RelabelClass("vegetation", "building")
+    assert parse_relabel("traffic light=pole@10:20") == RelabelClass("traffic light", "pole", 10, 20)
+    assert parse_relabel("car=bus@10:") == RelabelClass("car", "bus", 10)
+    assert parse_relabel("instance:26001=truck@:9") == RelabelInstance(26001, "truck", 0, 9)
+    for wrong in ("instance:car=bus", "car", "car=bus=road", "=bus", "car=bus@x:y"):
+        with pytest.raises(UsageError):
+            parse_relabel(wrong)

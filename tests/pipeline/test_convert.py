@@ -279,3 +279,9 @@ thread.join()
 """
     faults = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert int(faults.stdout) < 500  # 8,192 pages were written
+
+
+def test_a_film_takes_no_rate(settings, tmp_path):
+    with pytest.raises(UsageError, match=r"labels.*rate of 30 was given, and a film has its own \(25\)"):
+        convert(settings(rate="30"))
+    assert not list(tmp_path.glob("*film*"))

@@ -7,6 +7,7 @@ import pytest
 from vidtrans.errors import OutputError, UsageError
 from vidtrans.frame import FrameTime
 from vidtrans.media.writer import parts_folder
+from vidtrans.pipeline import runfolder
 from vidtrans.pipeline.runfolder import RunFolder, Span
 
 FACTS = {"model": "street", "layer": "final"}
@@ -136,6 +137,30 @@ def test_missing_files_start_anew(output):
 def test_two_runs_do_not_write_one_output(output):
     with begin(output), pytest.raises(OutputError, match="another run is writing"):
         begin(output)
+
+
+def test_a_run_that_ends_while_the_next_begins_takes_nothing_of_it_away(output, monkeypatch):
+    first, lock = begin(output), runfolder._lock
+
+    def late(file, place):
+        first.remove()  # it was whole between the second run's opening the lock file and locking it
+        lock(file, place)
+
+    monkeypatch.setattr(runfolder, "_lock", late)
+    with pytest.raises(OutputError, match=r"ended just now.*again"):
+        begin(output)
+    monkeypatch.undo()
+    with begin(output) as run:
+        keep(run, "part", 0, 4)
+    assert run.parts[0].exists()
+
+
+def test_what_a_run_left_that_was_killed_while_it_tidied_up(output):
+    left = output.with_name(".film.mp4.parts.123")
+    left.mkdir()
+    (left / "part").write_bytes(b"x")
+    with begin(output):
+        assert not left.exists()
 
 
 def test_pictures_in_their_folder_need_no_file(output):

@@ -104,8 +104,9 @@ def convert(
     relabel: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="CLASS=CLASS",
-            help="Paint a class as another, as vegetation=building; in frames 100 to 249: vegetation=building@100:250.",
+            metavar="WHAT=CLASS",
+            help="Paint a class as another, as vegetation=building, or one thing: instance:26001=truck; "
+            "in frames 100 to 249: vegetation=building@100:250.",
             rich_help_panel=_LOOK,
         ),
     ] = None,

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from dataclasses import asdict, dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -248,15 +247,6 @@ class EditList:
             mine.pop()
             theirs.pop()
         return min((edit.start for edit in mine + theirs), default=None)
-
-
-def parse_relabel(text: str) -> RelabelClass:
-    """``vegetation=building``, or ``vegetation=building@100:250`` for frames 100 .. 249. Raises UsageError."""
-    found = re.fullmatch(r"\s*([^=@]+?)\s*=\s*([^=@]+?)\s*(?:@\s*(\d*)\s*:\s*(\d*)\s*)?", text)
-    if not found:
-        raise UsageError(f"a relabelling is CLASS=CLASS or CLASS=CLASS@FROM:TO, as vegetation=building, not {text!r}.")
-    source, target, start, end = found.groups()
-    return RelabelClass(source, target, int(start or 0), int(end) if end else None)
 
 
 def relative_path(path: str | PathLike[str], folder: str | PathLike[str]) -> str:

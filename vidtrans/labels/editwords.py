@@ -1,4 +1,4 @@
-"""Edits as people write them on a command line, and styles files: ``car=3``, ``instance:26001=5``, ``26001@100:250``."""
+"""Edits as people write them on a command line, and styles files: ``car=bus``, ``instance:26001=5``, ``26001@100:250``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,15 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vidtrans.errors import InputError, UsageError
-from vidtrans.labels.edit import DeleteInstance, Edit, EditList, StyleClass, StyleInstance, parse_relabel
+from vidtrans.labels.edit import (
+    DeleteInstance,
+    Edit,
+    EditList,
+    RelabelClass,
+    RelabelInstance,
+    StyleClass,
+    StyleInstance,
+)
 
 _RANGE = r"(?:@\s*(\d*)\s*:\s*(\d*)\s*)?"
 _INSTANCE = r"(?:instance\s*:\s*)?(\d{1,9})"
@@ -28,6 +36,19 @@ class StyleFile:
     seed: int | None = None
 
 
+def parse_relabel(text: str) -> RelabelClass | RelabelInstance:
+    """``vegetation=building``, ``instance:26001=truck``, and ``car=bus@100:250`` for frames 100 .. 249. Raises UsageError."""
+    found = re.fullmatch(r"\s*([^=@]+?)\s*=\s*([^=@]+?)\s*" + _RANGE, text)
+    if not found:
+        raise UsageError(
+            f"a relabelling is CLASS=CLASS or instance:ID=CLASS, as vegetation=building or car=bus@100:250, not {text!r}."
+        )
+    source, target, start, end = found.groups()
+    frames = int(start or 0), int(end) if end else None
+    instance = _named_instance(source, "instance:26001=truck")
+    return RelabelClass(source, target, *frames) if instance is None else RelabelInstance(instance, target, *frames)
+
+
 def parse_style(text: str) -> StyleClass | StyleInstance:
     """``car=3``, ``instance:26001=5``, and ``car=3@100:250`` for frames 100 .. 249. Raises UsageError."""
     found = re.fullmatch(r"\s*([^=@]+?)\s*=\s*(\d{1,4})\s*" + _RANGE, text)
@@ -35,12 +56,8 @@ def parse_style(text: str) -> StyleClass | StyleInstance:
         raise UsageError(f"a style is CLASS=NUMBER or instance:ID=NUMBER, as car=3 or instance:26001=5, not {text!r}.")
     name, style, start, end = found.groups()
     frames = int(start or 0), int(end) if end else None
-    if name.casefold().startswith("instance:"):
-        instance = re.fullmatch(r"\d{1,9}", name.split(":", 1)[1].strip())
-        if not instance:
-            raise UsageError(f"an instance is a number, as in instance:26001=5, not {name!r}.")
-        return StyleInstance(int(instance[0]), int(style), *frames)
-    return StyleClass(name, int(style), *frames)
+    instance = _named_instance(name, "instance:26001=5")
+    return StyleClass(name, int(style), *frames) if instance is None else StyleInstance(instance, int(style), *frames)
 
 
 def parse_drop(text: str) -> DeleteInstance:
@@ -50,6 +67,16 @@ def parse_drop(text: str) -> DeleteInstance:
         raise UsageError(f"what to drop is an instance's id, as instance:26001 or 26001@100:250, not {text!r}.")
     instance, start, end = found.groups()
     return DeleteInstance(int(instance), int(start or 0), int(end) if end else None)
+
+
+def _named_instance(name: str, example: str) -> int | None:
+    """The id in ``instance:ID``, None for the name of a class. Raises UsageError for an id that is none."""
+    if not name.casefold().startswith("instance:"):
+        return None
+    instance = re.fullmatch(r"\d{1,9}", name.split(":", 1)[1].strip())
+    if not instance:
+        raise UsageError(f"an instance is a number, as in {example}, not {name!r}.")
+    return int(instance[0])
 
 
 def gather_edits(

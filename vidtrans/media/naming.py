@@ -45,6 +45,12 @@ def is_image_name(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
 
 
+def names_pictures(source: str) -> bool:
+    """Whether ``source`` is a folder, a pattern or a picture, none of which has times of its own."""
+    path = Path(source)
+    return is_pattern(source) or path.is_dir() or is_image_name(path)
+
+
 def _place(path: Path) -> _Place:
     city = _CITYSCAPES.match(path.stem)
     if city:

@@ -9,6 +9,7 @@ power goes, the whole lines describe whole files. It is removed when the output 
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import shutil
@@ -109,6 +110,8 @@ class RunFolder:
         with written(output):
             folder.mkdir(parents=True, exist_ok=True)
             lock = (folder / "lock").open("w")
+        for left in folder.parent.glob(f"{glob.escape(folder.name)}.*"):  # by a run that was killed while it tidied up
+            shutil.rmtree(left, ignore_errors=True)
         try:
             with written(output):
                 return cls._begin(folder, lock, output, facts, resume=resume, overwrite=overwrite)
@@ -123,6 +126,8 @@ class RunFolder:
         cls, folder: Path, lock: IO[str], output: Path, facts: dict[str, str], *, resume: bool, overwrite: bool
     ) -> RunFolder:
         _lock(lock, output)
+        if not _is_still(lock, folder / "lock"):
+            raise OutputError("another run of this output ended just now.", where=output, hint="Start this one again.")
         kept = _read_ledger(folder)
         begun = (folder / "run.json").is_file()
         if kept and not (resume or overwrite):
@@ -194,9 +199,14 @@ class RunFolder:
                 path.unlink(missing_ok=True)
 
     def remove(self) -> None:
-        """The output is whole: the parts go."""
+        """The output is whole: the parts go, all at once, so that another run never begins in a folder that vanishes."""
+        leaving = self.folder.with_name(f"{self.folder.name}.{os.getpid()}")
+        if os.name == "nt":  # a folder with an open file cannot be renamed there
+            self.close()
+        with contextlib.suppress(OSError):
+            self.folder.rename(leaving)
         self.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(leaving if leaving.exists() else self.folder, ignore_errors=True)
 
     def close(self) -> None:
         self._lock.close()
@@ -225,6 +235,14 @@ def _lock(lock: IO[str], output: Path) -> None:
         raise OutputError("another run is writing this output at the moment.", where=output) from None
     except OSError:
         return  # file systems without locks
+
+
+def _is_still(file: IO[str], path: Path) -> bool:
+    """Whether the open ``file`` is the one called ``path``: a run that ended in between took its own away."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except OSError:
+        return False
 
 
 def _read_run(folder: Path) -> dict[str, dict[str, str]]:

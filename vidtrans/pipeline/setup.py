@@ -22,6 +22,7 @@ from vidtrans.labels.editplan import EditPlan
 from vidtrans.labels.reader import WITH_INSTANCES, LabelReader
 from vidtrans.labels.scheme import load_scheme
 from vidtrans.loading import load_model
+from vidtrans.media.naming import names_pictures
 from vidtrans.media.reader import Reader, open_reader
 from vidtrans.model import find_bundle
 from vidtrans.pipeline.settings import ConvertSettings
@@ -106,6 +107,12 @@ def open_job(settings: ConvertSettings, *, model: Model | None = None) -> Iterat
     with ExitStack() as stack:
         # The input first: a wrong name is told before a large model is loaded.
         reader: Reader = stack.enter_context(open_reader(settings.input, rate=settings.rate))
+        if settings.rate is not None and not names_pictures(settings.input):
+            raise UsageError(
+                f"a rate of {settings.rate} was given, and a film has its own ({reader.info.rate}).",
+                where=settings.input,
+                hint="Rates are for folders of pictures.",
+            )
         instances: Reader | None = None
         if settings.instances is not None:
             instances = stack.enter_context(open_reader(settings.instances, rate=settings.rate))
