@@ -1,21 +1,28 @@
 """Makes the documents' pictures with the embedded model, from the demo clip.
 
 street.jpg: three frames, labels above and the street below. relabelled.jpg: one frame as it is, and with edited labels.
+street-styles.jpg: the styles of two classes.
 
 .venv/bin/python scripts/docs_images.py
 """
 
 import tempfile
+from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from vidtrans.demo_clip import DEMO_SEED, demo_instances, demo_labels
+from vidtrans.frame import FrameTime, LabelFrame
 from vidtrans.labels.editwords import gather_edits
+from vidtrans.loading import load_model
+from vidtrans.media.reader import open_reader
 from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans.pipeline.setup import open_job
 from vidtrans.pipeline.stream import translate_stream
+from vidtrans.stylesheet import style_sheet
 
 ROOT = Path(__file__).parents[1]
 FRAME = 8
@@ -50,6 +57,13 @@ def frames_of(edits, wanted):
     raise SystemExit("the demo clip is too short")
 
 
+def styles_of(classes):
+    """The sheet of the styles of ``classes``, uint8 RGB [H,W,3]."""
+    labels, instances = (next(islice(open_reader(film), FRAME, None)).pixels for film in (demo_labels(), demo_instances()))
+    frame = LabelFrame(FRAME, labels, FrameTime(FRAME, Fraction(1, 25)), instances=instances.astype(np.int32))
+    return style_sheet(load_model("street", seed=DEMO_SEED), frame, classes=classes)
+
+
 def save(name, picture):
     out = ROOT / "docs" / "images" / name
     cv2.imwrite(str(out), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 90])
@@ -60,6 +74,7 @@ def main():
     pairs = [np.split(picture, 2, axis=1) for picture in frames_of(gather_edits(), STREET_FRAMES)]
     save("street.jpg", np.hstack([np.vstack(pair) for pair in pairs]))
     save("relabelled.jpg", np.vstack([frames_of(edits, (FRAME,))[0] for edits in ROWS]))
+    save("street-styles.jpg", styles_of(("car", "person")))
 
 
 if __name__ == "__main__":

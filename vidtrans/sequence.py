@@ -40,7 +40,7 @@ class Model:
     a window padded with the first frame's labels, without entering the history, so that from frame ``n_frames - 1`` on the
     pictures are the published ones. A card may also say ``raw``: the first frame is painted raw and starts the history.
 
-    ``seed``: variety that can be repeated. A pix2pixHD with styles draws one for every instance, by the seed and the
+    ``seed``: variety that can be repeated. A model with styles draws one for every instance, by the seed and the
     instance's number alone, so that an instance keeps its style; pix2pix drops half of its inner values, the same ones in
     every frame. None: each class's first style; dropout as the model's card says.
     """

@@ -56,7 +56,7 @@ def filter_command(
         typer.Option(metavar="WHAT=NUMBER", help="A style of the model: car=3, instance:26001=5; repeatable."),
     ] = None,
     styles: Annotated[str | None, typer.Option(metavar="FILE", help="Styles from a TOML or JSON file.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Draw styles (pix2pixHD), or what dropout drops (pix2pix).")] = None,
+    seed: Annotated[int | None, typer.Option(help="Draw styles (street, pix2pixHD), or what dropout drops (pix2pix).")] = None,
     edits: Annotated[str | None, typer.Option(metavar="FILE", help="Edits of labels, as convert takes them.")] = None,
     format: Annotated[str, typer.Option(help="auto (by the first bytes), y4m, nut, matroska or rawvideo.")] = "auto",
     input_size: Annotated[str | None, typer.Option(metavar="WxH", help="rawvideo: its size.")] = None,

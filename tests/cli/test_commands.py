@@ -255,6 +255,30 @@ def test_demo(run, tiny_model, tmp_path, monkeypatch, grey_film, scene, decoded)
     assert "not from a demo" in err
 
 
+def test_the_demo_draws_looks_where_the_model_has_styles(
+    run, tmp_path, monkeypatch, grey_film, scene, decoded, random_networks
+):
+    from vidtrans.cli import demo
+    from vidtrans.demo_clip import DEMO_SEED
+    from vidtrans.model import Card, write_bundle
+
+    generator = {"channels": (4, 8, 8, 8), "blocks": (1, 1, 1, 1, 1), "feature_nc": 3}
+    styles = {"7": [[x, -x, x] for x in (-1.0, -0.5, 0.0, 0.5, 1.0)]}
+    card = Card(system="vid2vid", architecture="street", generator=generator, first_frames="raw", styles=styles)
+    networks = random_networks(card)
+    write_bundle(tmp_path / "town.safetensors", card, networks.tensors())
+    film = grey_film(tmp_path / "l.mkv", [scene(n) for n in range(4)])
+    monkeypatch.setattr(demo, "demo_labels", lambda: film)
+    monkeypatch.setattr(demo, "demo_instances", lambda: film)
+    words = ("--model", tmp_path / "town.safetensors")
+    assert run("demo", "--out", tmp_path / "demo", *words)[0] == 0
+    drawn = decoded(tmp_path / "demo" / "film.mp4")
+    for name, seed in (("seeded.mp4", ("--seed", DEMO_SEED)), ("plain.mp4", ())):
+        assert run("convert", film, tmp_path / name, "--instances", film, *words, *seed)[0] == 0
+    assert np.array_equal(drawn, decoded(tmp_path / "seeded.mp4"))
+    assert not np.array_equal(drawn, decoded(tmp_path / "plain.mp4"))
+
+
 def test_bench(run, label_film, tiny_model):
     words = ("--input", label_film, "--model", tiny_model, "--labels", "cityscapes")
     code, out, _ = run("bench", *words, "--frames", "10", "--rounds", "1")

@@ -185,12 +185,12 @@ report["relabel_changed_the_picture"] = not np.array_equal(relabelled, before)
 styles = window.session.film.card.styles
 report["styles"] = bool(styles)
 if styles:
-    QTest.mouseClick(window.viewer, Qt.MouseButton.LeftButton, pos=point(*pixel_of(int(next(iter(styles))))))
+    QTest.mouseClick(window.viewer, Qt.MouseButton.LeftButton, pos=point(*pixel_of(CAR, instance=True)))
     key(Qt.Key.Key_T)
     sheet = dialog()
     wait(lambda: sheet.note.text() == "", "the thumbnails")
     shot("7-styles")
-    sheet.sheet.setCurrentRow(1)
+    sheet.sheet.setCurrentRow(3)
     key(Qt.Key.Key_Return, to=sheet.sheet)
 else:
     picture = OUT / "look.png"

@@ -49,13 +49,15 @@ def test_a_first_start_shows_the_welcome_page(window):
 def test_the_demo_is_one_click_away(window, qtbot, label_film, tmp_path):
     from vidtrans_gui.files import Demo
 
-    window.files._demo = Demo(label_film, tmp_path / "none.mkv")
+    window.files._demo = Demo(label_film, tmp_path / "none.mkv", seed=7)
     qtbot.mouseClick(window.welcome.demo, Qt.MouseButton.LeftButton)
     shown(window, qtbot, 0)
     assert window.pages.currentWidget() is window.editor
     assert window.docks["classes"].isVisible()
     assert window.windowTitle() == "labels[*] – vidtrans"
     assert window.painter.opened[-1].input == str(label_film)
+    assert window.painter.opened[-1].seed == 7
+    assert window.film_panel.seed.text() == "7"
 
 
 def test_an_open_film_is_described(opened):

@@ -151,6 +151,19 @@ def test_a_crop_shows_the_styles_of_its_things(clips):
     assert (batch.styles - batch.real).abs().mean() < 0.1
 
 
+def test_samples_in_which_nothing_moves(clips):
+    pool = ClipPool(clips, 9)
+    pool.refresh()
+    rng = np.random.default_rng(3)
+    batch = pool.sample(rng, 2, 9, (32, 32), flip=True, still=1)  # longer than the clips are
+    for part in (batch.real, batch.ids, batch.edges, batch.extents, batch.scene, batch.styles):
+        assert (part == part[:, :1]).all()
+    assert not batch.flow.any()
+    assert batch.trusted.all()
+    moving = pool.sample(rng, 20, 2, (32, 32), still=0.5).flow.abs().amax(dim=(1, 2, 3, 4)) > 0
+    assert 0 < moving.sum() < 20
+
+
 def test_a_run_begins_with_the_weights_of_a_bundle(clips, tmp_path):
     train(settings(clips, {"steps": 2, "adversarial": False}), tmp_path / "first")
     export(tmp_path / "first", tmp_path / "first.safetensors")

@@ -34,6 +34,7 @@ class DataSettings(_Settings):
     """``clips``: a folder of clip folders, which may grow during the run. ``hold_out``: names of clips never trained on
     (the first of them is painted on the sample sheets). ``min_clips``: wait for so many. ``max_clips``: so many are kept in
     memory. ``no_instances``: share of samples whose boundaries run between classes only, as without an instance map.
+    ``still``: share of samples in which nothing moves, or a network that only knows driving drives at red lights too.
     ``flip``: mirror every other sample. ``determined``: pictures follow from their labels and their place in the street, so
     that details count in first frames too, and textures begin as the mean of what clips show."""
 
@@ -43,6 +44,7 @@ class DataSettings(_Settings):
     max_clips: int = Field(200, ge=1)
     rescan_s: float = 120.0
     no_instances: float = Field(0.2, ge=0, le=1)
+    still: float = Field(0.0, ge=0, le=1)
     flip: bool = True
     determined: bool = False
 

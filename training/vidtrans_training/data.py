@@ -213,10 +213,23 @@ class ClipPool:
         return [load_clip(self.folder / name) for name in self.hold_out if (self.folder / name / "world.json").exists()]
 
     def sample(
-        self, rng: np.random.Generator, batch: int, frames: int, crop: tuple[int, int], flip: bool, no_instances: float
+        self,
+        rng: np.random.Generator,
+        batch: int,
+        frames: int,
+        crop: tuple[int, int],
+        *,
+        flip: bool = False,
+        no_instances: float = 0.0,
+        still: float = 0.0,
     ) -> Sequences:
-        """``batch`` random crops of ``frames`` consecutive frames."""
-        crops = [_crop(self._pick(rng, frames), rng, frames, crop, flip, no_instances) for _ in range(batch)]
+        """``batch`` random crops of ``frames`` consecutive frames; a share ``still`` of them shows one frame all the time."""
+        crops = []
+        for _ in range(batch):
+            stands = rng.random() < still
+            clip = self._pick(rng, 1 if stands else frames)
+            shown = _crop(clip, rng, 1 if stands else frames, crop, flip, no_instances)
+            crops.append(_standing(shown, frames) if stands else shown)
         parts = [torch.stack(part) for part in zip(*crops, strict=True)]
         real, ids, edges, flow, hidden, steps, scene, styles, corner, full = parts
         trusted = _trusted(flow, hidden)
@@ -242,6 +255,12 @@ def whole_sequence(clip: Clip) -> Sequences:
     trusted = _trusted(flow.float(), hidden)
     styles = torch.from_numpy(clip.colours[clip.things])[None].movedim(-1, 2)
     return Sequences(_range(real), ids, edges, flow.float(), trusted, steps, scene, torch.zeros(1, 2), full, styles)
+
+
+def _standing(parts: tuple[Tensor, ...], frames: int) -> tuple[Tensor, ...]:
+    """The parts of a crop of one frame as if the camera and all else stood still for ``frames`` frames."""
+    real, ids, edges, flow, hidden, steps, scene, styles = (part.expand(frames, *part.shape[1:]) for part in parts[:-2])
+    return real, ids, edges, torch.zeros_like(flow), torch.zeros_like(hidden), steps, scene, styles, *parts[-2:]
 
 
 def _crop(

@@ -189,7 +189,8 @@ def train_step(
     ahead = 0 if rng.random() < FROM_THE_START else int(rng.integers(stage.rollout + 1))
     count = past + ahead + stage.frames
     data = config.data
-    batch = pool.sample(rng, stage.batch, count, stage.crop, data.flip, data.no_instances).to(device)
+    sampled = pool.sample(rng, stage.batch, count, stage.crop, flip=data.flip, no_instances=data.no_instances, still=data.still)
+    batch = sampled.to(device)
 
     with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
         pictures = [] if free else list(batch.real[:, :past].unbind(1))

@@ -97,7 +97,7 @@ def convert(
         int | None,
         typer.Option(
             metavar="NUMBER",
-            help="Draw a style for each thing (pix2pixHD), or what dropout drops (pix2pix); the same seed, the same film.",
+            help="Draw a style for each thing (street, pix2pixHD), or what dropout drops (pix2pix), the same every time.",
             rich_help_panel=_LOOK,
         ),
     ] = None,

@@ -93,7 +93,7 @@ class ConvertSettings(BaseModel):
     history starts anew: found in the labels (``auto``), nowhere (``off``), or before these frames. ``first_frame``: a
     picture (or several, in order) that the film starts from. ``rate``: frames a second of an image folder.
     ``edits``: of labels and history (text is read: a file of edits, an editor's project, or a list as JSON).
-    ``seed``: variety that can be repeated: draws a style for each instance (pix2pixHD), or what is dropped (pix2pix).
+    ``seed``: variety that can be repeated: draws a style for each instance (street, pix2pixHD), or what is dropped (pix2pix).
     ``codec``, ``encoder_options``, ``pixel_format``: ffmpeg's own names; None for the container's usual ones.
     ``snapshot_every``: frames after which what is done is put in safety (a film's segment); None: as many as suit the size.
     """
