@@ -52,7 +52,7 @@ class Styling:
                 "takes style features, and there is nothing to make them of: the file holds no styles"
                 + (", and no pictures were given." if networks.encoder is not None else "."),
                 where=self._card.name or "the model",
-                hint="`vidtrans models styles` makes styles from pictures with labels.",
+                hint=None if networks.encoder is None else "`vidtrans models styles` makes styles from pictures with labels.",
             )
         for instance, style in dict(choice.instances if choice is not None else ()).items():
             if frame.instances is None:

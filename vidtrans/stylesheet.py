@@ -17,6 +17,8 @@ from vidtrans.nets.range import to_bytes
 from vidtrans.sequence import Model
 
 CELL_HW = (120, 200)
+SETTLES = 3
+"""Frames after which a model with a memory paints a thing as it will; its first picture is a guess."""
 _NAME_WIDTH = 132
 _GAP = 4
 _INK, _PAPER = (232, 232, 232), (24, 24, 26)
@@ -104,7 +106,10 @@ def _plane(name: str, scheme: Scheme | None) -> int:
 
 
 def _painted(model: Model, frame: LabelFrame) -> Bytes:
-    _, painting = model.step(model.start(frame.size_hw), frame)
+    state = model.start(frame.size_hw)
+    for _ in range(SETTLES if model.n_frames > 1 else 0):
+        state, _ = model.step(state, frame)
+    _, painting = model.step(state, frame)
     return np.asarray(to_bytes(painting.picture).cpu().numpy(), dtype=np.uint8)
 
 

@@ -9,7 +9,10 @@ from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 
+import cv2
+
 from vidtrans.errors import OutputError
+from vidtrans.frame import Bytes
 
 
 @contextmanager
@@ -39,3 +42,11 @@ def whole_file(path: str | PathLike[str], *, what: str) -> Iterator[Path]:
         if isinstance(error, OutputError):
             raise
         raise OutputError(f"{what} cannot be written: {error.strerror or error}.", where=target) from error
+
+
+def whole_picture(path: str | PathLike[str], picture: Bytes, *, what: str) -> None:
+    """Write ``picture`` uint8 RGB [H,W,3] as a whole file, in the format of its suffix. Raises OutputError."""
+    made, data = cv2.imencode(Path(path).suffix.lower(), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    assert made
+    with whole_file(path, what=what) as temporary:
+        temporary.write_bytes(data.tobytes())

@@ -278,9 +278,9 @@ class Files(QObject):
 
         def looked(missing: tuple[Missing, ...]) -> None:
             if missing:
-                self._relink(newest.project, name, missing, load)
+                self.unless_unsaved(lambda: self._relink(newest.project, name, missing, load))
             else:
-                load(newest.project, False)
+                self.unless_unsaved(lambda: load(newest.project, False))
 
         def recover() -> None:
             failed = self._problem(self.tr("Recover unsaved work"))

@@ -59,6 +59,7 @@ class FilmPanel(QWidget):
         self.rate.setPlaceholderText("25")
         self.rate.setToolTip(self.tr("Of a folder of pictures, such as 17 or 30000/1001; a film has its own times"))
         self.seed = QLineEdit(self)
+        self.seed.setMaxLength(18)  # below 2^63
         self.seed.setAccessibleName(self.tr("Seed of looks"))
         self.seed.setPlaceholderText(self.tr("the first style of each class"))
         self.seed.setToolTip(
@@ -123,7 +124,8 @@ class FilmPanel(QWidget):
         self.cuts.setText(cuts if isinstance(cuts, str) else ", ".join(map(str, cuts)))
         self.rate.setText("" if project.rate is None else str(project.rate))
         self.seed.setText("" if project.seed is None else str(project.seed))
-        self.rate.setEnabled(project.input is not None and names_pictures(project.input))
+        # A rate that a film has all the same can be taken off.
+        self.rate.setEnabled(project.input is not None and (project.rate is not None or names_pictures(project.input)))
         self.setEnabled(project.input is not None)
 
     def show_film(self, film: Opened | None) -> None:
@@ -159,8 +161,8 @@ class FilmPanel(QWidget):
         else:
             self.changed.emit(self.tr("Change instance maps"), {"instances": chosen})
 
-    def _entered(self, text: str, name: str, field: QLineEdit, parse: Callable[[str], object]) -> None:
-        """The project's ``name`` becomes what ``field`` says; what cannot be read is refused, and the field as it was."""
+    def _entered(self, step: str, name: str, field: QLineEdit, parse: Callable[[str], object]) -> None:
+        """The project's ``name`` becomes what ``field`` says, by an undo step called ``step``, or that is refused."""
         try:
             value = parse(field.text().strip())
         except ValueError as error:
@@ -168,7 +170,7 @@ class FilmPanel(QWidget):
             self.refused.emit(str(error))
             return
         if value != getattr(self._project, name):
-            self.changed.emit(text, {name: value})
+            self.changed.emit(step, {name: value})
 
     def _rate(self, text: str) -> object:
         rate = parse_rate(text) if text else None
@@ -177,6 +179,6 @@ class FilmPanel(QWidget):
         return rate
 
     def _seed(self, text: str) -> object:
-        if text and not (text.isdecimal() and int(text) < 1 << 63):
+        if text and not text.isdecimal():
             raise ValueError(self.tr("a seed is a whole number from 0 up, not {0}").format(text))
         return int(text) if text else None

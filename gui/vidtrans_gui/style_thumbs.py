@@ -13,9 +13,10 @@ import numpy.typing as npt
 
 from vidtrans.errors import VidtransError
 from vidtrans.frame import Bytes
-from vidtrans.labels.edit import EditList, StyleClass, StyleInstance
+from vidtrans.labels.edit import EditList, ResetAt, StyleClass, StyleInstance
 from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans.preview import Answer, Failed, PreviewEngine, Request
+from vidtrans.stylesheet import SETTLES
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +54,7 @@ def paint_styles(
 ) -> Iterator[Thumb]:
     """Frame ``frame`` with ``target`` (a class's name or an instance's id) in each of ``count`` styles, cut to ``box``.
 
+    The style begins a few frames before with a history of its own, for a model with a memory carries the old paint over.
     Ends early once ``stop`` is set. Raises VidtransError where the model cannot do it.
     """
     events: queue.Queue[Any] = queue.Queue()
@@ -60,12 +62,13 @@ def paint_styles(
     try:
         preview.open(settings, edits)
         for style in range(count):
+            begin = max(frame - SETTLES, 0)
             edit = (
-                StyleClass(target, style, frame, frame + 1)
+                StyleClass(target, style, begin, frame + 1)
                 if isinstance(target, str)
-                else StyleInstance(target, style, frame, frame + 1)
+                else StyleInstance(target, style, begin, frame + 1)
             )
-            preview.edit(edits.added(edit))
+            preview.edit(edits.added(ResetAt(begin)).added(edit))
             preview.submit(Request(style + 1, frame, approximate=False))
             while not stop.is_set():
                 try:

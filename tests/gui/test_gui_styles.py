@@ -14,6 +14,8 @@ from vidtrans.labels.edit import EditList, StyleClass
 from vidtrans.model import Card, write_bundle
 from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans.preview import PreviewEngine
+from vidtrans.sequence import Model
+from vidtrans.stylesheet import SETTLES
 
 CARD = Card(
     name="styled",
@@ -41,6 +43,22 @@ def test_every_style_is_painted_and_cut_out(label_film, styled_model):
     assert [thumb.style for thumb in thumbs] == [0, 1, 2]
     assert all(thumb.picture.shape == (12, 40, 3) for thumb in thumbs)
     assert not np.array_equal(thumbs[0].picture, thumbs[1].picture)
+
+
+def test_a_model_with_a_memory_shows_no_paint_of_before(label_film, scene, tmp_path, random_networks):
+    """Its thumbnail is the picture of a film that had the style all along, not one that only begins to change."""
+    generator = {"channels": (4, 8, 8, 8), "blocks": (1, 1, 1, 1, 1), "feature_nc": 3}
+    card = Card(system="vid2vid", architecture="street", generator=generator, first_frames="raw", styles=CARD.styles)
+    networks = random_networks(card)
+    write_bundle(tmp_path / "town.safetensors", card, networks.tensors())
+    whole = (slice(0, 32), slice(0, 64))
+    film = settings(label_film, tmp_path / "town.safetensors")
+    thumbs = list(paint_styles(film, EditList(), SETTLES, "car", 3, whole, stop=threading.Event()))
+    labels = np.stack([scene(n) for n in range(SETTLES + 1)])
+    for style, thumb in enumerate(thumbs):
+        painted = Model(networks, device="cpu").translate(labels=labels, edits=EditList((StyleClass("car", style),)))[-1]
+        expected = np.clip(np.rint((painted + 1) * 127.5), 0, 255).astype(np.uint8).transpose(1, 2, 0)
+        assert np.array_equal(thumb.picture, expected)
 
 
 def test_painting_ends_when_nobody_looks_any_more(label_film, styled_model):

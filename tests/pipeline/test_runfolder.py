@@ -155,6 +155,29 @@ def test_a_run_that_ends_while_the_next_begins_takes_nothing_of_it_away(output, 
     assert run.parts[0].exists()
 
 
+def test_a_run_that_is_refused_takes_nothing_of_the_other_away(output, monkeypatch):
+    lock, others = runfolder._lock, []
+
+    def late(file, place):
+        monkeypatch.undo()
+        others.append(begin(output))  # it came first after all
+        lock(file, place)
+
+    monkeypatch.setattr(runfolder, "_lock", late)
+    with pytest.raises(OutputError, match="another run is writing"):
+        begin(output)
+    with others[0] as run:
+        keep(run, "part", 0, 4)
+        assert run.parts[0].exists()
+
+
+def test_parts_of_an_output_of_a_longer_name_are_not_its(tmp_path):
+    with begin(tmp_path / "film.mp4.parts.mkv") as other:
+        keep(other, "part", 0, 4)
+        with begin(tmp_path / "film.mp4"):
+            assert other.parts[0].exists()
+
+
 def test_what_a_run_left_that_was_killed_while_it_tidied_up(output):
     left = output.with_name(".film.mp4.parts.123")
     left.mkdir()

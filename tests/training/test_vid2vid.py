@@ -166,7 +166,7 @@ def test_samples_in_which_nothing_moves(clips):
 
 def test_a_run_begins_with_the_weights_of_a_bundle(clips, tmp_path):
     train(settings(clips, {"steps": 2, "adversarial": False}), tmp_path / "first")
-    export(tmp_path / "first", tmp_path / "first.safetensors")
+    export(tmp_path / "first", tmp_path / "first.safetensors", name="first")
     before = read_bundle(tmp_path / "first.safetensors").tensors
     stage = {"steps": 1, "adversarial": False, "lr": 1e-9}
     more = {"begin_with": str(tmp_path / "first.safetensors")}

@@ -36,7 +36,7 @@ class DataSettings(_Settings):
     memory. ``no_instances``: share of samples whose boundaries run between classes only, as without an instance map.
     ``still``: share of samples in which nothing moves, or a network that only knows driving drives at red lights too.
     ``flip``: mirror every other sample. ``determined``: pictures follow from their labels and their place in the street, so
-    that details count in first frames too, and textures begin as the mean of what clips show."""
+    that details count in first frames too, and textures of a run from nothing begin as the mean of what clips show."""
 
     clips: Path
     hold_out: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from vidtrans.clustering import cluster_classes
-from vidtrans.errors import InputError, ModelError
+from vidtrans.errors import InputError
 from vidtrans.labels.scheme import load_scheme
 from vidtrans.model.bundle import read_card, write_bundle
 from vidtrans.model.card import Card
@@ -65,7 +65,8 @@ def export(run: Path, out: Path, *, name: str = "street") -> Card:
     """Writes the moving average of a run's generator as a bundle.
 
     Classes that the clips do not show get the weights of their nearest relative that they do show. Raises ModelError or
-    InputError where the run or its clips cannot be read, OutputError where ``out`` cannot be written.
+    InputError where the run, its clips or the bundle that it began with cannot be read, OutputError where ``out`` cannot be
+    written.
     """
     state = checkpoint.read(run / "checkpoint.pt")
     config = TrainingConfig.model_validate_json(state["config"])
@@ -76,8 +77,9 @@ def export(run: Path, out: Path, *, name: str = "street") -> Card:
     seen = {int(identity) for identity in np.flatnonzero(shares > SEEN_SHARE)}
     tensors = {f"G.{key}": value for key, value in borrow_rows(generator.state_dict(), seen).items()}
     names = [entry.name for entry in load_scheme("cityscapes").classes if entry.id in seen]
+    before = None if config.begin_with is None else read_card(config.begin_with)
     provenance = (
-        f"Trained {_beginning(config.begin_with)} for {state['step']} steps on {len(folders)} clips of the procedural street "
+        f"Trained {_beginning(before)} for {state['step']} steps on {len(folders)} clips of the procedural street "
         f"(vidtrans-world), by vidtrans-train vid2vid. "
         f"Classes it has seen: {', '.join(names)}; the others are drawn as their nearest relative."
     )
@@ -90,23 +92,26 @@ def export(run: Path, out: Path, *, name: str = "street") -> Card:
         label_scheme="cityscapes",
         training_hw=size_hw,
         provenance=provenance,
-        licence="Apache-2.0",
+        licence="Apache-2.0" if before is None else before.licence,
     )
     if config.model.feature_nc:
-        card = with_styles(card, colour_styles(folders))
+        styles = colour_styles(folders)
+        if not styles:
+            raise InputError(
+                "The network takes styles, and the clips show no things to make any of.",
+                where=config.data.clips,
+                hint=f"Things have instance ids from {FIRST_INSTANCE} up.",
+            )
+        card = with_styles(card, styles)
     write_bundle(out, card, tensors, storage=torch.float16)
     return card
 
 
-def _beginning(begin_with: Path | None) -> str:
-    """What a run began with, in words."""
-    if begin_with is None:
+def _beginning(before: Card | None) -> str:
+    """What a run began with, in words: nothing, or the weights of a bundle."""
+    if before is None:
         return "from nothing (no photograph and no pretrained network took part)"
-    try:
-        before = f" ({read_card(begin_with).provenance})"
-    except ModelError:
-        before = ""
-    return f"from the weights of {begin_with.stem}{before}"
+    return f"from the weights of {before.name} ({before.provenance})"
 
 
 def colour_styles(folders: Collection[Path]) -> Centres:
@@ -117,12 +122,12 @@ def colour_styles(folders: Collection[Path]) -> Centres:
         names = sorted(path.name for path in (folder / "instances").glob("*.png"))[::8]
         instances = np.stack([read_picture(folder / "instances" / name, cv2.IMREAD_UNCHANGED) for name in names])
         rgb = np.stack([read_picture(folder / "rgb" / name, cv2.IMREAD_COLOR)[..., ::-1] for name in names])
+        labels = np.stack([read_picture(folder / "labels" / name, cv2.IMREAD_UNCHANGED) for name in names])
         things, colours = thing_colours(instances, rgb)
-        labels = np.zeros(len(colours), np.int64)
-        labels[things] = instances // FIRST_INSTANCE
-        for thing in np.flatnonzero(np.bincount(things.ravel(), minlength=len(colours)) >= LEAST_SHARE * things.size):
-            if labels[thing]:
-                found[int(labels[thing])].append(colours[thing])
+        shown = np.bincount(things.ravel() * 256 + labels.ravel(), minlength=256 * len(colours)).reshape(-1, 256)
+        for thing in np.flatnonzero(shown.sum(axis=1) >= LEAST_SHARE * things.size):
+            if thing:
+                found[int(shown[thing].argmax())].append(colours[thing])
     centres = dict(cluster_classes({label: np.stack(samples) for label, samples in found.items()}, clusters=STYLES))
     classes = {entry.id: entry.name for entry in load_scheme("cityscapes").classes}
     for label in {label for ids in KIND_IDS for label in ids} - set(centres):
@@ -137,9 +142,7 @@ def label_shares(folders: Collection[Path]) -> tuple[np.ndarray, tuple[int, int]
     counts, size_hw = np.zeros(256, np.int64), (0, 0)
     for folder in folders:
         for path in sorted((folder / "labels").glob("*.png"))[::8]:
-            labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-            if labels is None:
-                raise InputError("This picture is unreadable.", where=path)
+            labels = read_picture(path, cv2.IMREAD_UNCHANGED)
             counts += np.bincount(labels.reshape(-1), minlength=256)
             size_hw = (labels.shape[0], labels.shape[1])
     if not counts.any():

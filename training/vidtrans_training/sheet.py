@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor
 from vidtrans.labels.palette import colourise
 from vidtrans.labels.scheme import load_scheme
 from vidtrans.nets.range import to_bytes
-from vidtrans.whole_file import whole_file
+from vidtrans.whole_file import whole_picture
 from vidtrans_training.rollout import Rollout
 
 
@@ -30,10 +29,7 @@ def write_sheet(path: Path, rollout: Rollout, frames: tuple[int, ...] = (0, 1, 4
         ids = rollout.batch.ids[0, t].cpu().numpy()
         pictures = [colourise(ids, scheme), *(_bytes(p) for p in (rollout.batch.real[:, t], raw, weight, painting.picture))]
         rows.append(np.hstack(pictures))
-    made, data = cv2.imencode(".png", cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR))
-    assert made
-    with whole_file(path, what="the sample sheet") as temporary:
-        temporary.write_bytes(data.tobytes())
+    whole_picture(path, np.vstack(rows), what="the sample sheet")
 
 
 def _bytes(picture: Tensor) -> npt.NDArray[np.uint8]:

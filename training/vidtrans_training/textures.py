@@ -67,7 +67,7 @@ def mean_textures(clips: Iterable[Clip]) -> MeanTextures:
     return MeanTextures(tuple(m.colours() for m in fronts), tuple(m.colours() for m in road), shown)
 
 
-def begin_with(generator: StreetGenerator, mean: MeanTextures) -> None:
+def set_textures(generator: StreetGenerator, mean: MeanTextures) -> None:
     """Sets the colours of the generator's textures."""
     generator.texture.begin_with(mean.fronts, mean.road)
     generator.things.begin_with(mean.things)

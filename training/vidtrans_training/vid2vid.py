@@ -34,7 +34,7 @@ from vidtrans_training.discriminators import TEMPORAL_FRAMES, MultiscaleDiscrimi
 from vidtrans_training.parallel import Workers
 from vidtrans_training.rollout import paint, roll_out
 from vidtrans_training.sheet import write_sheet
-from vidtrans_training.textures import begin_with, mean_textures
+from vidtrans_training.textures import mean_textures, set_textures
 
 LOG_EVERY = 20
 # Losses that come from the discriminators.
@@ -123,7 +123,7 @@ def train(
         if config.begin_with is not None:
             load_weights(trainee.generator, config.begin_with)
         elif data.determined:
-            begin_with(trainee.generator, mean_textures(pool.clips))
+            set_textures(trainee.generator, mean_textures(pool.clips))
         workers.share(trainee.generator.parameters())
         trainee.average.load_state_dict(trainee.generator.state_dict())
     if workers.rank:

@@ -102,10 +102,9 @@ def _spread(frames: int, count: int) -> set[int]:
 
 def _write_sheet(path: Path, pairs: list[Bytes]) -> None:
     """Label and picture of each frame one above the other, in rows and columns."""
-    import cv2
     import numpy as np
 
-    from vidtrans.whole_file import whole_file
+    from vidtrans.whole_file import whole_picture
 
     if not pairs:
         return
@@ -113,7 +112,4 @@ def _write_sheet(path: Path, pairs: list[Bytes]) -> None:
     cells = [np.vstack([pair[:, :width], pair[:, width:]]) for pair in pairs]
     cells += [np.zeros_like(cells[0])] * (-len(cells) % SHEET_COLUMNS)
     rows = [np.hstack(cells[i : i + SHEET_COLUMNS]) for i in range(0, len(cells), SHEET_COLUMNS)]
-    made, data = cv2.imencode(".png", cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR))
-    assert made
-    with whole_file(path, what="the contact sheet") as temporary:
-        Path(temporary).write_bytes(data.tobytes())
+    whole_picture(path, np.vstack(rows), what="the contact sheet")

@@ -30,14 +30,12 @@ def styles(
 
     Example: vidtrans styles mymodel.safetensors labels.png sheet.png --class car
     """
-    import cv2
-
     from vidtrans.loading import load_model
     from vidtrans.pipeline.settings import size_hw
     from vidtrans.pipeline.setup import read_label_frame
     from vidtrans.pipeline.sizing import Sizing
     from vidtrans.stylesheet import style_sheet
-    from vidtrans.whole_file import whole_file
+    from vidtrans.whole_file import whole_picture
 
     if sheet.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise UsageError("a sheet is a .png or .jpg file.", where=sheet)
@@ -47,8 +45,5 @@ def styles(
     read = read_label_frame(labels, loaded, scheme=scheme, instances=instances, frame=frame)
     read = Sizing.plan(read.size_hw, size_hw(size), "resize").to_net(read)
     painted = style_sheet(loaded, read, classes=tuple(only or ()))
-    made, data = cv2.imencode(sheet.suffix.lower(), cv2.cvtColor(painted, cv2.COLOR_RGB2BGR))
-    assert made
-    with whole_file(sheet, what="the sheet") as temporary:
-        temporary.write_bytes(data.tobytes())
+    whole_picture(sheet, painted, what="the sheet")
     typer.echo(f"{sheet}: {painted.shape[1]}x{painted.shape[0]}")

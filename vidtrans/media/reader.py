@@ -23,7 +23,7 @@ from vidtrans.errors import InputError
 from vidtrans.frame import Frame, FrameTime, VideoInfo
 from vidtrans.media.films import FilmReader
 from vidtrans.media.images import ImageReader
-from vidtrans.media.naming import ImageSequence, is_image_name, is_pattern, list_sequences, resolve
+from vidtrans.media.naming import ImageSequence, is_pattern, list_sequences, names_pictures, resolve
 
 MAX_SIDE = 16384
 """Pictures wider or higher than this are refused before memory is taken for them."""
@@ -103,7 +103,7 @@ def open_reader(
     if not pattern and not path.is_file() and not path.is_dir():
         # Inputs are opened more than once: the second time a pipe would be empty, or never open.
         raise InputError("is a pipe or a device, not a file.", where=text, hint="Pipes are read by vidtrans-filter.")
-    if path.is_dir() or pattern or (is_image_name(path) and container_format is None):
+    if names_pictures(text) and not (container_format is not None and path.is_file()):
         sequences = resolve(source, allow_holes=allow_holes)
         return ImageReader(sequences, source=text, labels=labels, max_side=max_side, rate=rate)
     return FilmReader(

@@ -62,12 +62,14 @@ def check_choice(card: Card, feature_nc: int, choice: StyleChoice) -> None:
             f"{name} has no styles to choose from: it is a {card.system} that takes no features.",
             hint="A vid2vid takes its look from a given first frame (--first-frame)."
             if card.system == "vid2vid"
-            else "Styles are pix2pixHD's, of models trained with features.",
+            else "Styles are of models trained with features.",
         )
     if not card.styles:
         raise UsageError(
             f"{name} takes features, and its file holds no styles.",
-            hint="Make them with: vidtrans models styles MODEL PICTURES LABELS OUT.safetensors",
+            hint=None
+            if card.encoder is None
+            else "Make them with: vidtrans models styles MODEL PICTURES LABELS OUT.safetensors",
         )
     centres = centres_of(card)
     names = class_names(card)

@@ -22,7 +22,7 @@ class Conditioning:
     ``ids``: uint8 or int64 [N,T,H,W], the label plane of every pixel (None for picture-to-picture models).
     ``boundary``: bool [N,T,H,W], True on both sides of an instance boundary (None where the model has no such plane).
     ``image``: float [N,T,C,H,W] in [-1,1] (None for label models).
-    ``features``: float [N,F,H,W], pix2pixHD style planes of the newest frame (None where unused).
+    ``features``: float [N,F,H,W], style planes of the newest frame (None where unused).
     ``present``: for each of the T frames, the classes that occur in it, ascending (more than occur is allowed, fewer is
     not). Known to the host, so that a network may leave empty planes out without asking the device. None: not known.
     ``dropout_seed``: of the values that pix2pix drops at test time; None: as its configuration says.

@@ -107,27 +107,23 @@ class RunFolder:
         """
         folder = parts_folder(output)
         made = not folder.exists()
-        with written(output):
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = (folder / "lock").open("w")
-        for left in folder.parent.glob(f"{glob.escape(folder.name)}.*"):  # by a run that was killed while it tidied up
-            shutil.rmtree(left, ignore_errors=True)
+        lock = _locked(folder, output)
         try:
+            for left in folder.parent.glob(f"{glob.escape(folder.name)}.*"):
+                if left.suffix[1:].isdigit():  # of a run that was killed while it tidied up
+                    shutil.rmtree(left, ignore_errors=True)
             with written(output):
                 return cls._begin(folder, lock, output, facts, resume=resume, overwrite=overwrite)
         except BaseException:
-            lock.close()
             if made:
                 shutil.rmtree(folder, ignore_errors=True)
+            lock.close()
             raise
 
     @classmethod
     def _begin(
         cls, folder: Path, lock: IO[str], output: Path, facts: dict[str, str], *, resume: bool, overwrite: bool
     ) -> RunFolder:
-        _lock(lock, output)
-        if not _is_still(lock, folder / "lock"):
-            raise OutputError("another run of this output ended just now.", where=output, hint="Start this one again.")
         kept = _read_ledger(folder)
         begun = (folder / "run.json").is_file()
         if kept and not (resume or overwrite):
@@ -203,10 +199,12 @@ class RunFolder:
         leaving = self.folder.with_name(f"{self.folder.name}.{os.getpid()}")
         if os.name == "nt":  # a folder with an open file cannot be renamed there
             self.close()
-        with contextlib.suppress(OSError):
+        try:
             self.folder.rename(leaving)
+        except OSError:
+            leaving = self.folder
         self.close()
-        shutil.rmtree(leaving if leaving.exists() else self.folder, ignore_errors=True)
+        shutil.rmtree(leaving, ignore_errors=True)
 
     def close(self) -> None:
         self._lock.close()
@@ -222,6 +220,25 @@ class RunFolder:
 
     def _state_after(self, frames: int) -> Path:
         return self.folder / f"state-{frames:08d}.safetensors"
+
+
+def _locked(folder: Path, output: Path) -> IO[str]:
+    """The lock of ``folder``, which is made where it is missing, held by this process."""
+    gone = OutputError("another run of this output ended just now.", where=output, hint="Start this one again.")
+    with written(output):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock = (folder / "lock").open("w")
+        except FileNotFoundError:
+            raise gone from None
+    try:
+        _lock(lock, output)
+        if not _is_still(lock, folder / "lock"):
+            raise gone
+    except BaseException:
+        lock.close()
+        raise
+    return lock
 
 
 def _lock(lock: IO[str], output: Path) -> None:
