@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QColor, QIcon, QImage, QPixmap
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QListView, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
@@ -12,6 +12,9 @@ from vidtrans_gui.inbox import Inbox
 from vidtrans_gui.pictures import to_qimage
 from vidtrans_gui.style_thumbs import Thumb
 from vidtrans_gui.theme import theme_of
+
+_COLUMNS, _MOST_ROWS = 4, 3
+_THUMB, _CELL = QSize(200, 120), QSize(216, 152)
 
 
 class StyleDialog(QDialog):
@@ -24,17 +27,18 @@ class StyleDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle(title)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.resize(720, 480)
+        rows = min(-(-count // _COLUMNS), _MOST_ROWS)
+        self.resize(_COLUMNS * _CELL.width() + 56, rows * _CELL.height() + 100)
         self.stop = threading.Event()
         self._inbox = Inbox(self._show, self)
         self.sheet = QListWidget(self)
         self.sheet.setViewMode(QListView.ViewMode.IconMode)
         self.sheet.setResizeMode(QListView.ResizeMode.Adjust)
         self.sheet.setMovement(QListView.Movement.Static)
-        self.sheet.setIconSize(QSize(200, 120))
-        self.sheet.setGridSize(QSize(216, 152))
+        self.sheet.setIconSize(_THUMB)
+        self.sheet.setGridSize(_CELL)
         self.sheet.setAccessibleName(self.tr("Styles"))
-        blank = QPixmap(200, 120)
+        blank = QPixmap(_THUMB)
         blank.fill(QColor(theme_of(self.palette()).field))
         for style in range(count):
             item = QListWidgetItem(QIcon(blank), self.tr("Style {0}").format(style))
@@ -60,11 +64,12 @@ class StyleDialog(QDialog):
 
     def _show(self, value: tuple[int, QImage]) -> None:
         style, image = value
-        scaled = QPixmap.fromImage(image).scaled(
-            QSize(200, 120), Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
-        )
-        icon = QIcon(scaled)
-        icon.addPixmap(scaled, QIcon.Mode.Selected)  # without the selection's tint: it is a colour that is chosen here
+        filled = image.scaled(_THUMB, Qt.AspectRatioMode.KeepAspectRatioByExpanding, Qt.TransformationMode.SmoothTransformation)
+        middle = QRect(QPoint(), _THUMB)
+        middle.moveCenter(filled.rect().center())
+        thumb = QPixmap.fromImage(filled.copy(middle))
+        icon = QIcon(thumb)
+        icon.addPixmap(thumb, QIcon.Mode.Selected)  # without the selection's tint: it is a colour that is chosen here
         self.sheet.item(style).setIcon(icon)
         self._painted += 1
         self.note.setText("" if self._painted == self.sheet.count() else self.tr("Painting the styles…"))

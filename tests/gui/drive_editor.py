@@ -190,7 +190,7 @@ if styles:
     sheet = dialog()
     wait(lambda: sheet.note.text() == "", "the thumbnails")
     shot("7-styles")
-    sheet.sheet.setCurrentRow(3)
+    sheet.sheet.setCurrentRow(5)
     key(Qt.Key.Key_Return, to=sheet.sheet)
 else:
     picture = OUT / "look.png"
