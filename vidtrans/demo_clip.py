@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-DEMO_SEED = 7
+DEMO_SEED = 11
 """Draws the looks of the things in it, for a model that has styles: a street of equal cars is none."""
 
 _ASSETS = Path(__file__).parent / "assets"
