@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 FRAME = 48
-CAR = 26
+CAR, WHITE, RED = 26, 6, 5
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 
 
@@ -68,9 +68,13 @@ def main() -> None:
         settle()
         shoot("editor-wipe.png")
 
+        window.viewer.picked.emit(*car(0))
+        window.editing.style_as(WHITE)
         window.viewer.picked.emit(*car(1))
-        window.editing.relabel_as("truck")
+        window.editing.style_as(RED)
         window.edits_panel.reach.setCurrentIndex(window.edits_panel.reach.findData("onward"))
+        window.navigation.go(20)
+        settle()
         window.editing.pick_class("vegetation")
         window.editing.relabel_as("building")
         window.navigation.go(70)
@@ -80,7 +84,7 @@ def main() -> None:
         window.navigation.set_range(12, 84)
         window.set_compare("side")
         settle()
-        window.edits_panel.pick(1)
+        window.edits_panel.pick(0)
         settle()
         shoot("editor-edit.png")
         window.shut_down()
