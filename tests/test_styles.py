@@ -212,7 +212,7 @@ def test_a_model_with_features_and_no_styles(make, street):
     with pytest.raises(UsageError, match="takes features, and its file holds no styles"):
         bare.translate(labels=street[0], edits=styled(StyleClass("car", 0)))
     without_encoder = make(styles={}, encoder=None)
-    with pytest.raises(ModelError, match=r"holds no styles\. "):
+    with pytest.raises(ModelError, match=r"holds no styles\.$"):
         without_encoder.translate(labels=street[0])
 
 
