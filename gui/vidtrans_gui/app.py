@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from vidtrans.errors import UsageError
+
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication, QSplashScreen
 
@@ -36,6 +38,17 @@ def mend_environment() -> None:
             os.environ[name] = value
 
 
+def check_screen() -> None:
+    """Qt ends the whole process where it finds no screen. Raises UsageError on a Linux that has none to offer."""
+    told = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
+    if told or not sys.platform.startswith("linux") or (Path(os.environ.get("XDG_RUNTIME_DIR", "")) / "wayland-0").exists():
+        return
+    raise UsageError(
+        "there is no screen to open a window on: neither DISPLAY nor WAYLAND_DISPLAY is set.",
+        hint="Start it in a desktop session, or over ssh with ssh -X.",
+    )
+
+
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     from vidtrans_gui.about import version_of
 
@@ -51,6 +64,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 def build(argv: Sequence[str]) -> tuple[QApplication, MainWindow]:
     """The application and its window, shown, and at work on what ``argv`` asks for; ``exec`` the first to run it."""
     options = _parse(argv)
+    check_screen()
     mend_environment()
     from PySide6.QtCore import QLibraryInfo, QLocale, QTranslator
     from PySide6.QtGui import QIcon
@@ -94,6 +108,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the editor; gives the exit code."""
     try:
         app, window = build(sys.argv[1:] if argv is None else argv)
+    except UsageError as error:
+        sys.stderr.write(f"vidtrans-gui: {error}\n")
+        return error.exit_code
     except ImportError as error:
         if "PySide6" not in f"{error} {error.path}":
             raise

@@ -2,8 +2,10 @@
 
 import configparser
 import os
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,45 @@ def test_it_starts_and_ends_offscreen(tmp_path):
     assert ended.stdout.split() == ["offscreen", "vidtrans[*]", "-"]
     assert "Traceback" not in ended.stderr
     assert list((tmp_path / "c").rglob("*.conf")), "the settings lie in the platform's place"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems always have a screen")
+def test_no_screen_is_a_sentence(tmp_path):
+    ended = run(
+        "-m", "vidtrans_gui.app", "--demo", DISPLAY="", WAYLAND_DISPLAY="", QT_QPA_PLATFORM="", XDG_RUNTIME_DIR=str(tmp_path)
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("vidtrans-gui: there is no screen")
+    assert ended.stderr.count("\n") == 1
+
+
+@pytest.fixture
+def wayland(tmp_path):
+    """A Wayland compositor without a screen; what a client needs in its environment."""
+    if shutil.which("weston") is None:
+        pytest.skip("weston is not installed (Debian: apt-get install weston), so there is no Wayland to show a window on")
+    place = tmp_path / "run"
+    place.mkdir(mode=0o700)
+    environment = {"XDG_RUNTIME_DIR": str(place), "WAYLAND_DISPLAY": "wayland-test"}
+    command = ["weston", "--socket=wayland-test", "--idle-time=0", f"--log={tmp_path / 'weston.log'}"]
+    for backend in ("headless-backend.so", "headless"):  # as it was called before version 12, and since
+        weston = subprocess.Popen([*command, f"--backend={backend}"], env=os.environ | environment, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 20
+        while weston.poll() is None and not (place / "wayland-test").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if weston.poll() is None:
+            break
+    yield environment
+    weston.terminate()
+    weston.wait()
+
+
+def test_it_starts_and_ends_under_wayland(tmp_path, wayland):
+    home = {"XDG_CONFIG_HOME": str(tmp_path / "c"), "XDG_DATA_HOME": str(tmp_path / "d")}
+    ended = run("-c", START, DISPLAY="", QT_QPA_PLATFORM="", **home, **wayland)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.split()[0] == "wayland"
+    assert "Traceback" not in ended.stderr
 
 
 def test_help_and_version_need_no_screen():
