@@ -3,11 +3,12 @@
 import importlib.util
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from vidtrans_training.config import TrainingConfig
-from vidtrans_training.export import RELATIVES, borrow_rows, export
+from vidtrans_training.export import RELATIVES, borrow_rows, colour_styles, export
 from vidtrans_training.vid2vid import train
 
 from vidtrans.errors import ModelError
@@ -23,12 +24,17 @@ toy_clips = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(toy_clips)
 
 
-def test_an_exported_bundle_paints_the_same_pictures(tmp_path):
-    toy_clips.write_clip(tmp_path / "clips" / "clip_0", 0)
-    model = {"channels": [4, 8, 8, 8], "blocks": [1, 1, 1, 1, 1], "n_frames": 2}
-    settings = {"model": model, "data": {"clips": str(tmp_path / "clips")}, "threads": 1}
+def train_a_step(folder, **model):
+    """A run of one step in ``folder``, on a toy clip; ``model``: more of its settings."""
+    toy_clips.write_clip(folder / "clips" / "clip_0", 0)
+    model = {"channels": [4, 8, 8, 8], "blocks": [1, 1, 1, 1, 1]} | model
     stage = {"steps": 1, "batch": 1, "crop": [32, 32], "adversarial": False}
-    train(TrainingConfig.model_validate(settings | {"stages": [stage]}), tmp_path / "run")
+    settings = {"model": model, "data": {"clips": str(folder / "clips")}, "threads": 1, "stages": [stage]}
+    train(TrainingConfig.model_validate(settings), folder / "run")
+
+
+def test_an_exported_bundle_paints_the_same_pictures(tmp_path):
+    train_a_step(tmp_path, n_frames=2)
     card = export(tmp_path / "run", tmp_path / "toy.safetensors", name="toy")
     assert "road, building" in card.provenance
     assert card.training_hw == (32, 64)
@@ -54,11 +60,7 @@ def test_an_exported_bundle_paints_the_same_pictures(tmp_path):
 
 def test_styles_are_the_colours_of_things(tmp_path):
     """The toy's post is a car, and red; a bus was never seen and looks like one."""
-    toy_clips.write_clip(tmp_path / "clips" / "clip_0", 0)
-    model = {"channels": [4, 8, 8, 8], "blocks": [1, 1, 1, 1, 1], "feature_nc": 3}
-    settings = {"model": model, "data": {"clips": str(tmp_path / "clips")}, "threads": 1}
-    stage = {"steps": 1, "batch": 1, "crop": [32, 32], "adversarial": False}
-    train(TrainingConfig.model_validate(settings | {"stages": [stage]}), tmp_path / "run")
+    train_a_step(tmp_path, feature_nc=3)
     export(tmp_path / "run", tmp_path / "toy.safetensors")
     model = load_model(tmp_path / "toy.safetensors")
     (red,) = model.card.styles["26"]
@@ -66,6 +68,22 @@ def test_styles_are_the_colours_of_things(tmp_path):
     assert model.card.styles["28"] == [red]
     labels = np.full((3, 32, 64), 26, np.uint8)
     assert model.translate(labels=labels).shape == (3, 3, 32, 64)
+
+
+def test_styles_of_a_crowd(tmp_path):
+    """More things than a byte counts: 300 grey cars, and then a green bus."""
+    ids = 26000 + np.arange(600, dtype=np.uint16).repeat(4).reshape(30, 80) // 2
+    labels = np.full((60, 80), 26, np.uint8)
+    labels[30:] = 28
+    instances = np.concatenate([ids, np.full((30, 80), 28001, np.uint16)])
+    rgb = np.full((60, 80, 3), 128, np.uint8)
+    rgb[30:] = (0, 255, 0)
+    for kind, picture in (("labels", labels), ("instances", instances), ("rgb", rgb)):
+        (tmp_path / kind).mkdir()
+        cv2.imwrite(str(tmp_path / kind / "000000.png"), picture)
+    styles = colour_styles([tmp_path])
+    assert styles[28] == [[-1, 1, -1]]
+    assert np.abs(styles[26]).max() < 0.01
 
 
 def test_unseen_classes_borrow_from_relatives():

@@ -124,7 +124,9 @@ def colour_styles(folders: Collection[Path]) -> Centres:
         rgb = np.stack([read_picture(folder / "rgb" / name, cv2.IMREAD_COLOR)[..., ::-1] for name in names])
         labels = np.stack([read_picture(folder / "labels" / name, cv2.IMREAD_UNCHANGED) for name in names])
         things, colours = thing_colours(instances, rgb)
-        shown = np.bincount(things.ravel() * 256 + labels.ravel(), minlength=256 * len(colours)).reshape(-1, 256)
+        shown = np.bincount(things.ravel().astype(np.int64) * 256 + labels.ravel(), minlength=256 * len(colours)).reshape(
+            -1, 256
+        )
         for thing in np.flatnonzero(shown.sum(axis=1) >= LEAST_SHARE * things.size):
             if thing:
                 found[int(shown[thing].argmax())].append(colours[thing])
