@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +91,7 @@ class Sequences:
         return Place(self.corner, self.full, self.extents[:, t], self.scene[:, t])
 
     def to(self, device: torch.device) -> Sequences:
-        place = self.extents.to(device), self.scene.to(device), self.corner.to(device), self.full.to(device)
-        real, ids, edges = self.real.to(device), self.ids.to(device), self.edges.to(device)
-        return Sequences(real, ids, edges, self.flow.to(device), self.trusted.to(device), *place, self.styles.to(device))
+        return Sequences(**{part.name: getattr(self, part.name).to(device) for part in fields(self)})
 
 
 def whole_clips(folder: Path) -> list[Path]:
@@ -115,13 +113,13 @@ def load_clip(folder: Path) -> Clip:
             if picture.shape[:2] != rgb[0].shape[:2]:
                 size, first = picture.shape[:2], rgb[0].shape[:2]
                 raise InputError(f"Size {size[1]}x{size[0]}, the clip has {first[1]}x{first[0]}.", where=folder / kind / name)
-    ids = np.stack(labels)
-    things, colours = thing_colours(np.stack(instances), np.stack(rgb))
+    ids, shown = np.stack(labels), np.stack(rgb, dtype=np.uint8)
+    things, colours = thing_colours(np.stack(instances), shown)
     edges = np.stack([boundary(frame.astype(np.int32)) for frame in instances])
     class_edges = np.stack([boundary(instances_from_labels(frame)) for frame in labels])
     return Clip(
         folder.name,
-        np.stack(rgb),
+        shown,
         ids,
         edges,
         class_edges,

@@ -50,6 +50,7 @@ def demo(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"the folder cannot be made ({error.strerror}).", where=out) from error
+    began = time.monotonic()
     loaded = load_model(model, device=device)
     settings = ConvertSettings.read(
         input=str(demo_labels()),
@@ -60,7 +61,6 @@ def demo(
         seed=DEMO_SEED if loaded.card.styles else None,
         layer="compare",
     )
-    began = time.monotonic()
     with (
         progress_shown(progress, "demo") as shown,
         interruptible() as cancel,

@@ -44,7 +44,7 @@ def parse_relabel(text: str) -> RelabelClass | RelabelInstance:
             f"a relabelling is CLASS=CLASS or instance:ID=CLASS, as vegetation=building or car=bus@100:250, not {text!r}."
         )
     source, target, start, end = found.groups()
-    frames = int(start or 0), int(end) if end else None
+    frames = _frames(start, end)
     instance = _named_instance(source, "instance:26001=truck")
     return RelabelClass(source, target, *frames) if instance is None else RelabelInstance(instance, target, *frames)
 
@@ -55,7 +55,7 @@ def parse_style(text: str) -> StyleClass | StyleInstance:
     if not found:
         raise UsageError(f"a style is CLASS=NUMBER or instance:ID=NUMBER, as car=3 or instance:26001=5, not {text!r}.")
     name, style, start, end = found.groups()
-    frames = int(start or 0), int(end) if end else None
+    frames = _frames(start, end)
     instance = _named_instance(name, "instance:26001=5")
     return StyleClass(name, int(style), *frames) if instance is None else StyleInstance(instance, int(style), *frames)
 
@@ -66,7 +66,12 @@ def parse_drop(text: str) -> DeleteInstance:
     if not found:
         raise UsageError(f"what to drop is an instance's id, as instance:26001 or 26001@100:250, not {text!r}.")
     instance, start, end = found.groups()
-    return DeleteInstance(int(instance), int(start or 0), int(end) if end else None)
+    return DeleteInstance(int(instance), *_frames(start, end))
+
+
+def _frames(start: str | None, end: str | None) -> tuple[int, int | None]:
+    """First frame and end of what ``_RANGE`` found: the whole film where it found nothing."""
+    return int(start or 0), int(end) if end else None
 
 
 def _named_instance(name: str, example: str) -> int | None:

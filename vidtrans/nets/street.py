@@ -145,6 +145,8 @@ class StreetGenerator(nn.Module):
             tinted = (config.texture_channels + 1) * config.feature_nc
             self.style_fine = nn.Conv2d(tinted, fine, 1, bias=False)
             self.style_shown = nn.Conv2d(tinted, 3 * 4, 1, bias=False)
+            for layer in (self.style_mid, self.style_fine, self.style_shown):
+                nn.init.zeros_(layer.weight)  # at first all things look alike
         self.mix_fine = nn.Conv2d(fine, fine, 3, padding=1)
         self.blocks_fine = nn.Sequential(*(_Residual(fine) for _ in range(blocks_fine)))
         self.head = nn.Conv2d(fine, (10 if config.fg_labels else 7) * 4, 3, padding=1)
@@ -158,10 +160,6 @@ class StreetGenerator(nn.Module):
             self.texture_shown.weight.zero_()
             for colour in range(COLOURS):
                 self.texture_shown.weight[colour * 4 : colour * 4 + 4, colour] = 1
-            if config.feature_nc:
-                # At first all things look alike.
-                for layer in (self.style_mid, self.style_fine, self.style_shown):
-                    layer.weight.zero_()
         foreground = torch.zeros(config.label_nc, dtype=torch.float32)
         foreground[list(config.fg_labels)] = 1
         self.register_buffer("foreground", foreground, persistent=False)
