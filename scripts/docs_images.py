@@ -1,7 +1,7 @@
 """Makes the documents' pictures with the embedded model, from the demo clip.
 
-street.jpg: three frames, labels above and the street below. relabelled.jpg: one frame as it is, and with edited labels.
-street-styles.jpg: the styles of two classes.
+street.jpg: three frames, labels above and the street below. relabelled.jpg: one frame as it is, and
+with edited labels. street-styles.jpg: the styles of two classes.
 
 .venv/bin/python scripts/docs_images.py
 """
@@ -14,15 +14,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vidtrans.demo_clip import DEMO_SEED, demo_instances, demo_labels
+from vidtrans.assets.demo_clip import DEMO_SEED, demo_instances, demo_labels
 from vidtrans.frame import FrameTime, LabelFrame
 from vidtrans.labels.editwords import gather_edits
-from vidtrans.loading import load_model
 from vidtrans.media.reader import open_reader
 from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans.pipeline.setup import open_job
 from vidtrans.pipeline.stream import translate_stream
-from vidtrans.stylesheet import style_sheet
+from vidtrans.sequence.loading import load_model
+from vidtrans.styles.sheet import style_sheet
 
 ROOT = Path(__file__).parents[1]
 FRAME = 8
@@ -47,7 +47,9 @@ def frames_of(edits, wanted):
         )
         found = []
         with open_job(settings) as job:
-            stream = translate_stream(job.reader, job.label_reader, job.painter, instances=job.instances)
+            stream = translate_stream(
+                job.reader, job.label_reader, job.painter, instances=job.instances
+            )
             for translation in stream:
                 if translation.index in wanted:
                     found.append(translation.picture)
@@ -59,8 +61,13 @@ def frames_of(edits, wanted):
 
 def styles_of(classes):
     """The sheet of the styles of ``classes``, uint8 RGB [H,W,3]."""
-    labels, instances = (next(islice(open_reader(film), FRAME, None)).pixels for film in (demo_labels(), demo_instances()))
-    frame = LabelFrame(FRAME, labels, FrameTime(FRAME, Fraction(1, 25)), instances=instances.astype(np.int32))
+    labels, instances = (
+        next(islice(open_reader(film), FRAME, None)).pixels
+        for film in (demo_labels(), demo_instances())
+    )
+    frame = LabelFrame(
+        FRAME, labels, FrameTime(FRAME, Fraction(1, 25)), instances=instances.astype(np.int32)
+    )
     return style_sheet(load_model("street", seed=DEMO_SEED), frame, classes=classes)
 
 

@@ -28,7 +28,9 @@ def main() -> None:
         window.resize(1600, 900)
         window.move(0, 0)
         exact = [0]
-        window.session.shown.connect(lambda shown: exact.append(shown.request.id) if shown.approximation is None else None)
+        window.session.shown.connect(
+            lambda shown: exact.append(shown.request.id) if shown.approximation is None else None
+        )
 
         def wait(condition: Callable[[], object], seconds: float = 120) -> None:
             end = time.monotonic() + seconds
@@ -41,7 +43,11 @@ def main() -> None:
 
             def shown() -> bool:
                 asked, seen = window.session._last, window.editing._shown
-                return asked is not None and seen is not None and asked.id == seen.request.id == exact[-1]
+                return (
+                    asked is not None
+                    and seen is not None
+                    and asked.id == seen.request.id == exact[-1]
+                )
 
             wait(shown)
             wait(lambda: False, 0.6)

@@ -1,4 +1,5 @@
-"""What tests of several parts share: a tiny model with random weights, and label films with known pixels."""
+"""What tests of several parts share: a tiny model with random weights, and label films with
+known pixels."""
 
 import os
 from fractions import Fraction
@@ -16,7 +17,8 @@ ROAD, SIDEWALK, BUILDING, SKY, CAR = 7, 8, 11, 23, 26
 
 
 def street_scene(n: int, height: int = 32, width: int = 64) -> np.ndarray:
-    """Frame ``n`` of a street in Cityscapes labelIds: sky, a row of houses, pavement, road, and a car that moves."""
+    """Frame ``n`` of a street in Cityscapes labelIds: sky, a row of houses, pavement, road, and
+    a car that moves."""
     ids = np.full((height, width), BUILDING, np.uint8)
     ids[: height // 4] = SKY
     ids[height // 2 :] = SIDEWALK
@@ -28,7 +30,8 @@ def street_scene(n: int, height: int = 32, width: int = 64) -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory) -> Path:
-    """A bundle of the street architecture, small and untrained: right in everything but its pictures."""
+    """A bundle of the street architecture, small and untrained: right in everything but its
+    pictures."""
     from dataclasses import asdict
 
     from vidtrans.model import Card, write_bundle
@@ -38,7 +41,12 @@ def tiny_model(tmp_path_factory) -> Path:
     torch.manual_seed(1)
     network = StreetGenerator(config)
     card = Card(
-        name="tiny", system="vid2vid", architecture="street", generator=asdict(config), first_frames="raw", training_hw=(32, 64)
+        name="tiny",
+        system="vid2vid",
+        architecture="street",
+        generator=asdict(config),
+        first_frames="raw",
+        training_hw=(32, 64),
     )
     path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
     write_bundle(path, card, {f"G.{name}": tensor for name, tensor in network.state_dict().items()})
@@ -55,7 +63,9 @@ def write_grey_film(path: Path, frames, *, rate: int = 25) -> Path:
                 stream = container.add_stream("ffv1", rate=Fraction(rate))
                 stream.height, stream.width = pixels.shape
                 stream.pix_fmt = kind
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format=kind)))
+            container.mux(
+                stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format=kind))
+            )
         container.mux(stream.encode())
     return path
 
@@ -93,10 +103,14 @@ def decoded():
 
 @pytest.fixture(scope="session")
 def shared():
-    """The folder of real material and reference cases; tests that need it skip where it is missing."""
+    """The folder of real material and reference cases; tests that need it skip where it is
+    missing."""
     place = Path(os.environ.get("VIDTRANS_SHARED") or Path(__file__).parents[2] / "shared")
     if not (place / "reference").is_dir() or not (place / "real").is_dir():
-        pytest.skip(f"{place} holds no reference cases and real material; VIDTRANS_SHARED names the folder that does")
+        pytest.skip(
+            f"{place} holds no reference cases and real material; VIDTRANS_SHARED names the folder"
+            " that does"
+        )
     return place
 
 
@@ -113,7 +127,8 @@ TINY_VID2VID = {
 
 
 def make_random_networks(card, seed: int = 0):
-    """The networks of ``card`` with seeded random weights; norms' weights are random too, so that mixing them up shows."""
+    """The networks of ``card`` with seeded random weights; norms' weights are random too, so
+    that mixing them up shows."""
     from vidtrans.model.networks import empty
 
     networks = empty(card, "a test's card")
@@ -122,9 +137,15 @@ def make_random_networks(card, seed: int = 0):
         for name, tensor in module.state_dict().items():
             if tensor.is_floating_point():
                 spread = tensor[0].numel() ** -0.5 if tensor.dim() == 4 else 0.1
-                middle = 1.0 if tensor.dim() == 1 and not name.endswith(("bias", "running_mean")) else 0.0
+                middle = (
+                    1.0
+                    if tensor.dim() == 1 and not name.endswith(("bias", "running_mean"))
+                    else 0.0
+                )
                 noise = torch.randn(tensor.shape, generator=generator)
-                tensor.copy_(middle + spread * (noise.abs() if name.endswith("running_var") else noise))
+                tensor.copy_(
+                    middle + spread * (noise.abs() if name.endswith("running_var") else noise)
+                )
         module.requires_grad_(False)
     return networks
 
@@ -137,12 +158,18 @@ def random_networks():
 
 @pytest.fixture(scope="session")
 def published_networks():
-    """Makes networks: ``published_networks()`` is a vid2vid of two scales, other settings and cards by keyword."""
+    """Makes networks: ``published_networks()`` is a vid2vid of two scales, other settings and
+    cards by keyword."""
 
     def make(*, seed: int = 0, first_frames: str = "none", first: dict | None = None, **config):
         from vidtrans.model import Card
 
-        card = Card(system="vid2vid", generator=TINY_VID2VID | config, first_frames=first_frames, first=first)
+        card = Card(
+            system="vid2vid",
+            generator=TINY_VID2VID | config,
+            first_frames=first_frames,
+            first=first,
+        )
         return make_random_networks(card, seed)
 
     return make
@@ -153,7 +180,7 @@ def published_model(published_networks):
     """Makes models on the CPU: see ``published_networks``."""
 
     def make(**settings):
-        from vidtrans.sequence import Model
+        from vidtrans.sequence.model import Model
 
         return Model(published_networks(**settings), device="cpu")
 

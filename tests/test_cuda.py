@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from vidtrans.frame import FrameTime, LabelFrame
-from vidtrans.loading import load_model
 from vidtrans.nets.warp import warp
-from vidtrans.sequence import Model
+from vidtrans.sequence.loading import load_model
+from vidtrans.sequence.model import Model
 
 pytestmark = pytest.mark.cuda
 
@@ -31,7 +31,10 @@ def clip(frames=6, size=(64, 96)):
 
 
 def frames(labels):
-    return [LabelFrame(t, ids, FrameTime(t, 1), instances=ids.astype(np.int32)) for t, ids in enumerate(labels)]
+    return [
+        LabelFrame(t, ids, FrameTime(t, 1), instances=ids.astype(np.int32))
+        for t, ids in enumerate(labels)
+    ]
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 5e-3), ("fp16", 0.1), ("bf16", 0.3)])
@@ -39,7 +42,9 @@ def test_the_gpu_paints_what_the_cpu_paints(published_networks, precision, toler
     labels = clip()
     settings = {"first_frames": "raw"}
     wanted = Model(published_networks(**settings), device="cpu").translate(labels=labels)
-    found = Model(published_networks(**settings), device="cuda", precision=precision).translate(labels=labels)
+    found = Model(published_networks(**settings), device="cuda", precision=precision).translate(
+        labels=labels
+    )
     assert np.abs(found - wanted).mean() < tolerance / 5
     assert np.quantile(np.abs(found - wanted), 0.99) < tolerance
 
@@ -60,7 +65,11 @@ def test_the_same_bits_every_time(published_networks):
 
 @pytest.mark.parametrize("embedded", [False, True])
 def test_a_step_never_waits_for_the_device(published_networks, embedded):
-    model = load_model("street", device="cuda") if embedded else Model(published_networks(), device="cuda")
+    model = (
+        load_model("street", device="cuda")
+        if embedded
+        else Model(published_networks(), device="cuda")
+    )
     clip_frames = frames(clip())
     state = model.start((64, 96))
     for frame in clip_frames[:4]:  # what is built once (kernels, constants) may wait
@@ -108,8 +117,8 @@ def test_zero_flow_is_the_identity():
 def test_styles_are_the_same_planes_and_nothing_waits(random_networks):
     from vidtrans.frame import StyleChoice
     from vidtrans.model import Card
-    from vidtrans.styles import Styling
-    from vidtrans.transfer import Transfer
+    from vidtrans.sequence.style_planes import Styling
+    from vidtrans.sequence.transfer import Transfer
 
     card = Card(
         system="pix2pixhd",
@@ -125,7 +134,9 @@ def test_styles_are_the_same_planes_and_nothing_waits(random_networks):
     for name in ("cpu", "cuda"):
         device = torch.device(name)
         transfer = Transfer(device)
-        uploaded = transfer.arrive(transfer.upload(frame, labels.shape, label_nc=35, with_image=False))
+        uploaded = transfer.arrive(
+            transfer.upload(frame, labels.shape, label_nc=35, with_image=False)
+        )
         styling = Styling(networks, device)
         styling.planes(uploaded, seed=3)
         torch.cuda.synchronize()

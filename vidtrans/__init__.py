@@ -1,7 +1,7 @@
 """Label video in, street video out: pix2pix, pix2pixHD and vid2vid as media tools.
 
-model = vidtrans.load_model("street")
-pictures = model.translate(labels=labels)          # uint8 [T,H,W] in, float32 [T,3,H,W] in [-1,1] out
+model = vidtrans.load_model("street") pictures = model.translate(labels=labels)          # uint8
+[T,H,W] in, float32 [T,3,H,W] in [-1,1] out
 """
 
 from __future__ import annotations
@@ -10,20 +10,29 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
-from vidtrans.errors import InputError, Interrupted, ModelError, OutputError, ReaderGone, UsageError, VidtransError
+from vidtrans.errors import (
+    InputError,
+    Interrupted,
+    ModelError,
+    OutputError,
+    ReaderGone,
+    UsageError,
+    VidtransError,
+)
 
 if TYPE_CHECKING:
     from vidtrans.frame import FrameTime, LabelFrame
-    from vidtrans.loading import import_checkpoint, load_model
     from vidtrans.nets.painting import Painting
-    from vidtrans.sequence import Model
-    from vidtrans.state import State
+    from vidtrans.sequence.loading import import_checkpoint, load_model
+    from vidtrans.sequence.model import Model
+    from vidtrans.sequence.state import State
 
 __version__ = "0.1.0"
 
-# Before torch is loaded. Its CPU threads wait for one another by spinning for a millisecond, at every operation; where
-# anything else wants the cores (an encoder, a decoder, another program) they burn them: a film that took 161 s on a busy
-# machine takes 11 s with a tenth of that, and on an idle machine nothing is lost.
+# Before torch is loaded. Its CPU threads wait for one another by spinning for a millisecond, at
+# every operation; where anything else wants the cores (an encoder, a decoder, another program) they
+# burn them: a film that took 161 s on a busy machine takes 11 s with a tenth of that, and on an
+# idle machine nothing is lost.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
@@ -49,11 +58,11 @@ __all__ = [
 _HOMES = {
     "FrameTime": "vidtrans.frame",
     "LabelFrame": "vidtrans.frame",
-    "Model": "vidtrans.sequence",
+    "Model": "vidtrans.sequence.model",
     "Painting": "vidtrans.nets.painting",
-    "State": "vidtrans.state",
-    "import_checkpoint": "vidtrans.loading",
-    "load_model": "vidtrans.loading",
+    "State": "vidtrans.sequence.state",
+    "import_checkpoint": "vidtrans.sequence.loading",
+    "load_model": "vidtrans.sequence.loading",
 }
 
 

@@ -1,8 +1,8 @@
 """Every error that a user can meet, each with the exit code of the commands.
 
-An error is one clear sentence: what failed, where (file, frame), what was found, what was expected, what to do.
-Exit codes: 0 done, 2 wrong usage, 3 unreadable or invalid input, 4 unusable model, 5 output cannot be written,
-130 interrupted, 141 the reader of our stdout is gone.
+An error is one clear sentence: what failed, where (file, frame), what was found, what was expected,
+what to do. Exit codes: 0 done, 2 wrong usage, 3 unreadable or invalid input, 4 unusable model, 5
+output cannot be written, 130 interrupted, 141 the reader of our stdout is gone.
 """
 
 from __future__ import annotations
@@ -13,14 +13,19 @@ from os import PathLike, fspath
 class VidtransError(Exception):
     """Base of all errors that are a user's to mend.
 
-    ``where`` is the file that the error is about, ``frame`` the 0-based frame; both are put in front of the message.
-    ``hint`` says what to do and follows it.
+    ``where`` is the file that the error is about, ``frame`` the 0-based frame; both are put in
+    front of the message. ``hint`` says what to do and follows it.
     """
 
     exit_code = 1
 
     def __init__(
-        self, message: str, *, where: str | PathLike[str] | None = None, frame: int | None = None, hint: str | None = None
+        self,
+        message: str,
+        *,
+        where: str | PathLike[str] | None = None,
+        frame: int | None = None,
+        hint: str | None = None,
     ) -> None:
         self.message = message
         self.where = None if where is None else fspath(where)
@@ -29,7 +34,11 @@ class VidtransError(Exception):
         super().__init__(message)
 
     def __str__(self) -> str:
-        place = [p for p in (self.where, None if self.frame is None else f"frame {self.frame}") if p is not None]
+        place = [
+            p
+            for p in (self.where, None if self.frame is None else f"frame {self.frame}")
+            if p is not None
+        ]
         text = f"{', '.join(place)}: {self.message}" if place else self.message
         return f"{text} {self.hint}" if self.hint else text
 

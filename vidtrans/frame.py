@@ -17,7 +17,8 @@ Bytes = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class FrameTime:
-    """When a frame is shown: ``pts * time_base`` seconds, for ``duration * time_base`` seconds where that is known."""
+    """When a frame is shown: ``pts * time_base`` seconds, for ``duration * time_base`` seconds
+    where that is known."""
 
     pts: int
     time_base: Fraction
@@ -28,9 +29,9 @@ class FrameTime:
 class Frame:
     """One decoded input frame, as the file holds it: ids stay ids, colours stay colours.
 
-    ``pixels``: uint8 RGB [H,W,3]; or uint8/uint16 [H,W] (grey, or indices where ``palette`` is given).
-    ``palette``: uint8 RGB [256,3] of a palette picture, else None.
-    ``index``: 0-based place in the input. ``source``: the file's name, for messages.
+    ``pixels``: uint8 RGB [H,W,3]; or uint8/uint16 [H,W] (grey, or indices where ``palette`` is
+    given). ``palette``: uint8 RGB [256,3] of a palette picture, else None. ``index``: 0-based place
+    in the input. ``source``: the file's name, for messages.
     """
 
     index: int
@@ -48,9 +49,10 @@ class Frame:
 class VideoInfo:
     """What is known of an input before its frames are read.
 
-    ``rate``: frames a second (average for variable timing). ``frames``: their count, None where the container does not
-    say. ``kind``: ``rgb``, ``grey8``, ``grey16`` or ``palette``. ``lossy``: the codec alters pixels, so ids and colours
-    may be off. ``sample_aspect``: width of a pixel over its height.
+    ``rate``: frames a second (average for variable timing). ``frames``: their count, None where the
+    container does not say. ``kind``: ``rgb``, ``grey8``, ``grey16`` or ``palette``. ``lossy``: the
+    codec alters pixels, so ids and colours may be off. ``sample_aspect``: width of a pixel over its
+    height.
     """
 
     source: str
@@ -68,7 +70,8 @@ class VideoInfo:
 
 @dataclass(frozen=True, slots=True)
 class StyleChoice:
-    """Which of a model's styles paint what, by number from 0: pairs of a class's plane, or an instance's id, and a style.
+    """Which of a model's styles paint what, by number from 0: pairs of a class's plane, or an
+    instance's id, and a style.
 
     An instance's choice goes before its class's; of several for the same thing the last counts.
     """
@@ -81,9 +84,10 @@ class StyleChoice:
 class LabelFrame:
     """One frame in the model's own classes.
 
-    ``ids``: uint8 [H,W], planes of the model, 0 .. label_nc - 1. ``instances``: int32 [H,W] instance ids or None.
-    ``image``: uint8 RGB [H,W,3] for models that take pictures instead of labels (label_nc 0), else None.
-    ``styles``: chosen for this frame, where the model has styles and any are chosen.
+    ``ids``: uint8 [H,W], planes of the model, 0 .. label_nc - 1. ``instances``: int32 [H,W]
+    instance ids or None. ``image``: uint8 RGB [H,W,3] for models that take pictures instead of
+    labels (label_nc 0), else None. ``styles``: chosen for this frame, where the model has styles
+    and any are chosen.
     """
 
     index: int
@@ -100,9 +104,11 @@ class LabelFrame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Translation:
-    """One output frame: uint8 RGB [H,W,3] ``picture`` with the timestamp of the input frame that it was painted for.
+    """One output frame: uint8 RGB [H,W,3] ``picture`` with the timestamp of the input frame that it
+    was painted for.
 
-    ``cut``: the history was reset before this frame. ``layers``: other layers asked for, by name, uint8 RGB.
+    ``cut``: the history was reset before this frame. ``layers``: other layers asked for, by name,
+    uint8 RGB.
     """
 
     index: int

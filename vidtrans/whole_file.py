@@ -17,7 +17,8 @@ from vidtrans.frame import Bytes
 
 @contextmanager
 def whole_file(path: str | PathLike[str], *, what: str) -> Iterator[Path]:
-    """A temporary file beside ``path`` to write ``what`` into; renamed to ``path`` at the end, removed after a failure.
+    """A temporary file beside ``path`` to write ``what`` into; renamed to ``path`` at the end,
+    removed after a failure.
 
     What was there before stays until then. Raises OutputError where it cannot be written.
     """
@@ -41,11 +42,14 @@ def whole_file(path: str | PathLike[str], *, what: str) -> Iterator[Path]:
     except OSError as error:
         if isinstance(error, OutputError):
             raise
-        raise OutputError(f"{what} cannot be written: {error.strerror or error}.", where=target) from error
+        raise OutputError(
+            f"{what} cannot be written: {error.strerror or error}.", where=target
+        ) from error
 
 
 def whole_picture(path: str | PathLike[str], picture: Bytes, *, what: str) -> None:
-    """Write ``picture`` uint8 RGB [H,W,3] as a whole file, in the format of its suffix. Raises OutputError."""
+    """Write ``picture`` uint8 RGB [H,W,3] as a whole file, in the format of its suffix. Raises
+    OutputError."""
     made, data = cv2.imencode(Path(path).suffix.lower(), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     assert made
     with whole_file(path, what=what) as temporary:

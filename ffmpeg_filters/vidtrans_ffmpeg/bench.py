@@ -1,10 +1,12 @@
-"""How much of a pipe's speed does the filter leave? ``python -m vidtrans_ffmpeg.bench`` prints JSON.
+"""How much of a pipe's speed does the filter leave? ``python -m vidtrans_ffmpeg.bench`` prints
+JSON.
 
-Measured in one run, turn about: ``ffmpeg | cat | ffmpeg``, and the same with ``vidtrans-filter --model identity`` in the
-place of ``cat``. Both ends decode and encode bare pixels. The clock starts when the first picture waits for the last
-``ffmpeg``, so that what it takes to start the processes does not count; ``start_s`` tells it beside the rate.
-``cpu_ms``: processor time of all three processes for a frame, which other work on the machine does not change: where all
-cores are busy, the ratio of the rates is the inverse ratio of these.
+Measured in one run, turn about: ``ffmpeg | cat | ffmpeg``, and the same with ``vidtrans-filter
+--model identity`` in the place of ``cat``. Both ends decode and encode bare pixels. The clock
+starts when the first picture waits for the last ``ffmpeg``, so that what it takes to start the
+processes does not count; ``start_s`` tells it beside the rate. ``cpu_ms``: processor time of all
+three processes for a frame, which other work on the machine does not change: where all cores are
+busy, the ratio of the rates is the inverse ratio of these.
 """
 
 from __future__ import annotations
@@ -31,13 +33,16 @@ def _clip(folder: Path, size: str, pixel_format: str) -> Path:
     path = folder / f"{pixel_format}.nut"
     source = f"testsrc2=s={size}:r=25:d={_CLIP / 25}"
     command = ["ffmpeg", "-v", "error", "-nostdin", "-y", "-f", "lavfi", "-i", source]
-    subprocess.run([*command, "-c:v", "rawvideo", "-pix_fmt", pixel_format, "-f", "nut", str(path)], check=True)
+    subprocess.run(
+        [*command, "-c:v", "rawvideo", "-pix_fmt", pixel_format, "-f", "nut", str(path)], check=True
+    )
     return path
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """``start_s``: until the first picture is there; ``rest_s``: from then to the end; ``cpu_s``: of all processes."""
+    """``start_s``: until the first picture is there; ``rest_s``: from then to the end;
+    ``cpu_s``: of all processes."""
 
     start_s: float
     rest_s: float
@@ -45,9 +50,23 @@ class Run:
 
 
 def _run(clip: Path, frames: int, middle: Sequence[str]) -> Run:
-    """``ffmpeg | middle | ffmpeg`` over ``frames`` frames. Raises CalledProcessError where one of them fails."""
+    """``ffmpeg | middle | ffmpeg`` over ``frames`` frames. Raises CalledProcessError where one
+    of them fails."""
     ends = ["ffmpeg", "-v", "error", "-nostdin"]
-    send = [*ends, "-stream_loop", "-1", "-i", str(clip), "-frames:v", str(frames), "-c:v", "rawvideo", "-f", "nut", "-"]
+    send = [
+        *ends,
+        "-stream_loop",
+        "-1",
+        "-i",
+        str(clip),
+        "-frames:v",
+        str(frames),
+        "-c:v",
+        "rawvideo",
+        "-f",
+        "nut",
+        "-",
+    ]
     began = time.perf_counter()
     first = subprocess.Popen(send, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     second = subprocess.Popen(list(middle), stdin=first.stdout, stdout=subprocess.PIPE)
@@ -71,26 +90,50 @@ def _run(clip: Path, frames: int, middle: Sequence[str]) -> Run:
 
 
 def measure(
-    *, size: str = "1920x1080", frames: int = 300, rounds: int = 3, formats: Sequence[str] = ("rgb24", "gray", "yuv420p")
+    *,
+    size: str = "1920x1080",
+    frames: int = 300,
+    rounds: int = 3,
+    formats: Sequence[str] = ("rgb24", "gray", "yuv420p"),
 ) -> dict[str, Any]:
     """For each pixel format the rates (frames a second, medians of ``rounds``) and their ratio."""
-    middles = {"cat": ["cat"], "filter": [sys.executable, "-m", "vidtrans_ffmpeg", "--model", "identity"]}
-    figures: dict[str, Any] = {"size": size, "frames": frames, "rounds": rounds, "cores": os.cpu_count()}
+    middles = {
+        "cat": ["cat"],
+        "filter": [sys.executable, "-m", "vidtrans_ffmpeg", "--model", "identity"],
+    }
+    figures: dict[str, Any] = {
+        "size": size,
+        "frames": frames,
+        "rounds": rounds,
+        "cores": os.cpu_count(),
+    }
     shared_memory = Path("/dev/shm")  # noqa: S108  # a disk would be measured instead of a pipe
-    with tempfile.TemporaryDirectory(dir=shared_memory if shared_memory.is_dir() else None) as folder:
+    with tempfile.TemporaryDirectory(
+        dir=shared_memory if shared_memory.is_dir() else None
+    ) as folder:
         for form in formats:
             clip = _clip(Path(folder), size, form)
-            alone = {name: min(_run(clip, 1, middle).cpu_s for _ in range(2)) for name, middle in middles.items()}
+            alone = {
+                name: min(_run(clip, 1, middle).cpu_s for _ in range(2))
+                for name, middle in middles.items()
+            }
             runs: dict[str, list[Run]] = {name: [] for name in middles}
             for _ in range(rounds):
                 for name, middle in middles.items():
                     runs[name].append(_run(clip, frames, middle))
-            fps = {name: frames / statistics.median(run.rest_s for run in found) for name, found in runs.items()}
+            fps = {
+                name: frames / statistics.median(run.rest_s for run in found)
+                for name, found in runs.items()
+            }
             figures[form] = {"ratio": round(fps["filter"] / fps["cat"], 3)}
             for name, found in runs.items():
                 cpu = (statistics.median(run.cpu_s for run in found) - alone[name]) / (frames - 1)
                 start = statistics.median(run.start_s for run in found)
-                figures[form][name] = {"fps": round(fps[name], 1), "cpu_ms": round(1000 * cpu, 2), "start_s": round(start, 2)}
+                figures[form][name] = {
+                    "fps": round(fps[name], 1),
+                    "cpu_ms": round(1000 * cpu, 2),
+                    "start_s": round(start, 2),
+                }
     return figures
 
 
@@ -101,7 +144,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--formats", default="rgb24,gray,yuv420p")
     given = parser.parse_args()
-    figures = measure(size=given.size, frames=given.frames, rounds=given.rounds, formats=given.formats.split(","))
+    figures = measure(
+        size=given.size, frames=given.frames, rounds=given.rounds, formats=given.formats.split(",")
+    )
     print(json.dumps(figures, indent=2))
 
 

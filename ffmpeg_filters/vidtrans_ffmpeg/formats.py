@@ -36,11 +36,14 @@ class RawVideo:
 
 
 def sniff(pipe: InputPipe) -> str:
-    """The container by its first bytes. Raises InputError for nothing, and for what is none of them."""
+    """The container by its first bytes. Raises InputError for nothing, and for what is none of
+    them."""
     longest = max(map(len, _FIRST_BYTES.values()))
     head = pipe.peek(4)
     if not head:
-        raise InputError("nothing came in: the command before the pipe wrote no frame.", where=pipe.name)
+        raise InputError(
+            "nothing came in: the command before the pipe wrote no frame.", where=pipe.name
+        )
     for name, magic in _FIRST_BYTES.items():
         if head == magic[:4]:
             head = pipe.peek(longest if name == "nut" else len(magic))
@@ -49,19 +52,34 @@ def sniff(pipe: InputPipe) -> str:
     raise InputError(
         f"is neither y4m nor NUT nor Matroska (it begins with {head[:12]!r}).",
         where=pipe.name,
-        hint="Let ffmpeg write -f nut -c:v rawvideo; for bare pixels give --format rawvideo with their size, format and rate.",
+        hint=(
+            "Let ffmpeg write -f nut -c:v rawvideo; for bare pixels give --format rawvideo with"
+            " their size, format and rate."
+        ),
     )
 
 
 def open_input(
-    pipe: InputPipe, wake: Wake, name: str, *, labels: bool, max_side: int, raw: RawVideo | None, tags: ColourTags
+    pipe: InputPipe,
+    wake: Wake,
+    name: str,
+    *,
+    labels: bool,
+    max_side: int,
+    raw: RawVideo | None,
+    tags: ColourTags,
 ) -> FilmReader:
-    """A reader of the pipe whose end is checked. Raises InputError, UsageError for a wrong geometry."""
+    """A reader of the pipe whose end is checked. Raises InputError, UsageError for a wrong
+    geometry."""
     options = dict(_NO_WAITING)
     if name == "rawvideo":
         assert raw is not None
         height, width = raw.size_hw
-        options |= {"video_size": f"{width}x{height}", "pixel_format": raw.pixel_format, "framerate": str(raw.rate)}
+        options |= {
+            "video_size": f"{width}x{height}",
+            "pixel_format": raw.pixel_format,
+            "framerate": str(raw.rate),
+        }
         pipe.watch = RawWatcher(_raw_bytes(raw))
     else:
         pipe.watch = {"y4m": Y4mWatcher, "nut": NutWatcher, "matroska": EbmlWatcher}[name]()

@@ -1,4 +1,5 @@
-"""The pixel aspect in a Matroska header: PyAV cannot tell it to the muxer, and bare FFV1 does not carry it itself."""
+"""The pixel aspect in a Matroska header: PyAV cannot tell it to the muxer, and bare FFV1 does
+not carry it itself."""
 
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ class AspectPipe:
 
 
 def _number(data: bytes, at: int, *, identity: bool) -> tuple[int, int]:
-    """An EBML id or size at ``at`` and where it ends. Raises IndexError where the bytes are not all there."""
+    """An EBML id or size at ``at`` and where it ends. Raises IndexError where the bytes are not
+    all there."""
     length = 9 - data[at].bit_length()
     if at + length > len(data):
         raise IndexError
@@ -66,7 +68,8 @@ def _element(identity: int, content: bytes) -> bytes:
 
 
 def with_display_size(head: bytes, aspect: Fraction) -> bytes | None:
-    """``head`` with the aspect of the display in its video track; None while its Tracks are not all there."""
+    """``head`` with the aspect of the display in its video track; None while its Tracks are not
+    all there."""
     try:
         _identity, at = _number(head, 0, identity=True)
         size, at = _number(head, at, identity=False)
@@ -93,6 +96,10 @@ def _rebuilt(data: bytes, identity: int, content: int, end: int, aspect: Fractio
             sides[child] = int.from_bytes(data[inside:stop], "big")
     if identity == _VIDEO:
         shape = sides[_PIXEL_WIDTH] * aspect / sides[_PIXEL_HEIGHT]
-        values = {_DISPLAY_WIDTH: shape.numerator, _DISPLAY_HEIGHT: shape.denominator, _DISPLAY_UNIT: _ASPECT_RATIO}
+        values = {
+            _DISPLAY_WIDTH: shape.numerator,
+            _DISPLAY_HEIGHT: shape.denominator,
+            _DISPLAY_UNIT: _ASPECT_RATIO,
+        }
         parts.extend(_element(field, value.to_bytes(4, "big")) for field, value in values.items())
     return _element(identity, b"".join(parts))

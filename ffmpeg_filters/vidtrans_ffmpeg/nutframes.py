@@ -1,8 +1,9 @@
 """Frames of a NUT stream, written straight from the array that holds the picture.
 
-libavformat writes the headers, so the pixel format's tag, the aspect and the times' unit are FFmpeg's own. Frame by frame
-it would copy each picture three times more on its way to the pipe, a third of the filter's whole work at 1920x1080;
-what stands before a frame of bare pixels is only a syncpoint and a few numbers (NUT specification, "frame").
+libavformat writes the headers, so the pixel format's tag, the aspect and the times' unit are
+FFmpeg's own. Frame by frame it would copy each picture three times more on its way to the pipe, a
+third of the filter's whole work at 1920x1080; what stands before a frame of bare pixels is only a
+syncpoint and a few numbers (NUT specification, "frame").
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ _CRC = _crc_table()
 
 
 def checksum(data: bytes) -> bytes:
-    """CRC-32 with the polynomial 0x04C11DB7 from zero, most significant bit first, as NUT has it."""
+    """CRC-32 with the polynomial 0x04C11DB7 from zero, most significant bit first, as NUT has
+    it."""
     value = 0
     for byte in data:
         value = ((value << 8) & 0xFFFFFFFF) ^ _CRC[(value >> 24) ^ byte]
@@ -57,14 +59,16 @@ def _read_varint(data: bytes, at: int) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class NutHeaders:
-    """What a stream of one video track begins with. ``shift``: its msb_pts_shift, above which full times are coded."""
+    """What a stream of one video track begins with. ``shift``: its msb_pts_shift, above which
+    full times are coded."""
 
     data: bytes
     shift: int
 
 
 def with_aspect(headers: bytes, aspect: Fraction) -> NutHeaders:
-    """``headers`` as libavformat wrote them, with the width and height of a pixel put in, which PyAV has no way to tell it."""
+    """``headers`` as libavformat wrote them, with the width and height of a pixel put in, which
+    PyAV has no way to tell it."""
     start = headers.index(_STREAM.to_bytes(8, "big")) + 8
     forward, body = _read_varint(headers, start)
     end = body + forward - 4  # the checksum comes last
@@ -80,13 +84,16 @@ def with_aspect(headers: bytes, aspect: Fraction) -> NutHeaders:
     _height, at = _read_varint(headers, at)
     _sample_width, rest = _read_varint(headers, at)
     _sample_height, rest = _read_varint(headers, rest)
-    fields = headers[body:at] + varint(aspect.numerator) + varint(aspect.denominator) + headers[rest:end]
+    fields = (
+        headers[body:at] + varint(aspect.numerator) + varint(aspect.denominator) + headers[rest:end]
+    )
     packet = varint(len(fields) + 4) + fields + checksum(fields)
     return NutHeaders(headers[:start] + packet + headers[end + 4 :], shift)
 
 
 def frame_head(pts: int, size: int, shift: int) -> bytes:
-    """What stands before ``size`` bytes of a key frame at ``pts`` (in the stream's time base, not negative)."""
+    """What stands before ``size`` bytes of a key frame at ``pts`` (in the stream's time base,
+    not negative)."""
     # Every frame is a key frame, so every syncpoint points back at itself.
     place = varint(pts) + varint(0)
     syncpoint = _SYNCPOINT.to_bytes(8, "big") + varint(len(place) + 4) + place + checksum(place)

@@ -1,7 +1,8 @@
-"""Standard input and output as the byte streams of a filter: never waiting for more than there is, and interruptible.
+"""Standard input and output as the byte streams of a filter: never waiting for more than there is,
+and interruptible.
 
-A thread that waits in ``read`` for a frame that never comes would keep the process from ending, so both ends wait in
-``poll`` for their own file or for the wake-up, whichever comes first.
+A thread that waits in ``read`` for a frame that never comes would keep the process from ending, so
+both ends wait in ``poll`` for their own file or for the wake-up, whichever comes first.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from vidtrans.errors import OutputError, ReaderGone
 from vidtrans.media.films import PIPE_BUFFER
 
 _PIPE_BYTES = 1 << 20
-"""A pipe of the size that an unprivileged process may have; the usual 64 KiB means a hundred switches for each frame."""
+"""A pipe of the size that an unprivileged process may have; the usual 64 KiB means a hundred
+switches for each frame."""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
@@ -31,8 +33,9 @@ def _widen(fd: int) -> None:
 def keep_memory() -> None:
     """Let glibc keep the memory of a frame for the next one.
 
-    Blocks of megabytes it would otherwise take from the system and give back, frame by frame: at 1920x1080 a page fault
-    for every 4 KiB of every copy, a third of the time that the filter spends in the kernel.
+    Blocks of megabytes it would otherwise take from the system and give back, frame by frame: at
+    1920x1080 a page fault for every 4 KiB of every copy, a third of the time that the filter spends
+    in the kernel.
     """
     with contextlib.suppress(OSError, AttributeError):  # another libc has no such knob
         libc = ctypes.CDLL(None)
@@ -85,9 +88,11 @@ class _Waiting(io.RawIOBase):
 
 
 class InputPipe:
-    """A file object for PyAV over a pipe: reads onwards only, waits for no more than there must be, and counts.
+    """A file object for PyAV over a pipe: reads onwards only, waits for no more than there must be,
+    and counts.
 
-    ``peek`` looks at the first bytes without taking them. ``watch`` is told all bytes as they pass. ``ended``: all came.
+    ``peek`` looks at the first bytes without taking them. ``watch`` is told all bytes as they pass.
+    ``ended``: all came.
     """
 
     name = "<stdin>"
@@ -111,8 +116,8 @@ class InputPipe:
         return self._head
 
     def read(self, size: int) -> bytes:
-        """At least one byte before the end. FFmpeg asks for more than its own buffer only within a frame: then for all
-        of it, in one piece."""
+        """At least one byte before the end. FFmpeg asks for more than its own buffer only within a
+        frame: then for all of it, in one piece."""
         if self._head:
             data, self._head = self._head[:size], self._head[size:]
         else:
@@ -124,7 +129,8 @@ class InputPipe:
 
 
 class Watcher:
-    """Follows the bytes of a container; ``missing`` says, at the end, what is wrong with the last of them (or None)."""
+    """Follows the bytes of a container; ``missing`` says, at the end, what is wrong with the
+    last of them (or None)."""
 
     def feed(self, data: bytes) -> None:
         raise NotImplementedError
@@ -136,9 +142,10 @@ class Watcher:
 class OutputPipe:
     """A file object for PyAV over a pipe: every write is out before it returns.
 
-    Raises ReaderGone when nobody reads any more, OutputError when stdout is a full disk. ``writing`` is True while a
-    write may be waiting for a reader that has stalled: a signal handler raises then, since nothing else ends that wait.
-    ``closed``: set it, and PyAV leaves out the trailer that it would write whenever its container is collected.
+    Raises ReaderGone when nobody reads any more, OutputError when stdout is a full disk.
+    ``writing`` is True while a write may be waiting for a reader that has stalled: a signal handler
+    raises then, since nothing else ends that wait. ``closed``: set it, and PyAV leaves out the
+    trailer that it would write whenever its container is collected.
     """
 
     name = "<stdout>"
@@ -157,7 +164,8 @@ class OutputPipe:
         return False
 
     def write(self, *parts: bytes | memoryview) -> int:
-        """Write ``parts`` one after the other, as few calls as the pipe allows; the number of bytes."""
+        """Write ``parts`` one after the other, as few calls as the pipe allows; the number of
+        bytes."""
         views = [view for part in parts if (view := memoryview(part).cast("B"))]
         size = sum(map(len, views))
         try:
@@ -172,7 +180,9 @@ class OutputPipe:
             self.error = self.error or ReaderGone("whoever read the pictures has gone.")
             raise self.error from error
         except OSError as error:
-            self.error = self.error or OutputError(f"cannot be written: {error.strerror}.", where=self.name)
+            self.error = self.error or OutputError(
+                f"cannot be written: {error.strerror}.", where=self.name
+            )
             raise self.error from error
         finally:
             self.writing = False

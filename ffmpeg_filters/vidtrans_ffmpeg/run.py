@@ -1,4 +1,5 @@
-"""The filter itself: frames from one pipe, pictures into another, through the same step as ``vidtrans convert``."""
+"""The filter itself: frames from one pipe, pictures into another, through the same step as
+``vidtrans convert``."""
 
 from __future__ import annotations
 
@@ -27,18 +28,20 @@ from vidtrans_ffmpeg.pipes import InputPipe, OutputPipe, Wake
 from vidtrans_ffmpeg.sinks import Picture, SinkSettings, goes_out_as_decoded, open_sink
 
 if TYPE_CHECKING:  # torch takes seconds to import, and the identity does without
-    from vidtrans.device import Precision
-    from vidtrans.sequence import Model
+    from vidtrans.sequence.device import Precision
+    from vidtrans.sequence.model import Model
 
 _log = logging.getLogger(__name__)
 
 IDENTITY = "identity"
-"""The name of the model that is none: frames go out as they came, to try and to measure the pipes."""
+"""The name of the model that is none: frames go out as they came, to try and to measure the
+pipes."""
 
 
 @dataclass(frozen=True)
 class FilterSettings:
-    """Everything that ``vidtrans-filter`` is told; the names are those of ``vidtrans convert`` where both have them."""
+    """Everything that ``vidtrans-filter`` is told; the names are those of ``vidtrans convert``
+    where both have them."""
 
     model: str = "street"
     labels: str = "auto"
@@ -63,7 +66,8 @@ class FilterSettings:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
-    """A picture that is ready: uint8 RGB [H,W,3]; from the identity, grey [H,W] or a frame as it was decoded."""
+    """A picture that is ready: uint8 RGB [H,W,3]; from the identity, grey [H,W] or a frame as it
+    was decoded."""
 
     pixels: Picture
     time: FrameTime
@@ -72,8 +76,8 @@ class Shown:
 def run_filter(settings: FilterSettings, source: InputPipe, target: OutputPipe, wake: Wake) -> int:
     """Read ``source`` to its end, write a picture for every frame; the number of them.
 
-    Raises InputError for what came in, ModelError, UsageError; OutputError or ReaderGone for what cannot go out;
-    Interrupted when ``wake`` was set.
+    Raises InputError for what came in, ModelError, UsageError; OutputError or ReaderGone for what
+    cannot go out; Interrupted when ``wake`` was set.
     """
     with contextlib.ExitStack() as stack:
         model = _model(settings)
@@ -102,7 +106,9 @@ def run_filter(settings: FilterSettings, source: InputPipe, target: OutputPipe, 
             for picture in shown:
                 _stop_if(wake)
                 if sink is None:
-                    sink = open_sink(target, _sink_settings(settings, reader.info, name, picture.pixels))
+                    sink = open_sink(
+                        target, _sink_settings(settings, reader.info, name, picture.pixels)
+                    )
                 sink.write(picture.pixels, picture.time)
                 count += 1
             _stop_if(wake)
@@ -130,10 +136,14 @@ def _warn_of_losses(info: VideoInfo, name: str) -> None:
         return
     codec = Codec(info.codec, "r")
     if codec.lossless and not codec.lossy:
-        _log.warning("colours come in with subsampled chroma, which blurs them along edges; NUT with -pix_fmt rgb24 does not")
+        _log.warning(
+            "colours come in with subsampled chroma, which blurs them along edges; NUT with"
+            " -pix_fmt rgb24 does not"
+        )
     else:
         _log.warning(
-            "labels come in through a lossy codec (%s), which alters them; give ffmpeg -c:v rawvideo (or ffv1) before -f %s",
+            "labels come in through a lossy codec (%s), which alters them; "
+            "give ffmpeg -c:v rawvideo (or ffv1) before -f %s",
             info.codec, name,
         )  # fmt: skip
 
@@ -141,32 +151,42 @@ def _warn_of_losses(info: VideoInfo, name: str) -> None:
 def _model(settings: FilterSettings) -> Model | None:
     if settings.model == IDENTITY:
         refused: dict[str, object] = {
-            "instances": settings.instances, "first frames": settings.first_frame, "size": settings.size_hw,
+            "instances": settings.instances, "first frames": settings.first_frame,
+            "size": settings.size_hw,
             "edits": settings.edits, "seed": settings.seed is not None,
         }  # fmt: skip
         for what, given in refused.items():
             if given:
                 raise UsageError(f"the identity takes no {what}.")
         return None
-    from vidtrans.loading import load_model
+    from vidtrans.sequence.loading import load_model
 
-    return load_model(settings.model, device=settings.device, precision=settings.precision, seed=settings.seed)
+    return load_model(
+        settings.model, device=settings.device, precision=settings.precision, seed=settings.seed
+    )
 
 
 def _identity(settings: FilterSettings, reader: FilmReader, name: str) -> Iterator[Shown]:
-    """Frames as they came: their bytes where the container takes them, else their pixels as the models see them.
+    """Frames as they came: their bytes where the container takes them, else their pixels as the
+    models see them.
 
     No thread: there is nothing to do while a frame is read but to write the one before.
     """
     container = settings.output_format or name
     told = settings.output_pixel_format or settings.output_matrix or settings.output_full_range
-    if not told and settings.tags == ColourTags() and goes_out_as_decoded(container, reader.pixel_format):
+    if (
+        not told
+        and settings.tags == ColourTags()
+        and goes_out_as_decoded(container, reader.pixel_format)
+    ):
         return (Shown(picture, time) for picture, time in reader.pictures())
     return (Shown(f.pixels if f.palette is None else f.palette[f.pixels], f.time) for f in reader)
 
 
 @contextlib.contextmanager
-def _translated(settings: FilterSettings, reader: FilmReader, model: Model) -> Iterator[Iterator[Shown]]:
+def _translated(
+    settings: FilterSettings, reader: FilmReader, model: Model
+) -> Iterator[Iterator[Shown]]:
     from vidtrans.labels.reader import WITH_INSTANCES
     from vidtrans.pipeline.setup import choose_labels, edited, read_pictures
     from vidtrans.pipeline.sizing import Sizing
@@ -191,7 +211,10 @@ def _translated(settings: FilterSettings, reader: FilmReader, model: Model) -> I
             instance_reader = stack.enter_context(open_reader(settings.instances))
             (h, w), (H, W) = instance_reader.info.size_hw, reader.info.size_hw
             if (h, w) != (H, W):
-                raise InputError(f"the instance map has the size {w}x{h}, and the labels {W}x{H}.", where=settings.instances)
+                raise InputError(
+                    f"the instance map has the size {w}x{h}, and the labels {W}x{H}.",
+                    where=settings.instances,
+                )
             instances = iter(instance_reader)
         translations = translate_stream(
             chain([first], frames),
@@ -204,8 +227,11 @@ def _translated(settings: FilterSettings, reader: FilmReader, model: Model) -> I
         yield (Shown(translation.picture, translation.time) for translation in translations)
 
 
-def _sink_settings(settings: FilterSettings, info: VideoInfo, name: str, pixels: Picture) -> SinkSettings:
-    """What goes out for ``pixels``, the first picture: by its own size, which the layer and ``size_hw`` may have changed."""
+def _sink_settings(
+    settings: FilterSettings, info: VideoInfo, name: str, pixels: Picture
+) -> SinkSettings:
+    """What goes out for ``pixels``, the first picture: by its own size, which the layer and
+    ``size_hw`` may have changed."""
     common = SinkSettings(
         container=settings.output_format or name,
         kind="rgb",
@@ -218,7 +244,11 @@ def _sink_settings(settings: FilterSettings, info: VideoInfo, name: str, pixels:
         full_range=settings.output_full_range,
     )
     if isinstance(pixels, VideoFrame):
-        return replace(common, pixel_format=pixels.format.name, full_range=pixels.color_range == ColorRange.JPEG)
+        return replace(
+            common,
+            pixel_format=pixels.format.name,
+            full_range=pixels.color_range == ColorRange.JPEG,
+        )
     kind: Literal["rgb", "grey8", "grey16"] = "rgb"
     if pixels.ndim == 2:
         kind = "grey8" if pixels.dtype == np.uint8 else "grey16"
@@ -227,4 +257,6 @@ def _sink_settings(settings: FilterSettings, info: VideoInfo, name: str, pixels:
         from vidtrans.pipeline.sizing import Sizing
 
         aspect = Sizing.plan(info.size_hw, settings.size_hw, settings.fit).sample_aspect(aspect)
-    return replace(common, kind=kind, size_hw=(pixels.shape[0], pixels.shape[1]), sample_aspect=aspect)
+    return replace(
+        common, kind=kind, size_hw=(pixels.shape[0], pixels.shape[1]), sample_aspect=aspect
+    )

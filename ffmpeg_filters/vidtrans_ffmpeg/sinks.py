@@ -19,7 +19,13 @@ from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from vidtrans.errors import OutputError, UsageError
 from vidtrans.frame import FrameTime, Ids
 from vidtrans.media.encoders import Encoding, choose_encoding
-from vidtrans.media.encoding import PictureEncoder, add_encoder, open_container, open_encoder, write_header
+from vidtrans.media.encoding import (
+    PictureEncoder,
+    add_encoder,
+    open_container,
+    open_encoder,
+    write_header,
+)
 from vidtrans.media.pixels import MATRICES, usual_matrix
 from vidtrans_ffmpeg.mkvaspect import AspectPipe
 from vidtrans_ffmpeg.nutframes import NutHeaders, frame_head, with_aspect
@@ -39,24 +45,43 @@ _Y4M = {
 
 
 _AS_DECODED = frozenset(
-    {"gray", "gray16le", "gray16be", "rgb24", "bgr24", "rgba", "bgra", "yuv420p", "yuv422p", "yuv444p", "nv12"}
+    {
+        "gray",
+        "gray16le",
+        "gray16be",
+        "rgb24",
+        "bgr24",
+        "rgba",
+        "bgra",
+        "yuv420p",
+        "yuv422p",
+        "yuv444p",
+        "nv12",
+    }
 )
 """Pixel formats of which bare planes say all, apart from matrix and range."""
 
 Picture = Ids | av.VideoFrame
-"""uint8 RGB [H,W,3], uint8 or uint16 grey [H,W], or a decoded frame whose planes go out as they are."""
+"""uint8 RGB [H,W,3], uint8 or uint16 grey [H,W], or a decoded frame whose planes go out as they
+are."""
 
 
 def goes_out_as_decoded(container: str, pixel_format: str) -> bool:
     """Can frames of this format be sent on in this container without touching their pixels?"""
-    formats = {"y4m": _Y4M, "nut": _AS_DECODED, "rawvideo": {"gray", "gray16le", "rgb24"}, "matroska": ()}
+    formats = {
+        "y4m": _Y4M,
+        "nut": _AS_DECODED,
+        "rawvideo": {"gray", "gray16le", "rgb24"},
+        "matroska": (),
+    }
     return pixel_format in formats[container]
 
 
 @dataclass(frozen=True, slots=True)
 class SinkSettings:
-    """What goes out. ``kind``: ``rgb``, ``grey8`` or ``grey16``, the arrays that ``write`` gets; ``pixel_format``: None
-    for the container's own. ``matrix``, ``full_range``: of YUV; None: what a reader of untagged video assumes."""
+    """What goes out. ``kind``: ``rgb``, ``grey8`` or ``grey16``, the arrays that ``write`` gets;
+    ``pixel_format``: None for the container's own. ``matrix``, ``full_range``: of YUV; None: what a
+    reader of untagged video assumes."""
 
     container: str
     kind: Literal["rgb", "grey8", "grey16"]
@@ -82,7 +107,8 @@ class Sink(Protocol):
 
 
 def open_sink(pipe: OutputPipe, settings: SinkSettings) -> Sink:
-    """Raises UsageError for a pixel format that the container does not have. Writes nothing before the first picture."""
+    """Raises UsageError for a pixel format that the container does not have. Writes nothing
+    before the first picture."""
     if settings.container == "y4m":
         return Y4mSink(pipe, settings)
     if settings.container == "rawvideo":
@@ -128,7 +154,9 @@ def _planes(frame: av.VideoFrame) -> list[memoryview]:
         if plane.line_size == width:
             found.append(whole[: width * plane.height])
         else:
-            rows = np.frombuffer(whole, np.uint8)[: plane.line_size * plane.height].reshape(plane.height, plane.line_size)
+            rows = np.frombuffer(whole, np.uint8)[: plane.line_size * plane.height].reshape(
+                plane.height, plane.line_size
+            )
             found.append(_bytes(rows[:, :width]))
     return found
 
@@ -152,24 +180,34 @@ def _plane_bytes(form: VideoFormat) -> list[int]:
     planes = sorted({part.plane for part in form.components})
     if len(planes) == 1:
         return [form.width * form.padded_bits_per_pixel // 8]
-    return [sum(part.width * ((part.bits + 7) // 8) for part in form.components if part.plane == plane) for plane in planes]
+    return [
+        sum(part.width * ((part.bits + 7) // 8) for part in form.components if part.plane == plane)
+        for plane in planes
+    ]
 
 
 class Y4mSink:
-    """YUV4MPEG2: a header line, then ``FRAME`` and planes. It keeps a constant rate, the pixel aspect and the range."""
+    """YUV4MPEG2: a header line, then ``FRAME`` and planes. It keeps a constant rate, the pixel
+    aspect and the range."""
 
     def __init__(self, pipe: OutputPipe, settings: SinkSettings) -> None:
         self._pipe = pipe
-        name = settings.pixel_format or {"rgb": "yuv420p", "grey8": "gray", "grey16": "gray16le"}[settings.kind]
+        name = (
+            settings.pixel_format
+            or {"rgb": "yuv420p", "grey8": "gray", "grey16": "gray16le"}[settings.kind]
+        )
         if name not in _Y4M:
-            raise UsageError(f"y4m has no pixel format {name!r}.", hint=f"It has {', '.join(_Y4M)}.")
+            raise UsageError(
+                f"y4m has no pixel format {name!r}.", hint=f"It has {', '.join(_Y4M)}."
+            )
         self._converter = _Converter(settings, name)
         height, width = settings.size_hw
         rate, aspect = settings.rate, settings.sample_aspect
         full = settings.full_range or not _is_yuv(name)
         self._header = (
-            f"YUV4MPEG2 W{width} H{height} F{rate.numerator}:{rate.denominator} Ip "
-            f"A{aspect.numerator}:{aspect.denominator} C{_Y4M[name]} XCOLORRANGE={'FULL' if full else 'LIMITED'}\n"
+            f"YUV4MPEG2 W{width} H{height} F{rate.numerator}:{rate.denominator} Ip"
+            f" A{aspect.numerator}:{aspect.denominator} C{_Y4M[name]}"
+            f" XCOLORRANGE={'FULL' if full else 'LIMITED'}\n"
         ).encode()
         self._rate = rate
         self._first: Fraction | None = None
@@ -178,7 +216,11 @@ class Y4mSink:
 
     def write(self, pixels: Picture, time: FrameTime) -> None:
         self._check(time)
-        parts: list[bytes | memoryview] = [self._header, b"FRAME\n", *self._converter.planes(pixels)]
+        parts: list[bytes | memoryview] = [
+            self._header,
+            b"FRAME\n",
+            *self._converter.planes(pixels),
+        ]
         self._header = b""
         self._pipe.write(*parts)
         self._count += 1
@@ -187,11 +229,16 @@ class Y4mSink:
         shown = time.pts * time.time_base
         if self._first is None:
             self._first = shown
-        if not self._uneven and abs(shown - self._first - self._count / self._rate) > Fraction(1, 2) / self._rate:
+        if (
+            not self._uneven
+            and abs(shown - self._first - self._count / self._rate) > Fraction(1, 2) / self._rate
+        ):
             self._uneven = True
             _log.warning(
-                "frame %d: y4m cannot say when a frame is shown, and these do not come %s a second. "
-                "Give --output-format nut to keep their times.", self._count, f"{float(self._rate):g}",
+                "frame %d: y4m cannot say when a frame is shown, "
+                "and these do not come %s a second. "
+                "Give --output-format nut to keep their times.", self._count,
+                f"{float(self._rate):g}",
             )  # fmt: skip
 
     def finish(self) -> None:
@@ -217,7 +264,9 @@ class RawSink:
         """Nothing: bare pixels have no end mark."""
 
 
-def _encoding(settings: SinkSettings, codec: str, container: str, pixel_format: str | None) -> Encoding:
+def _encoding(
+    settings: SinkSettings, codec: str, container: str, pixel_format: str | None
+) -> Encoding:
     return choose_encoding(
         Path("<stdout>"),
         size_hw=settings.size_hw,
@@ -244,7 +293,9 @@ class NutSink:
     def write(self, pixels: Picture, time: FrameTime) -> None:
         pts = round(time.pts * time.time_base / self._time_base)
         if self._earliest is None:
-            self._earliest = min(pts, 0)  # NUT has no negative times: a film that begins before 0 is moved
+            self._earliest = min(
+                pts, 0
+            )  # NUT has no negative times: a film that begins before 0 is moved
         planes = self._converter.planes(pixels)
         head = frame_head(pts - self._earliest, sum(map(len, planes)), self._shift)
         self._pipe.write(self._head + head, *planes)
@@ -276,10 +327,14 @@ class MatroskaSink:
 
     def __init__(self, pipe: OutputPipe, settings: SinkSettings) -> None:
         self._pipe = pipe
-        encoding = _encoding(settings, "ffv1", "matroska", settings.pixel_format or _FFV1[settings.kind])
+        encoding = _encoding(
+            settings, "ffv1", "matroska", settings.pixel_format or _FFV1[settings.kind]
+        )
         # Checksums cover the header, which the aspect is put into afterwards.
         # A cluster for each frame: it leaves when the next one begins, not after five seconds.
-        self._encoding = replace(encoding, container_options={"write_crc32": "0", "cluster_size_limit": "1"})
+        self._encoding = replace(
+            encoding, container_options={"write_crc32": "0", "cluster_size_limit": "1"}
+        )
         self._grey = None if settings.kind == "rgb" else settings.stored
         self._target = Path(pipe.name)
         self._container: av.container.OutputContainer | None = None

@@ -1,4 +1,5 @@
-"""Was the last frame whole? FFmpeg's demuxers drop what is left of a frame without a word, so the bytes are followed."""
+"""Was the last frame whole? FFmpeg's demuxers drop what is left of a frame without a word, so
+the bytes are followed."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ class RawWatcher(Watcher):
 
 
 class Y4mWatcher(Watcher):
-    """A header line; then for each frame a line and ``frame_bytes`` (set once the header is understood)."""
+    """A header line; then for each frame a line and ``frame_bytes`` (set once the header is
+    understood)."""
 
     def __init__(self) -> None:
         self.frame_bytes = 0
@@ -152,7 +154,8 @@ class _FrameCode:
 
 
 class NutWatcher(Watcher):
-    """NUT: packets that say their length, and frames whose length the main header's table of frame codes tells.
+    """NUT: packets that say their length, and frames whose length the main header's table of frame
+    codes tells.
 
     A stream that this cannot follow is left to the decoders.
     """
@@ -187,7 +190,8 @@ class NutWatcher(Watcher):
             self._head = b""
 
     def _open(self, head: bytes) -> int:
-        """Take the head of a packet or frame; the bytes that it used. What follows it is in ``_left`` then."""
+        """Take the head of a packet or frame; the bytes that it used. What follows it is in
+        ``_left`` then."""
         numbers = _Numbers(head)
         if head[:1] == b"N":
             numbers.skip(8)
@@ -225,7 +229,8 @@ class NutWatcher(Watcher):
         return numbers.at
 
     def _read_main(self, numbers: _Numbers) -> None:
-        """The table of frame codes and the lengths of elided headers (NUT specification, "main_header")."""
+        """The table of frame codes and the lengths of elided headers (NUT specification,
+        "main_header")."""
         version = numbers.unsigned()
         if version > 3:
             numbers.unsigned()

@@ -19,7 +19,7 @@ def about_text() -> str:
     """Versions that a bug report needs."""
     intro = QCoreApplication.translate("About", "Label video in, street video out.")
     return (
-        f"<h3>vidtrans {version_of('vidtrans')}</h3><p>{intro}</p>"
-        f"<p>Python {platform.python_version()} · Qt {qVersion()} · torch {version_of('torch')} · PyAV {version_of('av')}</p>"
-        "<p>Apache-2.0</p>"
+        f"<h3>vidtrans {version_of('vidtrans')}</h3><p>{intro}</p><p>Python"
+        f" {platform.python_version()} · Qt {qVersion()} · torch {version_of('torch')} · PyAV"
+        f" {version_of('av')}</p><p>Apache-2.0</p>"
     )

@@ -25,8 +25,9 @@ _SPOILED = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")
 def mend_environment() -> None:
     """Undo what importing OpenCV does to the environment.
 
-    opencv-python points Qt at its own plugins, which PySide6 cannot load ("could not load the Qt platform plugin xcb").
-    So cv2 is imported here, where it can be undone, before the application object looks. What the user had set stays.
+    opencv-python points Qt at its own plugins, which PySide6 cannot load ("could not load the Qt
+    platform plugin xcb"). So cv2 is imported here, where it can be undone, before the application
+    object looks. What the user had set stays.
     """
     kept = {name: os.environ.get(name) for name in _SPOILED}
     import cv2  # noqa: F401
@@ -39,9 +40,14 @@ def mend_environment() -> None:
 
 
 def check_screen() -> None:
-    """Qt ends the whole process where it finds no screen. Raises UsageError on a Linux that has none to offer."""
+    """Qt ends the whole process where it finds no screen. Raises UsageError on a Linux that has
+    none to offer."""
     told = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
-    if told or not sys.platform.startswith("linux") or (Path(os.environ.get("XDG_RUNTIME_DIR", "")) / "wayland-0").exists():
+    if (
+        told
+        or not sys.platform.startswith("linux")
+        or (Path(os.environ.get("XDG_RUNTIME_DIR", "")) / "wayland-0").exists()
+    ):
         return
     raise UsageError(
         "there is no screen to open a window on: neither DISPLAY nor WAYLAND_DISPLAY is set.",
@@ -55,14 +61,24 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="vidtrans-gui", description="The desktop editor: label films painted as street films."
     )
-    parser.add_argument("file", nargs="?", metavar="FILE", help="a label film, a folder of label images, a project or a model")
-    parser.add_argument("--demo", action="store_true", help="open the demo clip that comes with vidtrans")
-    parser.add_argument("--version", action="version", version=f"vidtrans-gui {version_of('vidtrans')}")
+    parser.add_argument(
+        "file",
+        nargs="?",
+        metavar="FILE",
+        help="a label film, a folder of label images, a project or a model",
+    )
+    parser.add_argument(
+        "--demo", action="store_true", help="open the demo clip that comes with vidtrans"
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"vidtrans-gui {version_of('vidtrans')}"
+    )
     return parser.parse_args(arguments)
 
 
 def build(argv: Sequence[str]) -> tuple[QApplication, MainWindow]:
-    """The application and its window, shown, and at work on what ``argv`` asks for; ``exec`` the first to run it."""
+    """The application and its window, shown, and at work on what ``argv`` asks for; ``exec`` the
+    first to run it."""
     options = _parse(argv)
     check_screen()
     mend_environment()
@@ -79,7 +95,9 @@ def build(argv: Sequence[str]) -> tuple[QApplication, MainWindow]:
     app.setApplicationDisplayName("vidtrans")
     app.setDesktopFileName("vidtrans-gui")
     translator = QTranslator(app)
-    if translator.load(QLocale(), "qtbase", "_", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
+    if translator.load(
+        QLocale(), "qtbase", "_", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)
+    ):
         app.installTranslator(translator)
     app.setWindowIcon(QIcon(str(Path(__file__).parent / "data" / "vidtrans-gui.svg")))
 
@@ -89,7 +107,7 @@ def build(argv: Sequence[str]) -> tuple[QApplication, MainWindow]:
     theme.apply(app, theme.choose(preferences.appearance))
     splash = _splash()
     app.processEvents()
-    from vidtrans.demo_clip import DEMO_SEED, demo_instances, demo_labels
+    from vidtrans.assets.demo_clip import DEMO_SEED, demo_instances, demo_labels
     from vidtrans_gui.files import Demo
     from vidtrans_gui.main_window import MainWindow  # brings torch, which takes seconds
 
@@ -114,7 +132,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ImportError as error:
         if "PySide6" not in f"{error} {error.path}":
             raise
-        sys.stderr.write(f"vidtrans-gui: Qt cannot be loaded ({error}). Install it with: pip install 'vidtrans[gui]'\n")
+        sys.stderr.write(
+            f"vidtrans-gui: Qt cannot be loaded ({error}). Install it with: pip install"
+            " 'vidtrans[gui]'\n"
+        )
         return 2
     from PySide6.QtCore import QTimer
 
@@ -154,19 +175,26 @@ def _splash() -> QSplashScreen:
     painter.end()
     splash = QSplashScreen(picture)
     starting = QCoreApplication.translate("App", "Starting…")
-    splash.showMessage(starting, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignRight, QColor(colours.muted))
+    splash.showMessage(
+        starting, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignRight, QColor(colours.muted)
+    )
     splash.show()
     return splash
 
 
 def _report_faults(window: MainWindow) -> None:
-    """A fault of ours in the window's thread becomes a sentence with details, not the end of the program."""
+    """A fault of ours in the window's thread becomes a sentence with details, not the end of the
+    program."""
     from PySide6.QtCore import QCoreApplication
 
-    def report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    def report(
+        kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
         text = "".join(traceback.format_exception(kind, error, trace))
         sys.stderr.write(text)
-        sentence = QCoreApplication.translate("App", "Something went wrong in the editor: {0}").format(error)
+        sentence = QCoreApplication.translate(
+            "App", "Something went wrong in the editor: {0}"
+        ).format(error)
         window.show_problem("vidtrans", sentence, text)
 
     sys.excepthook = report

@@ -21,7 +21,14 @@ class Choices(QObject):
 
     failed = Signal(str, str, str)
 
-    def __init__(self, window: QWidget, document: Document, bar: RenderBar, preferences: Preferences, tasks: Tasks) -> None:
+    def __init__(
+        self,
+        window: QWidget,
+        document: Document,
+        bar: RenderBar,
+        preferences: Preferences,
+        tasks: Tasks,
+    ) -> None:
         super().__init__(window)
         self._window, self._document, self._bar = window, document, bar
         self._preferences, self._tasks = preferences, tasks
@@ -41,23 +48,35 @@ class Choices(QObject):
     def _found(self, found: tuple[Any, Any]) -> None:
         entries, devices = found
         models = [
-            Choice(entry.name if entry.embedded else str(entry.path), entry.name, str(entry.path), entry.problem or "")
+            Choice(
+                entry.name if entry.embedded else str(entry.path),
+                entry.name,
+                str(entry.path),
+                entry.problem or "",
+            )
             for entry in entries
         ]
         places = [Choice(name, title, title, problem) for name, title, problem in devices]
-        self._bar.offer(models, places, [Choice(kind, kind) for kind in ("auto", "fp32", "bf16", "fp16")])
+        self._bar.offer(
+            models, places, [Choice(kind, kind) for kind in ("auto", "fp32", "bf16", "fp16")]
+        )
         self._bar.show_project(self._document.project)
 
     def use_model(self, model: str) -> None:
-        """Paint with ``model``, the name of a bundled one or a path, now and with films opened later."""
+        """Paint with ``model``, the name of a bundled one or a path, now and with films opened
+        later."""
         self._preferences.put("model", model)
         if self._document.project.input is None:
-            self._document.load(self._document.project.model_copy(update={"model": model}), None)  # nothing to undo yet
+            self._document.load(
+                self._document.project.model_copy(update={"model": model}), None
+            )  # nothing to undo yet
         else:
             self._document.change(self.tr("Change model"), model=model)
 
     def open_models(self) -> ModelDialog:
-        dialog = ModelDialog(self._preferences, self._tasks, self._document.project.model, self._window)
+        dialog = ModelDialog(
+            self._preferences, self._tasks, self._document.project.model, self._window
+        )
         dialog.changed.connect(self.refresh)
         dialog.chosen.connect(self.use_model)
         dialog.open()
@@ -83,4 +102,6 @@ class Choices(QObject):
             self._document.change(self.tr("Change label scheme"), labels=path)
 
         kinds = self.tr("Palettes (*.toml *.json)")
-        choose_file(self._window, self._preferences, "palette", self.tr("Palette file"), kinds, chosen)
+        choose_file(
+            self._window, self._preferences, "palette", self.tr("Palette file"), kinds, chosen
+        )

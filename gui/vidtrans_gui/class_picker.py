@@ -6,7 +6,16 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from vidtrans_gui.edits_panel import swatch
 
@@ -17,7 +26,11 @@ class ClassPicker(QDialog):
     chosen = Signal(str)
 
     def __init__(
-        self, title: str, prompt: str, classes: Sequence[tuple[str, tuple[int, int, int]]], parent: QWidget | None = None
+        self,
+        title: str,
+        prompt: str,
+        classes: Sequence[tuple[str, tuple[int, int, int]]],
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle(title)
@@ -31,7 +44,9 @@ class ClassPicker(QDialog):
         self.list.setAccessibleName(self.tr("Classes"))
         for name, colour in classes:
             self.list.addItem(QListWidgetItem(swatch(colour, 16), name))
-        self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel, self)
+        self._buttons = QDialogButtonBox(
+            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel, self
+        )
         label = QLabel(prompt, self)
         label.setWordWrap(True)
         layout = QVBoxLayout(self)
@@ -61,7 +76,11 @@ class ClassPicker(QDialog):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Up and Down move through the list while the filter has the focus."""
-        if watched is self.filter and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+        if (
+            watched is self.filter
+            and isinstance(event, QKeyEvent)
+            and event.type() == QEvent.Type.KeyPress
+        ):
             step = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}.get(Qt.Key(event.key()), 0)
             rows = [row for row in range(self.list.count()) if not self.list.item(row).isHidden()]
             if step and rows:

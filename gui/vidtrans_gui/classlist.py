@@ -1,11 +1,21 @@
-"""The class list: colour, name and share of every class of the current frame, the one under the cursor marked."""
+"""The class list: colour, name and share of every class of the current frame, the one under the
+cursor marked."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QPoint, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPoint,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
 from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
@@ -19,7 +29,8 @@ UnderCursorRole = Qt.ItemDataRole.UserRole + 1
 
 @dataclass(frozen=True)
 class ClassRow:
-    """One class: ``colour`` RGB 0..255, ``share`` 0..1 of the frame's pixels, ``styled``: an edit chooses its style."""
+    """One class: ``colour`` RGB 0..255, ``share`` 0..1 of the frame's pixels, ``styled``: an
+    edit chooses its style."""
 
     name: str
     colour: tuple[int, int, int]
@@ -70,7 +81,9 @@ class ClassModel(QAbstractListModel):
         named = {row.name: place for place, row in enumerate(fresh)}
         moved = [named.get(self._rows[index.row()].name, -1) for index in kept]
         self._rows = fresh
-        self.changePersistentIndexList(kept, [self.index(place) if place >= 0 else QModelIndex() for place in moved])
+        self.changePersistentIndexList(
+            kept, [self.index(place) if place >= 0 else QModelIndex() for place in moved]
+        )
         self.layoutChanged.emit()
 
     def mark(self, name: str) -> None:
@@ -101,7 +114,9 @@ class _RowPainter(QStyledItemDelegate):
             painter.fillRect(area, QColor(theme.hover))
         share = f"{row.share:.1%}" if row.share >= 0.0005 else ("<0.1%" if row.share > 0 else "–")
         text = QColor(theme.on_accent if selected else theme.text if row.share > 0 else theme.muted)
-        faint = QColor(theme.on_accent if selected else theme.muted if row.share > 0 else theme.faint)
+        faint = QColor(
+            theme.on_accent if selected else theme.muted if row.share > 0 else theme.faint
+        )
 
         swatch = QRectF(area.left() + 10, area.center().y() - 6, 12, 12)
         painter.setPen(QPen(QColor(0, 0, 0, 90), 1))
@@ -111,7 +126,9 @@ class _RowPainter(QStyledItemDelegate):
         numbers = painter.fontMetrics().horizontalAdvance("100.0%")
         right = QRectF(area.right() - numbers - 10, area.top(), numbers, area.height())
         bar = QRectF(right.left() - 58, area.center().y() - 2, 50, 4)
-        name = QRectF(swatch.right() + 8, area.top(), bar.left() - swatch.right() - 14, area.height())
+        name = QRectF(
+            swatch.right() + 8, area.top(), bar.left() - swatch.right() - 14, area.height()
+        )
         shown = painter.fontMetrics().elidedText(
             row.name + ("  ◆" if row.styled else ""), Qt.TextElideMode.ElideRight, int(name.width())
         )
@@ -125,7 +142,9 @@ class _RowPainter(QStyledItemDelegate):
             painter.drawRoundedRect(bar, 2, 2)
             # The root keeps small classes visible beside road and sky.
             painter.setBrush(QColor(theme.on_accent if selected else theme.muted))
-            painter.drawRoundedRect(QRectF(bar.x(), bar.y(), max(2.0, bar.width() * row.share**0.5), bar.height()), 2, 2)
+            painter.drawRoundedRect(
+                QRectF(bar.x(), bar.y(), max(2.0, bar.width() * row.share**0.5), bar.height()), 2, 2
+            )
         painter.restore()
 
 
@@ -144,7 +163,9 @@ class ClassList(QListView):
         self.setMouseTracking(True)
         keep_arrows(self)
         self.setAccessibleName(self.tr("Classes"))
-        self.setAccessibleDescription(self.tr("Classes of the current frame with their share of its pixels"))
+        self.setAccessibleDescription(
+            self.tr("Classes of the current frame with their share of its pixels")
+        )
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.clicked.connect(lambda index: self.class_picked.emit(index.data()))
         self.activated.connect(lambda index: self.class_picked.emit(index.data()))

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 
 def QT_TRANSLATE_NOOP(context: str, text: str) -> str:
-    """Marks a text for lupdate, which finds it by this function's name; it is translated where it is shown."""
+    """Marks a text for lupdate, which finds it by this function's name; it is translated where
+    it is shown."""
     return text
 
 
 @dataclass(frozen=True)
 class Command:
-    """``menu``: where it stands in the menus and under Help; ``group``: of radio commands, of which one is checked."""
+    """``menu``: where it stands in the menus and under Help; ``group``: of radio commands, of
+    which one is checked."""
 
     key: str
     menu: str
@@ -26,12 +28,27 @@ class Command:
     separator: bool = False
 
 
-def _c(key: str, menu: str, text: str, shortcut: str = "", icon: str = "", tip: str = "", **flags: object) -> Command:
+def _c(
+    key: str,
+    menu: str,
+    text: str,
+    shortcut: str = "",
+    icon: str = "",
+    tip: str = "",
+    **flags: object,
+) -> Command:
     return Command(key, menu, text, shortcut, icon, tip, **flags)  # type: ignore[arg-type]
 
 
 COMMANDS: tuple[Command, ...] = (
-    _c("new", "File", QT_TRANSLATE_NOOP("Actions", "&New project"), "Ctrl+N", "new", needs_film=False),
+    _c(
+        "new",
+        "File",
+        QT_TRANSLATE_NOOP("Actions", "&New project"),
+        "Ctrl+N",
+        "new",
+        needs_film=False,
+    ),
     _c(
         "open",
         "File",
@@ -41,7 +58,13 @@ COMMANDS: tuple[Command, ...] = (
         QT_TRANSLATE_NOOP("Actions", "Open a label film or a project"),
         needs_film=False,
     ),
-    _c("open-folder", "File", QT_TRANSLATE_NOOP("Actions", "Open &folder of images…"), "Ctrl+Shift+O", needs_film=False),
+    _c(
+        "open-folder",
+        "File",
+        QT_TRANSLATE_NOOP("Actions", "Open &folder of images…"),
+        "Ctrl+Shift+O",
+        needs_film=False,
+    ),
     _c(
         "demo",
         "File",
@@ -86,9 +109,23 @@ COMMANDS: tuple[Command, ...] = (
         "copy",
         QT_TRANSLATE_NOOP("Actions", "The vidtrans command that exports this film"),
     ),
-    _c("quit", "File", QT_TRANSLATE_NOOP("Actions", "&Quit"), "Ctrl+Q", needs_film=False, separator=True),
+    _c(
+        "quit",
+        "File",
+        QT_TRANSLATE_NOOP("Actions", "&Quit"),
+        "Ctrl+Q",
+        needs_film=False,
+        separator=True,
+    ),
     _c("undo", "Edit", QT_TRANSLATE_NOOP("Actions", "&Undo"), "Ctrl+Z", "undo", needs_film=False),
-    _c("redo", "Edit", QT_TRANSLATE_NOOP("Actions", "Re&do"), "Ctrl+Shift+Z", "redo", needs_film=False),
+    _c(
+        "redo",
+        "Edit",
+        QT_TRANSLATE_NOOP("Actions", "Re&do"),
+        "Ctrl+Shift+Z",
+        "redo",
+        needs_film=False,
+    ),
     _c(
         "relabel",
         "Edit",
@@ -128,17 +165,26 @@ COMMANDS: tuple[Command, ...] = (
         QT_TRANSLATE_NOOP("Actions", "Reset &history here"),
         "Ctrl+R",
         "reset",
-        QT_TRANSLATE_NOOP("Actions", "Paint this frame without the frames before it, as after a cut"),
+        QT_TRANSLATE_NOOP(
+            "Actions", "Paint this frame without the frames before it, as after a cut"
+        ),
     ),
     _c(
-        "remove-edit", "Edit", QT_TRANSLATE_NOOP("Actions", "Remo&ve selected edit"), "Ctrl+Backspace", "cancel", separator=True
+        "remove-edit",
+        "Edit",
+        QT_TRANSLATE_NOOP("Actions", "Remo&ve selected edit"),
+        "Ctrl+Backspace",
+        "cancel",
+        separator=True,
     ),
     _c("deselect", "Edit", QT_TRANSLATE_NOOP("Actions", "D&eselect"), "Esc"),
     _c("play", "Play", QT_TRANSLATE_NOOP("Actions", "&Play or pause"), "Space", "play"),
     _c("pause", "Play", QT_TRANSLATE_NOOP("Actions", "P&ause"), "K", "pause"),
     _c("forward", "Play", QT_TRANSLATE_NOOP("Actions", "Play &forward, faster"), "L"),
     _c("backward", "Play", QT_TRANSLATE_NOOP("Actions", "Play &backward, faster"), "J"),
-    _c("next", "Play", QT_TRANSLATE_NOOP("Actions", "&Next frame"), "Right", "next", separator=True),
+    _c(
+        "next", "Play", QT_TRANSLATE_NOOP("Actions", "&Next frame"), "Right", "next", separator=True
+    ),
     _c("previous", "Play", QT_TRANSLATE_NOOP("Actions", "P&revious frame"), "Left", "previous"),
     _c("next-second", "Play", QT_TRANSLATE_NOOP("Actions", "A &second forward"), "Shift+Right"),
     _c("previous-second", "Play", QT_TRANSLATE_NOOP("Actions", "A second bac&k"), "Shift+Left"),
@@ -179,11 +225,21 @@ COMMANDS: tuple[Command, ...] = (
         QT_TRANSLATE_NOOP("Actions", "Paint the film in the back&ground"),
         "Ctrl+B",
         "",
-        QT_TRANSLATE_NOOP("Actions", "Keep painting ahead of the playhead while nothing else is asked"),
+        QT_TRANSLATE_NOOP(
+            "Actions", "Keep painting ahead of the playhead while nothing else is asked"
+        ),
         checkable=True,
         separator=True,
     ),
-    _c("single", "View", QT_TRANSLATE_NOOP("Actions", "&Picture only"), "V", "single", checkable=True, group="compare"),
+    _c(
+        "single",
+        "View",
+        QT_TRANSLATE_NOOP("Actions", "&Picture only"),
+        "V",
+        "single",
+        checkable=True,
+        group="compare",
+    ),
     _c(
         "wipe",
         "View",
@@ -194,7 +250,15 @@ COMMANDS: tuple[Command, ...] = (
         checkable=True,
         group="compare",
     ),
-    _c("side", "View", QT_TRANSLATE_NOOP("Actions", "&Side by side"), "S", "side", checkable=True, group="compare"),
+    _c(
+        "side",
+        "View",
+        QT_TRANSLATE_NOOP("Actions", "&Side by side"),
+        "S",
+        "side",
+        checkable=True,
+        group="compare",
+    ),
     _c(
         "blink",
         "View",
@@ -224,7 +288,14 @@ COMMANDS: tuple[Command, ...] = (
     ),
     _c("zoom-in", "View", QT_TRANSLATE_NOOP("Actions", "Zoom &in"), "Ctrl++", "zoom-in"),
     _c("zoom-out", "View", QT_TRANSLATE_NOOP("Actions", "Zoom &out"), "Ctrl+-", "zoom-out"),
-    _c("timeline-in", "View", QT_TRANSLATE_NOOP("Actions", "Stretch the timeline"), "+", "", separator=True),
+    _c(
+        "timeline-in",
+        "View",
+        QT_TRANSLATE_NOOP("Actions", "Stretch the timeline"),
+        "+",
+        "",
+        separator=True,
+    ),
     _c("timeline-out", "View", QT_TRANSLATE_NOOP("Actions", "Shrink the timeline"), "-"),
     _c("timeline-all", "View", QT_TRANSLATE_NOOP("Actions", "Whole film in the timeline"), "\\"),
     _c(
@@ -236,7 +307,14 @@ COMMANDS: tuple[Command, ...] = (
         QT_TRANSLATE_NOOP("Actions", "See, import and remove models"),
         needs_film=False,
     ),
-    _c("shortcuts", "Help", QT_TRANSLATE_NOOP("Actions", "&Keyboard shortcuts"), "F1", "help", needs_film=False),
+    _c(
+        "shortcuts",
+        "Help",
+        QT_TRANSLATE_NOOP("Actions", "&Keyboard shortcuts"),
+        "F1",
+        "help",
+        needs_film=False,
+    ),
     _c("about", "Help", QT_TRANSLATE_NOOP("Actions", "&About vidtrans"), "", needs_film=False),
 )
 MENUS = {

@@ -21,7 +21,8 @@ def choose_file(
     mode: QFileDialog.FileMode = QFileDialog.FileMode.ExistingFile,
     save_as: str = "",
 ) -> QFileDialog:
-    """A file dialog that opens in the folder of last time for ``purpose``; ``chosen`` gets the path.
+    """A file dialog that opens in the folder of last time for ``purpose``; ``chosen`` gets the
+    path.
 
     ``save_as``: the name to begin with, for a file that will be written.
     """
@@ -51,7 +52,8 @@ def ask(
     *,
     icon: QMessageBox.Icon = QMessageBox.Icon.Warning,
 ) -> QMessageBox:
-    """A question with one button for each of ``answers``; the first is the default, the last is what Escape means."""
+    """A question with one button for each of ``answers``; the first is the default, the last is
+    what Escape means."""
     box = QMessageBox(icon, title, text, QMessageBox.StandardButton.NoButton, parent)
     box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     box.setTextFormat(Qt.TextFormat.PlainText)

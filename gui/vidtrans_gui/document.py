@@ -13,14 +13,20 @@ from vidtrans_gui.project import Project
 
 
 class ChangeProject(QUndoCommand):
-    """One step of the undo stack: the project before and after. Since projects are values, this serves every command.
+    """One step of the undo stack: the project before and after. Since projects are values, this
+    serves every command.
 
     Steps with the same ``merge`` text (one spin box being turned) become one.
     """
 
     def __init__(self, document: Document, text: str, after: Project, merge: str = "") -> None:
         super().__init__(text)
-        self._document, self._before, self._after, self._merge = document, document.project, after, merge
+        self._document, self._before, self._after, self._merge = (
+            document,
+            document.project,
+            after,
+            merge,
+        )
 
     def redo(self) -> None:
         self._document._set(self._after)
@@ -39,7 +45,8 @@ class ChangeProject(QUndoCommand):
 
 
 class Document(QObject):
-    """``changed(before, after)`` comes with every new value of the project, ``reset`` with another project."""
+    """``changed(before, after)`` comes with every new value of the project, ``reset`` with
+    another project."""
 
     changed = Signal(object, object)
     reset = Signal()
@@ -74,7 +81,8 @@ class Document(QObject):
         return Path(self._project.input).stem if self._project.input else ""
 
     def load(self, project: Project, path: Path | None, *, unsaved: bool = False) -> None:
-        """Another project; ``unsaved``: it holds work that no file has (a recovered or relinked one)."""
+        """Another project; ``unsaved``: it holds work that no file has (a recovered or relinked
+        one)."""
         self._project, self._path, self._unsaved = project, path, unsaved
         self.undo.clear()
         self.reset.emit()
@@ -89,9 +97,11 @@ class Document(QObject):
         self.title_changed.emit()
 
     def change(self, text: str, *, merge: str = "", **values: Any) -> None:
-        """Change fields of the project by a step called ``text`` under Edit > Undo; nothing where nothing differs.
+        """Change fields of the project by a step called ``text`` under Edit > Undo; nothing where
+        nothing differs.
 
-        Another model begins with its first styles: what a seed draws from one model's says nothing of another's.
+        Another model begins with its first styles: what a seed draws from one model's says nothing
+        of another's.
         """
         if values.get("model", self._project.model) != self._project.model:
             values.setdefault("seed", None)
@@ -104,7 +114,9 @@ class Document(QObject):
 
     def view(self, **values: Any) -> None:
         """Remember what the window shows: kept in the project, but no step of its history."""
-        self._project = self._project.model_copy(update={"view": self._project.view.model_copy(update=values)})
+        self._project = self._project.model_copy(
+            update={"view": self._project.view.model_copy(update=values)}
+        )
 
     # A method, not a function: Qt then knows the receiver, and a dying stack has nobody to tell.
     def _clean_changed(self, _clean: bool) -> None:

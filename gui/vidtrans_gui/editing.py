@@ -41,10 +41,11 @@ PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 
 class Editing(QObject):
-    """Knows the frame in sight and what is selected in it; turns commands into steps of the document.
+    """Knows the frame in sight and what is selected in it; turns commands into steps of the
+    document.
 
-    ``mask_changed``: an overlay for the viewer. ``rows_changed``: the class list of this frame. ``marked``: the class under
-    the cursor, and a line about it.
+    ``mask_changed``: an overlay for the viewer. ``rows_changed``: the class list of this frame.
+    ``marked``: the class under the cursor, and a line about it.
     """
 
     mask_changed = Signal(QImage)
@@ -83,7 +84,7 @@ class Editing(QObject):
         }.items():
             actions[key].triggered.connect(command)
 
-    # -- what is in sight --------------------------------------------------------------------------------------------
+    # -- what is in sight --------------------------------------------------------------------------
 
     @property
     def classes(self) -> Classes:
@@ -95,7 +96,9 @@ class Editing(QObject):
 
     def film_opened(self) -> None:
         film = self._session.film
-        self._classes = Classes(None, 0) if film is None else Classes(film.model_scheme, film.label_nc)
+        self._classes = (
+            Classes(None, 0) if film is None else Classes(film.model_scheme, film.label_nc)
+        )
         self._shown, self._spot = None, None
         self.refresh()
 
@@ -108,7 +111,8 @@ class Editing(QObject):
     def show(self, shown: Shown) -> None:
         """Another frame is in sight: its classes, and the mask of what is selected."""
         if shown.labels is None:
-            # The labels of a picture that was at hand come in a second answer; until then another frame's mask would lie.
+            # The labels of a picture that was at hand come in a second answer; until then another
+            # frame's mask would lie.
             if self._shown is None or self._shown.frame != shown.frame:
                 self.mask_changed.emit(QImage())
             return
@@ -118,8 +122,13 @@ class Editing(QObject):
     def refresh(self) -> None:
         shown = self._shown
         shares = (shown.shares if shown is not None else None) or {}
-        styled = {edit.name for edit in self._document.project.edits.edits if isinstance(edit, StyleClass)}
-        rows = [ClassRow(name, colour, shares.get(plane, 0.0), name in styled) for plane, name, colour in self._classes.all()]
+        styled = {
+            edit.name for edit in self._document.project.edits.edits if isinstance(edit, StyleClass)
+        }
+        rows = [
+            ClassRow(name, colour, shares.get(plane, 0.0), name in styled)
+            for plane, name, colour in self._classes.all()
+        ]
         named = {plane for plane, _, _ in self._classes.all()}
         rows += [
             ClassRow(self._classes.name(plane), self._classes.colour(plane), share)
@@ -137,10 +146,14 @@ class Editing(QObject):
             self.marked.emit("", "")
             return
         name = self._classes.name(found.plane)
-        what = name if found.instance is None else self.tr("{0}, instance {1}").format(name, found.instance)
+        what = (
+            name
+            if found.instance is None
+            else self.tr("{0}, instance {1}").format(name, found.instance)
+        )
         self.marked.emit(name, f"{x}, {y}   {what}")
 
-    # -- selecting ---------------------------------------------------------------------------------------------------
+    # -- selecting ---------------------------------------------------------------------------------
 
     def pick(self, x: int, y: int) -> None:
         labels = self._shown.labels if self._shown is not None else None
@@ -161,7 +174,9 @@ class Editing(QObject):
 
     def _size_hw(self) -> tuple[int, int]:
         assert self._shown is not None
-        picture = self._shown.result if not self._shown.result.isNull() else self._shown.label_picture
+        picture = (
+            self._shown.result if not self._shown.result.isNull() else self._shown.label_picture
+        )
         return picture.height(), picture.width()
 
     def _show_selection(self) -> None:
@@ -178,7 +193,12 @@ class Editing(QObject):
             if share:
                 overlay = mask_overlay(mask, theme_of(self._window.palette()).accent)
         self._panel.show_selection(
-            Selection(self._classes.name(found.plane), self._classes.colour(found.plane), found.instance, share)
+            Selection(
+                self._classes.name(found.plane),
+                self._classes.colour(found.plane),
+                found.instance,
+                share,
+            )
         )
         self.mask_changed.emit(overlay)
 
@@ -186,14 +206,18 @@ class Editing(QObject):
         """Commands are there when they would do something, and say why when not."""
         film, found = self._session.film, self._spot
         self._actions["relabel"].setEnabled(film is not None and found is not None)
-        self._actions["delete"].setEnabled(film is not None and found is not None and found.instance is not None)
+        self._actions["delete"].setEnabled(
+            film is not None and found is not None and found.instance is not None
+        )
         if film is not None and not film.has_instances:
             self._actions["delete"].setToolTip(
                 self.tr("This film has no instance maps, so there is no single instance to delete")
             )
         else:
             self._actions["delete"].setToolTip(self._actions["delete"].statusTip())
-        self._actions["style"].setEnabled(film is not None and found is not None and self._styles(found) > 0)
+        self._actions["style"].setEnabled(
+            film is not None and found is not None and self._styles(found) > 0
+        )
         self._actions["remove-edit"].setEnabled(self._panel.place is not None)
         self._actions["deselect"].setEnabled(found is not None)
 
@@ -202,7 +226,7 @@ class Editing(QObject):
         film = self._session.film
         return 0 if film is None else len(film.card.styles.get(str(found.plane), ()))
 
-    # -- edits -------------------------------------------------------------------------------------------------------
+    # -- edits -------------------------------------------------------------------------------------
 
     def _range(self) -> tuple[int, int | None]:
         """Start and end of a new edit, as chosen in the panel."""
@@ -220,7 +244,9 @@ class Editing(QObject):
 
     def add(self, edit: Edit) -> None:
         """One more edit, as a step that can be undone; it is picked in the list."""
-        self._document.change_edits(wording.describe(edit), self._document.project.edits.added(edit))
+        self._document.change_edits(
+            wording.describe(edit), self._document.project.edits.added(edit)
+        )
         self._panel.pick(len(self._document.project.edits.edits) - 1)
 
     def relabel(self) -> None:
@@ -229,9 +255,15 @@ class Editing(QObject):
         if found is None:
             return
         name = self._classes.name(found.plane)
-        what = name if found.instance is None else self.tr("instance {0} ({1})").format(found.instance, name)
+        what = (
+            name
+            if found.instance is None
+            else self.tr("instance {0} ({1})").format(found.instance, name)
+        )
         others = [(other, colour) for _, other, colour in self._classes.all() if other != name]
-        dialog = ClassPicker(self.tr("Relabel"), self.tr("{0} becomes:").format(what), others, self._window)
+        dialog = ClassPicker(
+            self.tr("Relabel"), self.tr("{0} becomes:").format(what), others, self._window
+        )
         dialog.chosen.connect(lambda target: self.relabel_as(target, found))
         dialog.open()
 
@@ -255,11 +287,18 @@ class Editing(QObject):
     def style(self) -> None:
         """A sheet of the model's styles for the selection, painted while the dialog is open."""
         found, shown = self._styled(self._spot), self._shown
-        if found is None or shown is None or shown.labels is None or not (count := self._styles(found)):
+        if (
+            found is None
+            or shown is None
+            or shown.labels is None
+            or not (count := self._styles(found))
+        ):
             return
         name = self._classes.name(found.plane)
         target: str | int = name if found.instance is None else found.instance
-        dialog = StyleDialog(self.tr("Style of {0}").format(wording.target(target)), count, self._window)
+        dialog = StyleDialog(
+            self.tr("Style of {0}").format(wording.target(target)), count, self._window
+        )
         dialog.chosen.connect(lambda style: self.style_as(style, found))
         box = around(mask_of(shown.labels, found.plane, found.instance, self._size_hw()))
         settings, edits = self._document.project.settings(), self._document.project.edits
@@ -277,10 +316,15 @@ class Editing(QObject):
         dialog.open()
 
     def _styled(self, found: Spot | None) -> Spot | None:
-        """What a style is chosen for: the whole class where the model's encoder tells no instances apart."""
+        """What a style is chosen for: the whole class where the model's encoder tells no
+        instances apart."""
         film = self._session.film
         encoder = film.card.encoder if film is not None else None
-        return Spot(found.plane, None) if found is not None and encoder and encoder.get("by_label") else found
+        return (
+            Spot(found.plane, None)
+            if found is not None and encoder and encoder.get("by_label")
+            else found
+        )
 
     def style_as(self, style: int, found: Spot | None = None) -> None:
         found = self._styled(found or self._spot)
@@ -294,7 +338,14 @@ class Editing(QObject):
 
     def choose_picture(self) -> None:
         kinds = self.tr("Pictures ({0})").format(" ".join(f"*{suffix}" for suffix in PICTURES))
-        choose_file(self._window, self._preferences, "picture", self.tr("First-frame picture"), kinds, self.use_picture)
+        choose_file(
+            self._window,
+            self._preferences,
+            "picture",
+            self.tr("First-frame picture"),
+            kinds,
+            self.use_picture,
+        )
 
     def use_picture(self, path: str) -> None:
         """The frame in sight is shown as the picture ``path``; the film goes on from it."""

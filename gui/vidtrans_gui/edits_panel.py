@@ -1,4 +1,5 @@
-"""The dock of edits: what is selected in the picture, and the list of edits with their time ranges."""
+"""The dock of edits: what is selected in the picture, and the list of edits with their time
+ranges."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ Reach = Literal["film", "range", "onward", "frame"]
 
 @dataclass(frozen=True)
 class Selection:
-    """What was clicked: a class, or one instance of it (its id in the instance map). ``share`` 0..1 of the picture."""
+    """What was clicked: a class, or one instance of it (its id in the instance map). ``share``
+    0..1 of the picture."""
 
     name: str
     colour: tuple[int, int, int]
@@ -62,8 +64,12 @@ class EditsPanel(QWidget):
 
     def __init__(self, actions: Actions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)  # the dock's colour, not the window's
-        self.setMinimumWidth(340)  # room for the range of an edit, so that the viewer keeps its size when it appears
+        self.setAttribute(
+            Qt.WidgetAttribute.WA_StyledBackground
+        )  # the dock's colour, not the window's
+        self.setMinimumWidth(
+            340
+        )  # room for the range of an edit, so that the viewer keeps its size when it appears
         self._edits: tuple[Edit, ...] = ()
         self._frames = 0
         self._swatch = QLabel(self)
@@ -81,14 +87,23 @@ class EditsPanel(QWidget):
         ):
             self.reach.addItem(text, key)
         self.reach.setAccessibleName(self.tr("Range of new edits"))
-        self.reach.setToolTip(self.tr("The frames that a new edit applies to; it can be changed below afterwards"))
+        self.reach.setToolTip(
+            self.tr("The frames that a new edit applies to; it can be changed below afterwards")
+        )
         self.list = QListWidget(self)
         self.list.setAccessibleName(self.tr("Edits"))
         self.list.setIconSize(QSize(14, 14))
         self.list.setSpacing(1)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # the frames, at the end, stay readable
-        self._empty = QLabel(self.tr("No edits yet. Click something in the picture, then relabel, delete or restyle it."), self)
+        self.list.setTextElideMode(
+            Qt.TextElideMode.ElideMiddle
+        )  # the frames, at the end, stay readable
+        self._empty = QLabel(
+            self.tr(
+                "No edits yet. Click something in the picture, then relabel, delete or restyle it."
+            ),
+            self,
+        )
         self._empty.setProperty("role", "muted")
         self._empty.setWordWrap(True)
         self.start = QSpinBox(self)
@@ -178,7 +193,10 @@ class EditsPanel(QWidget):
         self.list.blockSignals(True)
         self.list.clear()
         for edit in edits:
-            item = QListWidgetItem(swatch(wording.colour_of(edit)), f"{wording.describe(edit)}   {self._frames_of(edit)}")
+            item = QListWidgetItem(
+                swatch(wording.colour_of(edit)),
+                f"{wording.describe(edit)}   {self._frames_of(edit)}",
+            )
             item.setToolTip(item.text())
             self.list.addItem(item)
         self.list.setCurrentRow(min(row, len(edits) - 1))
@@ -192,7 +210,9 @@ class EditsPanel(QWidget):
         if isinstance(edit, FirstFrame | ResetAt):
             return self.tr("at {0}").format(edit.start)
         if edit.end is None:
-            return self.tr("all frames") if edit.start == 0 else self.tr("from {0}").format(edit.start)
+            return (
+                self.tr("all frames") if edit.start == 0 else self.tr("from {0}").format(edit.start)
+            )
         return self.tr("{0}–{1}").format(edit.start, edit.end - 1)
 
     def pick(self, place: int) -> None:

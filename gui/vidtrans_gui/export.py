@@ -1,4 +1,5 @@
-"""The export queue: conversions one after the other in a thread, paused, cancelled, tried again. No Qt here."""
+"""The export queue: conversions one after the other in a thread, paused, cancelled, tried again.
+No Qt here."""
 
 from __future__ import annotations
 
@@ -49,7 +50,11 @@ class Preset:
 
     def applied(self, settings: ConvertSettings) -> ConvertSettings:
         """``settings`` with this preset's encoder, pixel format and options."""
-        own = {"codec": self.codec, "pixel_format": self.pixel_format, "encoder_options": dict(self.encoder_options)}
+        own = {
+            "codec": self.codec,
+            "pixel_format": self.pixel_format,
+            "encoder_options": dict(self.encoder_options),
+        }
         return settings.model_copy(update=own)
 
 
@@ -95,7 +100,8 @@ PRESETS: tuple[Preset, ...] = (
 class Job:
     """One export, as a value.
 
-    ``fraction``: 0..1, None where the length is not known. ``message``: one sentence about a failure; ``details``: the rest.
+    ``fraction``: 0..1, None where the length is not known. ``message``: one sentence about a
+    failure; ``details``: the rest.
     """
 
     id: int
@@ -125,13 +131,16 @@ class Job:
 
 
 class ExportQueue:
-    """Runs jobs in order in one thread. ``on_change`` is called with the changed job, from that thread or the caller's."""
+    """Runs jobs in order in one thread. ``on_change`` is called with the changed job, from that
+    thread or the caller's."""
 
     def __init__(self, on_change: Callable[[Job], None]) -> None:
         self._on_change = on_change
         self._changed = threading.Condition()
         self._jobs: dict[int, Job] = {}
-        self._begun: dict[int, bool] = {}  # jobs that have run, and whether their output was there before
+        self._begun: dict[
+            int, bool
+        ] = {}  # jobs that have run, and whether their output was there before
         self._running: int | None = None
         self._stop = threading.Event()
         self._intent: JobState = "paused"
@@ -154,7 +163,8 @@ class ExportQueue:
             return tuple(self._jobs.values())
 
     def pause(self, job: int) -> None:
-        """Stop a running or waiting job after its frame; what is done is kept, and the next job goes on."""
+        """Stop a running or waiting job after its frame; what is done is kept, and the next job
+        goes on."""
         self._halt(job, "paused", ("waiting",))
 
     def resume(self, job: int) -> None:
@@ -177,7 +187,8 @@ class ExportQueue:
                 self._begun.pop(job, None)
 
     def close(self, timeout_s: float = 60.0) -> bool:
-        """Stop after the frame at work (which is kept for ``convert --resume``) and join the thread."""
+        """Stop after the frame at work (which is kept for ``convert --resume``) and join the
+        thread."""
         with self._changed:
             self._closing = True
             self._intent = "paused"
@@ -186,7 +197,7 @@ class ExportQueue:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
-    # -- the thread --------------------------------------------------------------------------------------------------
+    # -- the thread --------------------------------------------------------------------------------
 
     def _work(self) -> None:
         while True:
@@ -228,18 +239,37 @@ class ExportQueue:
         except Interrupted:
             if self._intent == "cancelled":
                 self._clear(job)
-            self._change(job.id, {"state": self._intent, "seconds_left": None, "fps": 0.0, "seconds": seconds()})
+            self._change(
+                job.id,
+                {"state": self._intent, "seconds_left": None, "fps": 0.0, "seconds": seconds()},
+            )
         except VidtransError as error:
-            self._change(job.id, {"state": "failed", "message": str(error), "seconds_left": None, "seconds": seconds()})
+            self._change(
+                job.id,
+                {
+                    "state": "failed",
+                    "message": str(error),
+                    "seconds_left": None,
+                    "seconds": seconds(),
+                },
+            )
         except Exception as error:
             message = f"The export failed unexpectedly: {type(error).__name__}: {error}"
             details = "".join(traceback.format_exception(error))
-            self._change(job.id, {"state": "failed", "message": message, "details": details, "seconds_left": None})
+            self._change(
+                job.id,
+                {"state": "failed", "message": message, "details": details, "seconds_left": None},
+            )
         else:
-            done = {"state": "done", "done": summary.frames, "total": summary.frames, "seconds_left": 0.0}
+            done = {
+                "state": "done",
+                "done": summary.frames,
+                "total": summary.frames,
+                "seconds_left": 0.0,
+            }
             self._change(job.id, done | {"seconds": seconds(), "fps": summary.fps})
 
-    # -- shared ------------------------------------------------------------------------------------------------------
+    # -- shared ------------------------------------------------------------------------------------
 
     def _change(self, job: int, values: dict[str, Any]) -> None:
         with self._changed:
@@ -270,12 +300,15 @@ class ExportQueue:
             job = self._jobs.get(number)
             if job is None or job.state not in resting:
                 return
-            job = self._jobs[number] = replace(job, state="waiting", message="", details="", seconds_left=None)
+            job = self._jobs[number] = replace(
+                job, state="waiting", message="", details="", seconds_left=None
+            )
             self._changed.notify_all()
         self._on_change(job)
 
     def _clear(self, job: Job) -> None:
-        """Remove what a cancelled job left: the parts beside its output, and the PNGs of a folder that it made."""
+        """Remove what a cancelled job left: the parts beside its output, and the PNGs of a
+        folder that it made."""
         if job.id not in self._begun:
             return
         shutil.rmtree(parts_folder(job.output), ignore_errors=True)
@@ -291,7 +324,7 @@ def _figures(now: Progress) -> dict[str, Any]:
     return {"done": now.done, "total": now.total, "fps": now.fps, "seconds_left": now.seconds_left}
 
 
-# -- the command ---------------------------------------------------------------------------------------------------------
+# -- the command -----------------------------------------------------------------------------------
 
 _OPTIONS = {
     "model": "--model",
@@ -313,7 +346,8 @@ _FLAGS = {"resume": "--resume", "overwrite": "--overwrite"}
 def command_line(settings: ConvertSettings, edits_file: str | Path | None = None) -> str:
     """The ``vidtrans convert`` command that does the same, quoted for a POSIX shell.
 
-    ``edits_file``: where the edits of ``settings`` are saved, for ``--edits``; without it they stand in the command itself.
+    ``edits_file``: where the edits of ``settings`` are saved, for ``--edits``; without it they
+    stand in the command itself.
     """
     defaults = {name: info.default for name, info in ConvertSettings.model_fields.items()}
     words: list[str] = []
@@ -344,7 +378,10 @@ def _edit_words(settings: ConvertSettings, edits_file: str | Path | None) -> lis
         return []
     if edits_file is not None:
         return ["--edits", str(edits_file)]
-    if all(isinstance(edit, RelabelClass) and not set("=@") & set(edit.source + edit.target) for edit in edits):
+    if all(
+        isinstance(edit, RelabelClass) and not set("=@") & set(edit.source + edit.target)
+        for edit in edits
+    ):
         relabellings = [edit for edit in edits if isinstance(edit, RelabelClass)]
         return [word for edit in relabellings for word in ("--relabel", _relabel_word(edit))]
     return ["--edits", json.dumps(settings.edits.to_json(), ensure_ascii=False)]

@@ -1,4 +1,5 @@
-"""The export dialog: a preset, a place, and every setting of ``vidtrans convert`` for those who want it."""
+"""The export dialog: a preset, a place, and every setting of ``vidtrans convert`` for those who
+want it."""
 
 from __future__ import annotations
 
@@ -46,11 +47,14 @@ def parse_options(text: str) -> dict[str, str]:
 
 
 class ExportDialog(QDialog):
-    """``queued`` carries the settings of a job that was confirmed. ``base``: the project's settings."""
+    """``queued`` carries the settings of a job that was confirmed. ``base``: the project's
+    settings."""
 
     queued = Signal(object)
 
-    def __init__(self, base: ConvertSettings, folder: str, name: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, base: ConvertSettings, folder: str, name: str, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Export"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -60,15 +64,21 @@ class ExportDialog(QDialog):
         for preset in PRESETS:
             self.preset.addItem(QCoreApplication.translate("Export", preset.title), preset.key)
         self.preset.setAccessibleName(self.tr("Preset"))
-        self.output = QLineEdit(str(self._preset.output_for(Path(folder) / (name or "street"))), self)
+        self.output = QLineEdit(
+            str(self._preset.output_for(Path(folder) / (name or "street"))), self
+        )
         self.output.setAccessibleName(self.tr("Output file"))
         self.browse = QPushButton(self.tr("Choose…"), self)
         self.overwrite = QCheckBox(self.tr("replace what is there"), self)
         self.resume = QCheckBox(self.tr("go on where an interrupted export stopped"), self)
-        layers: list[tuple[str, str]] = [(layer, wording.layer_name(layer)) for layer in wording.layers()]
+        layers: list[tuple[str, str]] = [
+            (layer, wording.layer_name(layer)) for layer in wording.layers()
+        ]
         layers.append(("compare", self.tr("Labels and result")))
         self.layer = self._box(self.tr("Layer"), layers, base.layer)
-        self.layer.setToolTip(self.tr("What the film shows; “Labels and result” sets both side by side"))
+        self.layer.setToolTip(
+            self.tr("What the film shows; “Labels and result” sets both side by side")
+        )
         self.advanced = QToolButton(self)
         self.advanced.setText(self.tr("More settings"))
         self.advanced.setCheckable(True)
@@ -140,22 +150,40 @@ class ExportDialog(QDialog):
     def _make_more(self, base: ConvertSettings) -> QWidget:
         more = QGroupBox(self)
         self.codec = self._line(
-            self.tr("Encoder"), "", self.tr("the preset's"), self.tr("Any encoder of ffmpeg by its name, such as libx265")
+            self.tr("Encoder"),
+            "",
+            self.tr("the preset's"),
+            self.tr("Any encoder of ffmpeg by its name, such as libx265"),
         )
         self.pixel_format = self._line(
-            self.tr("Pixel format"), "", self.tr("the preset's"), self.tr("ffmpeg's name, such as yuv444p")
+            self.tr("Pixel format"),
+            "",
+            self.tr("the preset's"),
+            self.tr("ffmpeg's name, such as yuv444p"),
         )
         self.options = self._line(
-            self.tr("Encoder options"), "", "crf=18, preset=slow", self.tr("Options of the encoder, name=value")
+            self.tr("Encoder options"),
+            "",
+            "crf=18, preset=slow",
+            self.tr("Options of the encoder, name=value"),
         )
         size = "" if base.size_hw is None else f"{base.size_hw[1]}x{base.size_hw[0]}"
         self.size_field = self._line(
-            self.tr("Size"), size, self.tr("the film's own"), self.tr("Width x height, such as 1024x512")
+            self.tr("Size"),
+            size,
+            self.tr("the film's own"),
+            self.tr("Width x height, such as 1024x512"),
         )
         fits = [("pad", self.tr("keep the shape, pad")), ("resize", self.tr("stretch to it"))]
         self.fit = self._box(self.tr("Fit"), fits, base.fit)
-        cuts = base.scene_cuts if isinstance(base.scene_cuts, str) else ", ".join(map(str, base.scene_cuts))
-        self.cuts = self._line(self.tr("Scene cuts"), cuts, "auto", self.tr("auto, off, or the first frames of scenes"))
+        cuts = (
+            base.scene_cuts
+            if isinstance(base.scene_cuts, str)
+            else ", ".join(map(str, base.scene_cuts))
+        )
+        self.cuts = self._line(
+            self.tr("Scene cuts"), cuts, "auto", self.tr("auto, off, or the first frames of scenes")
+        )
         self.rate = self._line(
             self.tr("Frame rate"),
             "" if base.rate is None else str(base.rate),
@@ -171,7 +199,9 @@ class ExportDialog(QDialog):
         self.every.setSpecialValueText(self.tr("as suits the size"))
         self.every.setValue(base.snapshot_every or 0)
         self.every.setAccessibleName(self.tr("Frames between safe points"))
-        self.every.setToolTip(self.tr("After so many frames what is done is safe, should the machine stop"))
+        self.every.setToolTip(
+            self.tr("After so many frames what is done is safe, should the machine stop")
+        )
         left, right = QFormLayout(), QFormLayout()
         rows: tuple[tuple[str, QWidget], ...]
         rows = (
@@ -209,7 +239,9 @@ class ExportDialog(QDialog):
         text = self.output.text().strip()
         if not text:
             raise UsageError("the file needs a name.")
-        values: dict[str, Any] = {name: getattr(self._base, name) for name in ConvertSettings.model_fields}
+        values: dict[str, Any] = {
+            name: getattr(self._base, name) for name in ConvertSettings.model_fields
+        }
         values |= {
             "output": text,
             "layer": self.layer.currentData(),
@@ -247,9 +279,13 @@ class ExportDialog(QDialog):
             if not there.parent.is_dir():
                 sentence = self.tr("The folder {0} does not exist.").format(there.parent)
             elif taken and fresh:
-                sentence = self.tr("{0} exists already. Choose another name, or replace it.").format(there.name)
+                sentence = self.tr(
+                    "{0} exists already. Choose another name, or replace it."
+                ).format(there.name)
             elif parts_folder(there).is_dir() and fresh:
-                sentence = self.tr("An unfinished export of {0} is kept. Go on with it, or replace it.").format(there.name)
+                sentence = self.tr(
+                    "An unfinished export of {0} is kept. Go on with it, or replace it."
+                ).format(there.name)
         self.problem.setText(sentence)
         self.problem.setVisible(bool(sentence))
         self.add.setEnabled(not sentence)
@@ -268,7 +304,9 @@ class ExportDialog(QDialog):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setOption(QFileDialog.Option.DontConfirmOverwrite)
-        dialog.fileSelected.connect(lambda path: self.output.setText(str(self._preset.output_for(path))))
+        dialog.fileSelected.connect(
+            lambda path: self.output.setText(str(self._preset.output_for(path)))
+        )
         dialog.open()
 
     def _copy(self) -> None:

@@ -1,4 +1,5 @@
-"""Exports: from the dialog into the queue, from the queue into its panel, and to the file when it is done."""
+"""Exports: from the dialog into the queue, from the queue into its panel, and to the file when
+it is done."""
 
 from __future__ import annotations
 
@@ -30,16 +31,24 @@ def reveal(path: Path) -> None:
 
 
 class Exporting(QObject):
-    """``queued``: a job was added, so that its panel may be shown. ``ended``: a job came to its end."""
+    """``queued``: a job was added, so that its panel may be shown. ``ended``: a job came to its
+    end."""
 
     queued = Signal()
     ended = Signal(object)
     failed = Signal(str, str, str)
     told = Signal(str)
 
-    def __init__(self, window: QWidget, document: Document, panel: QueuePanel, preferences: Preferences) -> None:
+    def __init__(
+        self, window: QWidget, document: Document, panel: QueuePanel, preferences: Preferences
+    ) -> None:
         super().__init__(window)
-        self._window, self._document, self._panel, self._preferences = window, document, panel, preferences
+        self._window, self._document, self._panel, self._preferences = (
+            window,
+            document,
+            panel,
+            preferences,
+        )
         self._inbox = Inbox(self._changed, self)
         self.queue = ExportQueue(self._inbox.put)
         self._told: set[int] = set()

@@ -1,4 +1,5 @@
-"""The file commands: new, open, save, recover, relink. Disks are slow, so every one of them works beside the window."""
+"""The file commands: new, open, save, recover, relink. Disks are slow, so every one of them
+works beside the window."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ AUTOSAVE_MS = 4000
 
 @dataclass(frozen=True)
 class Demo:
-    """The clip that comes with vidtrans. ``seed``: draws the looks of its things, with the embedded model."""
+    """The clip that comes with vidtrans. ``seed``: draws the looks of its things, with the
+    embedded model."""
 
     labels: Path
     instances: Path
@@ -50,10 +52,22 @@ class Files(QObject):
     checkpoints_given = Signal(str)
 
     def __init__(
-        self, window: QWidget, document: Document, preferences: Preferences, tasks: Tasks, folder: Path, *, demo: Demo | None
+        self,
+        window: QWidget,
+        document: Document,
+        preferences: Preferences,
+        tasks: Tasks,
+        folder: Path,
+        *,
+        demo: Demo | None,
     ) -> None:
         super().__init__(window)
-        self._window, self._document, self._preferences, self._tasks = window, document, preferences, tasks
+        self._window, self._document, self._preferences, self._tasks = (
+            window,
+            document,
+            preferences,
+            tasks,
+        )
         self._demo = demo
         self.recent = RecentFiles(folder / "recent.json")
         self.recovery = Recovery(folder / "recovery")
@@ -61,14 +75,21 @@ class Files(QObject):
         self._autosave.timeout.connect(self.autosave)
         document.changed.connect(lambda _before, _after: self._autosave.start())
 
-    # -- new and open ------------------------------------------------------------------------------------------------
+    # -- new and open ------------------------------------------------------------------------------
 
     def new(self) -> None:
         self.unless_unsaved(lambda: self._load(Project(), None))
 
     def open_dialog(self) -> None:
         kinds = self.tr("Films, pictures and projects ({0})").format(f"{FILMS} *{SUFFIX}")
-        choose_file(self._window, self._preferences, "film", self.tr("Open"), f"{kinds};;{self.tr('All files (*)')}", self.open)
+        choose_file(
+            self._window,
+            self._preferences,
+            "film",
+            self.tr("Open"),
+            f"{kinds};;{self.tr('All files (*)')}",
+            self.open,
+        )
 
     def open_folder_dialog(self) -> None:
         choose_file(
@@ -85,13 +106,16 @@ class Files(QObject):
         """The clip that comes with vidtrans, with its instance maps."""
         demo = self._demo
         if demo is None or not demo.labels.exists():
-            self.failed.emit(self.tr("Demo"), self.tr("This copy of vidtrans comes without its demo film."), "")
+            self.failed.emit(
+                self.tr("Demo"), self.tr("This copy of vidtrans comes without its demo film."), ""
+            )
             return
         instances = str(demo.instances) if demo.instances.exists() else None
         self.unless_unsaved(lambda: self._open_film(demo.labels, instances, demo.seed))
 
     def open(self, path: str) -> None:
-        """A project, a film, a folder of images, a model, or a folder of checkpoints: whatever ``path`` is."""
+        """A project, a film, a folder of images, a model, or a folder of checkpoints: whatever
+        ``path`` is."""
         place = Path(path)
         if place.suffix == MODEL_SUFFIX:
             self.model_given.emit(str(place.absolute()))
@@ -105,14 +129,20 @@ class Files(QObject):
     def _open_film(self, path: Path, instances: str | None = None, seed: int | None = None) -> None:
         project = Project(input=str(path), instances=instances, seed=seed)
         model = self._preferences.get("model", project.model)
-        if model != project.model and not missing_media(Project(model=model)):  # the model of last time may be gone
+        if model != project.model and not missing_media(
+            Project(model=model)
+        ):  # the model of last time may be gone
             project = project.model_copy(update={"model": model, "seed": None})
         self._load(project, None)
         self._remember(path)
 
     def _open_project(self, path: Path) -> None:
         self.told.emit(self.tr("Opening {0}…").format(path.name))
-        self._tasks.start(lambda tell: load_project(path), done=self._loaded, failed=self._problem(self.tr("Open project")))
+        self._tasks.start(
+            lambda tell: load_project(path),
+            done=self._loaded,
+            failed=self._problem(self.tr("Open project")),
+        )
 
     def _loaded(self, loaded: Loaded) -> None:
         if loaded.ignored:
@@ -121,7 +151,10 @@ class Files(QObject):
         if loaded.missing:
             name = loaded.path.stem
             self._relink(
-                loaded.project, name, loaded.missing, lambda project, new: self._load(project, loaded.path, unsaved=new)
+                loaded.project,
+                name,
+                loaded.missing,
+                lambda project, new: self._load(project, loaded.path, unsaved=new),
             )
         else:
             self._load(loaded.project, loaded.path)
@@ -141,10 +174,17 @@ class Files(QObject):
     def _problem(self, title: str) -> Callable[[str, str], None]:
         return lambda message, details: self.failed.emit(title, message, details)
 
-    # -- media that are gone -----------------------------------------------------------------------------------------
+    # -- media that are gone -----------------------------------------------------------------------
 
-    def _relink(self, project: Project, name: str, missing: tuple[Missing, ...], then: Callable[[Project, bool], None]) -> None:
-        """Ask for the first missing file; what lies beside it is found by itself. Without it the project opens as it is.
+    def _relink(
+        self,
+        project: Project,
+        name: str,
+        missing: tuple[Missing, ...],
+        then: Callable[[Project, bool], None],
+    ) -> None:
+        """Ask for the first missing file; what lies beside it is found by itself. Without it the
+        project opens as it is.
 
         ``then(project, changed)`` opens it; not called where the question is cancelled.
         """
@@ -166,15 +206,25 @@ class Files(QObject):
                 self._preferences,
                 "film",
                 self.tr("Where is {0}?").format(first.path.name),
-                "" if folder else self.tr("{0} (*{1});;All files (*)").format(first.path.name, first.path.suffix),
+                (
+                    ""
+                    if folder
+                    else self.tr("{0} (*{1});;All files (*)").format(
+                        first.path.name, first.path.suffix
+                    )
+                ),
                 found,
-                mode=QFileDialog.FileMode.Directory if folder else QFileDialog.FileMode.ExistingFile,
+                mode=(
+                    QFileDialog.FileMode.Directory if folder else QFileDialog.FileMode.ExistingFile
+                ),
             )
 
         ask(
             self._window,
             self.tr("Media not found"),
-            self.tr("{0} is not where the project {1} had it: {2}").format(names, name, first.path.parent),
+            self.tr("{0} is not where the project {1} had it: {2}").format(
+                names, name, first.path.parent
+            ),
             {
                 self.tr("Find it…"): look,
                 self.tr("Open without"): lambda: then(project, False),
@@ -182,7 +232,7 @@ class Files(QObject):
             },
         )
 
-    # -- save --------------------------------------------------------------------------------------------------------
+    # -- save --------------------------------------------------------------------------------------
 
     def save(self, then: Callable[[], None] | None = None) -> None:
         if self._document.path is None:
@@ -195,7 +245,9 @@ class Files(QObject):
 
         def chosen(path: str) -> None:
             place = Path(path)
-            self._write(place if place.suffix == SUFFIX else place.with_name(place.name + SUFFIX), then)
+            self._write(
+                place if place.suffix == SUFFIX else place.with_name(place.name + SUFFIX), then
+            )
 
         choose_file(
             self._window,
@@ -223,17 +275,24 @@ class Files(QObject):
             if then is not None:
                 then()
 
-        self._tasks.start(lambda tell: save_project(project, path), done=done, failed=self._problem(self.tr("Save project")))
+        self._tasks.start(
+            lambda tell: save_project(project, path),
+            done=done,
+            failed=self._problem(self.tr("Save project")),
+        )
 
     def unless_unsaved(self, then: Callable[[], None]) -> None:
-        """Go on with ``then`` once nothing would be lost: at once, after saving, or after the user gave the work up."""
+        """Go on with ``then`` once nothing would be lost: at once, after saving, or after the
+        user gave the work up."""
         if not self._document.modified:
             then()
             return
         ask(
             self._window,
             self.tr("Unsaved changes"),
-            self.tr("Save the changes to {0}?").format(self._document.name or self.tr("the project")),
+            self.tr("Save the changes to {0}?").format(
+                self._document.name or self.tr("the project")
+            ),
             {
                 self.tr("Save"): lambda: self.save(then),
                 self.tr("Don't save"): then,
@@ -242,7 +301,7 @@ class Files(QObject):
             icon=QMessageBox.Icon.Question,
         )
 
-    # -- recovery ----------------------------------------------------------------------------------------------------
+    # -- recovery ----------------------------------------------------------------------------------
 
     def autosave(self) -> None:
         """Keep a copy of unsaved work, for the next start should this one end badly."""
@@ -255,21 +314,33 @@ class Files(QObject):
             )
 
     def _forget(self) -> None:
-        self._tasks.start(lambda tell: self.recovery.forget(), done=lambda _none: None, failed=lambda _m, _d: None)
+        self._tasks.start(
+            lambda tell: self.recovery.forget(), done=lambda _none: None, failed=lambda _m, _d: None
+        )
 
     def offer_recovery(self) -> None:
         """Ask about work that a crashed window left behind."""
-        self._tasks.start(lambda tell: self.recovery.left_behind(), done=self._offer, failed=lambda _m, _d: None)
+        self._tasks.start(
+            lambda tell: self.recovery.left_behind(), done=self._offer, failed=lambda _m, _d: None
+        )
 
     def _offer(self, left: tuple[Recovered, ...]) -> None:
         if not left:
             return
         newest = left[0]
-        name = newest.path.stem if newest.path else Path(newest.project.input or self.tr("a project")).name
+        name = (
+            newest.path.stem
+            if newest.path
+            else Path(newest.project.input or self.tr("a project")).name
+        )
         when = time.strftime("%H:%M, %x", time.localtime(newest.saved_at))
 
         def discard() -> None:
-            self._tasks.start(lambda tell: self.recovery.discard(newest), done=lambda _none: None, failed=lambda _m, _d: None)
+            self._tasks.start(
+                lambda tell: self.recovery.discard(newest),
+                done=lambda _none: None,
+                failed=lambda _m, _d: None,
+            )
 
         def load(project: Project, _changed: bool) -> None:
             self._load(project, newest.path, unsaved=True)
@@ -284,7 +355,9 @@ class Files(QObject):
 
         def recover() -> None:
             failed = self._problem(self.tr("Recover unsaved work"))
-            self._tasks.start(lambda tell: missing_media(newest.project), done=looked, failed=failed)
+            self._tasks.start(
+                lambda tell: missing_media(newest.project), done=looked, failed=failed
+            )
 
         def give_up() -> None:
             discard()
@@ -293,7 +366,9 @@ class Files(QObject):
         ask(
             self._window,
             self.tr("Recover unsaved work"),
-            self.tr("vidtrans ended before {0} was saved. There is a copy from {1}.").format(name, when),
+            self.tr("vidtrans ended before {0} was saved. There is a copy from {1}.").format(
+                name, when
+            ),
             {self.tr("Recover"): recover, self.tr("Discard"): give_up, self.tr("Later"): None},
         )
 

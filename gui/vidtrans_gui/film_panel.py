@@ -8,7 +8,15 @@ from html import escape
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QLabel,
+    QLineEdit,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from vidtrans.labels.scheme import builtin_schemes
 from vidtrans.media.naming import names_pictures
@@ -21,7 +29,8 @@ PALETTE = "\0palette"
 
 
 class FilmPanel(QWidget):
-    """``changed(text, values)``: a field of the project was given another value, and how to call that under Undo."""
+    """``changed(text, values)``: a field of the project was given another value, and how to call
+    that under Undo."""
 
     changed = Signal(str, dict)
     palette_wanted = Signal()
@@ -30,7 +39,9 @@ class FilmPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)  # the dock's colour, not the window's
+        self.setAttribute(
+            Qt.WidgetAttribute.WA_StyledBackground
+        )  # the dock's colour, not the window's
         self.facts = QLabel(self)
         self.facts.setWordWrap(True)
         self.facts.setProperty("role", "muted")
@@ -38,14 +49,18 @@ class FilmPanel(QWidget):
         self.read_as.setWordWrap(True)
         self.labels = QComboBox(self)
         self.labels.setAccessibleName(self.tr("Label scheme"))
-        self.labels.setToolTip(self.tr("Which classes the numbers or colours of the film stand for"))
+        self.labels.setToolTip(
+            self.tr("Which classes the numbers or colours of the film stand for")
+        )
         self.instances = QComboBox(self)
         self.instances.setAccessibleName(self.tr("Instance maps"))
         self.instances.setToolTip(self.tr("A film or folder that tells single instances apart"))
         self.size_field = QLineEdit(self)
         self.size_field.setPlaceholderText(self.tr("the film's own"))
         self.size_field.setAccessibleName(self.tr("Size to paint at"))
-        self.size_field.setToolTip(self.tr("Width x height, such as 1024x512; empty for the film's own size"))
+        self.size_field.setToolTip(
+            self.tr("Width x height, such as 1024x512; empty for the film's own size")
+        )
         self.fit = QComboBox(self)
         self.fit.addItem(self.tr("keep the shape, pad"), "pad")
         self.fit.addItem(self.tr("stretch to it"), "resize")
@@ -57,16 +72,23 @@ class FilmPanel(QWidget):
         self.rate = QLineEdit(self)
         self.rate.setAccessibleName(self.tr("Frames a second"))
         self.rate.setPlaceholderText("25")
-        self.rate.setToolTip(self.tr("Of a folder of pictures, such as 17 or 30000/1001; a film has its own times"))
+        self.rate.setToolTip(
+            self.tr("Of a folder of pictures, such as 17 or 30000/1001; a film has its own times")
+        )
         self.seed = QLineEdit(self)
         self.seed.setMaxLength(18)  # below 2^63
         self.seed.setAccessibleName(self.tr("Seed of looks"))
         self.seed.setPlaceholderText(self.tr("the first style of each class"))
         self.seed.setToolTip(
-            self.tr("A number draws a look for each thing, the same one every time; for models that have styles or dropout")
+            self.tr(
+                "A number draws a look for each thing, the same one every time; for models that"
+                " have styles or dropout"
+            )
         )
         for box in (self.labels, self.instances, self.fit):
-            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
             box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         keep_arrows(self.labels, self.instances, self.fit)
 
@@ -89,13 +111,25 @@ class FilmPanel(QWidget):
         self.labels.activated.connect(self._labels_chosen)
         self.instances.activated.connect(self._instances_chosen)
         for field, name, step, parse in (
-            (self.size_field, "size_hw", self.tr("Change size"), lambda text: parse_size(text) if text else None),
-            (self.cuts, "scene_cuts", self.tr("Change scene cuts"), lambda text: parse_cuts(text or "auto")),
+            (
+                self.size_field,
+                "size_hw",
+                self.tr("Change size"),
+                lambda text: parse_size(text) if text else None,
+            ),
+            (
+                self.cuts,
+                "scene_cuts",
+                self.tr("Change scene cuts"),
+                lambda text: parse_cuts(text or "auto"),
+            ),
             (self.rate, "rate", self.tr("Change frame rate"), self._rate),
             (self.seed, "seed", self.tr("Change seed"), self._seed),
         ):
             field.editingFinished.connect(partial(self._entered, step, name, field, parse))
-        self.fit.activated.connect(lambda: self.changed.emit(self.tr("Change fit"), {"fit": self.fit.currentData()}))
+        self.fit.activated.connect(
+            lambda: self.changed.emit(self.tr("Change fit"), {"fit": self.fit.currentData()})
+        )
         self._project = Project()
         self.show_project(self._project)
         self.show_film(None)
@@ -117,7 +151,9 @@ class FilmPanel(QWidget):
             self.instances.addItem(Path(project.instances).name, project.instances)
         self.instances.addItem(self.tr("Choose…"), PALETTE)
         self.instances.setCurrentIndex(1 if project.instances else 0)
-        self.size_field.setText("" if project.size_hw is None else f"{project.size_hw[1]}x{project.size_hw[0]}")
+        self.size_field.setText(
+            "" if project.size_hw is None else f"{project.size_hw[1]}x{project.size_hw[0]}"
+        )
         self.fit.setCurrentIndex(self.fit.findData(project.fit))
         self.fit.setEnabled(project.size_hw is not None)
         cuts = project.scene_cuts
@@ -125,7 +161,10 @@ class FilmPanel(QWidget):
         self.rate.setText("" if project.rate is None else str(project.rate))
         self.seed.setText("" if project.seed is None else str(project.seed))
         # A rate that a film has all the same can be taken off.
-        self.rate.setEnabled(project.input is not None and (project.rate is not None or names_pictures(project.input)))
+        self.rate.setEnabled(
+            project.input is not None
+            and (project.rate is not None or names_pictures(project.input))
+        )
         self.setEnabled(project.input is not None)
 
     def show_film(self, film: Opened | None) -> None:
@@ -138,7 +177,9 @@ class FilmPanel(QWidget):
         height, width = info.size_hw
         lines = [
             f"<b>{escape(Path(info.source).name)}</b>",
-            self.tr("{0} × {1}, {2} frames at {3:.6g} a second").format(width, height, film.frames, float(info.rate)),
+            self.tr("{0} × {1}, {2} frames at {3:.6g} a second").format(
+                width, height, film.frames, float(info.rate)
+            ),
             f"{info.codec}, {info.kind}",
         ]
         self.facts.setText("<br>".join(lines))
@@ -161,8 +202,11 @@ class FilmPanel(QWidget):
         else:
             self.changed.emit(self.tr("Change instance maps"), {"instances": chosen})
 
-    def _entered(self, step: str, name: str, field: QLineEdit, parse: Callable[[str], object]) -> None:
-        """The project's ``name`` becomes what ``field`` says, by an undo step called ``step``, or that is refused."""
+    def _entered(
+        self, step: str, name: str, field: QLineEdit, parse: Callable[[str], object]
+    ) -> None:
+        """The project's ``name`` becomes what ``field`` says, by an undo step called ``step``,
+        or that is refused."""
         try:
             value = parse(field.text().strip())
         except ValueError as error:

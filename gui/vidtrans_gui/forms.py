@@ -1,4 +1,5 @@
-"""Rows of a form: a label in line with its field, and bound to it for screen readers and mnemonics."""
+"""Rows of a form: a label in line with its field, and bound to it for screen readers and
+mnemonics."""
 
 from __future__ import annotations
 
@@ -11,14 +12,19 @@ _ARROWS = (Qt.Key.Key_Up, Qt.Key.Key_Down)
 
 class _KeepArrows(QObject):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride and event.key() in _ARROWS:
+        if (
+            isinstance(event, QKeyEvent)
+            and event.type() == QEvent.Type.ShortcutOverride
+            and event.key() in _ARROWS
+        ):
             event.accept()
             return True
         return super().eventFilter(watched, event)
 
 
 def keep_arrows(*widgets: QWidget) -> None:
-    """Up and Down go to these while they have the focus, and not to the commands that have them as shortcuts."""
+    """Up and Down go to these while they have the focus, and not to the commands that have them
+    as shortcuts."""
     for widget in widgets:
         widget.installEventFilter(_KeepArrows(widget))
 

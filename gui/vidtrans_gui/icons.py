@@ -62,7 +62,8 @@ def names() -> tuple[str, ...]:
 
 
 def icon(name: str, theme: Theme) -> QIcon:
-    """The icon called ``name``, in several sizes (twice each for high-DPI), fainter where its action is disabled."""
+    """The icon called ``name``, in several sizes (twice each for high-DPI), fainter where its
+    action is disabled."""
     made = QIcon()
     for mode, state, colour in (
         (QIcon.Mode.Normal, QIcon.State.Off, theme.text),

@@ -1,4 +1,5 @@
-"""The one way from other threads into the window's: values in order, taken out by the event loop."""
+"""The one way from other threads into the window's: values in order, taken out by the event
+loop."""
 
 from __future__ import annotations
 
@@ -11,9 +12,11 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 
 class Inbox(QObject):
-    """``put`` from any thread; ``take`` is called with each value in the thread that made the inbox.
+    """``put`` from any thread; ``take`` is called with each value in the thread that made the
+    inbox.
 
-    The signal itself carries nothing: values wait in a deque, so that no Python object crosses Qt's queue.
+    The signal itself carries nothing: values wait in a deque, so that no Python object crosses Qt's
+    queue.
     """
 
     _arrived = Signal()
@@ -33,8 +36,8 @@ class Inbox(QObject):
                 self._arrived.emit()
 
     def close(self) -> None:
-        """Take no more values; those that wait are dropped. Call it before the inbox is destroyed: no thread is inside
-        ``put`` any more when this returns."""
+        """Take no more values; those that wait are dropped. Call it before the inbox is destroyed:
+        no thread is inside ``put`` any more when this returns."""
         with self._turn:
             self._open = False
             self._values.clear()

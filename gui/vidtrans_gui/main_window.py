@@ -67,7 +67,8 @@ RENDERED = (
 
 
 class MainWindow(QMainWindow):
-    """One project in one window. ``folder``: where recent files and recovery copies lie. ``closed``: it is gone for good."""
+    """One project in one window. ``folder``: where recent files and recovery copies lie.
+    ``closed``: it is gone for good."""
 
     closed = Signal()
 
@@ -88,10 +89,22 @@ class MainWindow(QMainWindow):
         self.actions_ = Actions(self, self.document.undo)
         self._make_parts()
         self.files = Files(self, self.document, preferences, self.tasks, folder, demo=demo)
-        self.navigation = Navigation(self, self.document, self.session, self.timeline, self.transport, self.actions_)
-        self.editing = Editing(self, self.document, self.session, self.edits_panel, self.actions_, preferences, self.tasks)
+        self.navigation = Navigation(
+            self, self.document, self.session, self.timeline, self.transport, self.actions_
+        )
+        self.editing = Editing(
+            self,
+            self.document,
+            self.session,
+            self.edits_panel,
+            self.actions_,
+            preferences,
+            self.tasks,
+        )
         self.exporting = Exporting(self, self.document, self.queue_panel, preferences)
-        self._fresh = True  # the next film that opens is another one, not the same with other settings
+        self._fresh = (
+            True  # the next film that opens is another one, not the same with other settings
+        )
         self._closing = False
         self._cuts: tuple[int, ...] = ()
         self.choices = Choices(self, self.document, self.render_bar, preferences, self.tasks)
@@ -101,7 +114,7 @@ class MainWindow(QMainWindow):
         self._restore()
         self._reset()
 
-    # -- parts -------------------------------------------------------------------------------------------------------
+    # -- parts -------------------------------------------------------------------------------------
 
     def _make_parts(self) -> None:
         self.welcome = Welcome(self)
@@ -142,7 +155,9 @@ class MainWindow(QMainWindow):
             self.docks[name].setTitleBarWidget(QWidget())  # their tabs are title enough
         self.docks["edits"].raise_()
         self.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
-        self.resizeDocks([self.docks["classes"], self.docks["edits"]], [340, 360], Qt.Orientation.Vertical)
+        self.resizeDocks(
+            [self.docks["classes"], self.docks["edits"]], [340, 360], Qt.Orientation.Vertical
+        )
         self.resizeDocks([self.docks["classes"]], [350], Qt.Orientation.Horizontal)
 
     def _dock(self, name: str, title: str, widget: QWidget) -> QDockWidget:
@@ -152,7 +167,7 @@ class MainWindow(QMainWindow):
         self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
         return dock
 
-    # -- connections -------------------------------------------------------------------------------------------------
+    # -- connections -------------------------------------------------------------------------------
 
     def _connect(self) -> None:
         act = self.actions_
@@ -190,7 +205,9 @@ class MainWindow(QMainWindow):
             part.told.connect(lambda text: self.status.showMessage(text, 6000))
         self.files.recent_changed.connect(self._show_recent)
         self.files.model_given.connect(self.choices.use_model)
-        self.files.checkpoints_given.connect(lambda folder: self.choices.open_models().import_folder(folder))
+        self.files.checkpoints_given.connect(
+            lambda folder: self.choices.open_models().import_folder(folder)
+        )
         self.document.reset.connect(self._reset)
         self.document.changed.connect(self._changed)
         self.document.title_changed.connect(self._title)
@@ -228,13 +245,15 @@ class MainWindow(QMainWindow):
         self.exporting.ended.connect(self._export_ended)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._scheme_changed)
 
-    # -- the project -------------------------------------------------------------------------------------------------
+    # -- the project -------------------------------------------------------------------------------
 
     def _reset(self) -> None:
         """Another project is in the document."""
         project = self.document.project
         self._fresh = True
-        self._view = project.view  # as it was loaded: clearing the window writes its own into the document
+        self._view = (
+            project.view
+        )  # as it was loaded: clearing the window writes its own into the document
         self.session.leave()
         self.navigation.film_left()
         self._show_project(project)
@@ -335,15 +354,19 @@ class MainWindow(QMainWindow):
         self.actions_["save"].setEnabled(self.document.project.input is not None)
         self.actions_["save-as"].setEnabled(self.document.project.input is not None)
 
-    # -- pictures ----------------------------------------------------------------------------------------------------
+    # -- pictures ----------------------------------------------------------------------------------
 
     def _show(self, shown: Shown) -> None:
         self.viewer.show_message("")
         missing = shown.result.isNull() and shown.layer != "labels"
         result = shown.result
-        self.viewer.show_pictures(shown.label_picture, result, approximate=shown.approximation is not None)
+        self.viewer.show_pictures(
+            shown.label_picture, result, approximate=shown.approximation is not None
+        )
         if missing and shown.approximation is None:
-            self.viewer.show_message(self.tr("This frame has no layer “{0}”.").format(wording.layer_name(shown.layer)))
+            self.viewer.show_message(
+                self.tr("This frame has no layer “{0}”.").format(wording.layer_name(shown.layer))
+            )
         self.editing.show(shown)
         self.navigation.show(shown)
 
@@ -362,7 +385,9 @@ class MainWindow(QMainWindow):
         """Cuts, forced resets, and where edits begin and end: drawn, and stops for the keys."""
         edits = self.document.project.edits.edits
         resets = tuple(edit.start for edit in edits if edit.kind in ("reset-at", "first-frame"))
-        self.timeline.canvas.set_cuts(tuple(cut for cut in self._cuts if cut and cut not in resets), resets)
+        self.timeline.canvas.set_cuts(
+            tuple(cut for cut in self._cuts if cut and cut not in resets), resets
+        )
         ends = [edge for edit in edits for edge in (edit.start, edit.end) if edge is not None]
         self.navigation.set_marks((*self._cuts, *resets, *ends))
 
@@ -389,19 +414,23 @@ class MainWindow(QMainWindow):
         self.editing.pick_class(name)
         self.editing.class_menu(place)
 
-    # -- exports -----------------------------------------------------------------------------------------------------
+    # -- exports -----------------------------------------------------------------------------------
 
     def _show_exports(self) -> None:
         self.docks["exports"].show()
         self.docks["exports"].raise_()
 
     def _export_ended(self, job: Any) -> None:
-        texts = {"done": self.tr("{0} is done."), "failed": self.tr("{0} failed."), "cancelled": self.tr("{0} was cancelled.")}
+        texts = {
+            "done": self.tr("{0} is done."),
+            "failed": self.tr("{0} failed."),
+            "cancelled": self.tr("{0} was cancelled."),
+        }
         self.status.showMessage(texts[job.state].format(job.output.name), 8000)
         if job.state == "done":
             QApplication.alert(self)
 
-    # -- the rest of the window --------------------------------------------------------------------------------------
+    # -- the rest of the window --------------------------------------------------------------------
 
     def show_problem(self, title: str, message: str, details: str = "") -> None:
         show_problem(self, title, message, details)
@@ -439,24 +468,30 @@ class MainWindow(QMainWindow):
         self._show_page(self.welcome)
 
     def start(self, path: str | None = None, *, demo: bool = False) -> None:
-        """What happens once the window is on the screen: open what was asked for, and offer what a crash left behind."""
+        """What happens once the window is on the screen: open what was asked for, and offer what
+        a crash left behind."""
         if demo:
             self.files.open_demo()
         elif path is not None:
             self.files.open(path)
         QTimer.singleShot(0, self.files.offer_recovery)
 
-    # -- drag and drop, closing --------------------------------------------------------------------------------------
+    # -- drag and drop, closing --------------------------------------------------------------------
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if any(url.isLocalFile() for url in event.mimeData().urls()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """The first file counts. A picture dropped on an open film becomes the picture of this frame."""
+        """The first file counts. A picture dropped on an open film becomes the picture of this
+        frame."""
         path = next(url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile())
         event.acceptProposedAction()
-        if self.session.film is not None and Path(path).suffix.lower() in PICTURES and Path(path).is_file():
+        if (
+            self.session.film is not None
+            and Path(path).suffix.lower() in PICTURES
+            and Path(path).is_file()
+        ):
             self.editing.use_picture(path)
         else:
             self.files.open(path)
@@ -483,7 +518,9 @@ class MainWindow(QMainWindow):
         """Close for good: hidden at once, while threads finish the frame that they are at."""
         self._closing = True
         editing = self.pages.currentWidget() is self.editor
-        self.preferences.remember_layout(self.saveGeometry(), self.saveState() if editing else self._layout)
+        self.preferences.remember_layout(
+            self.saveGeometry(), self.saveState() if editing else self._layout
+        )
         self.hide()
         self.navigation.player.pause()
         self.exporting.close()
@@ -491,4 +528,5 @@ class MainWindow(QMainWindow):
         self.tasks.close()
         self.files.close()
         self.close()
-        self.closed.emit()  # Qt ends the program by itself only where the last window was still in sight
+        # Qt ends the program by itself only where the last window was still in sight
+        self.closed.emit()

@@ -19,18 +19,25 @@ MORE_KEYS = {"Ctrl+=": "zoom-in", "=": "timeline-in", "Ctrl+Y": "redo"}
 
 
 class Menus(QObject):
-    """Menus of the commands, and those that are filled otherwise: recent files, layers, panels, appearance."""
+    """Menus of the commands, and those that are filled otherwise: recent files, layers, panels,
+    appearance."""
 
     layer_chosen = Signal(str)
     appearance_chosen = Signal(str)
     recent_chosen = Signal(str)
 
     def __init__(
-        self, window: QMainWindow, actions: Actions, docks: Mapping[str, QDockWidget], preferences: Preferences
+        self,
+        window: QMainWindow,
+        actions: Actions,
+        docks: Mapping[str, QDockWidget],
+        preferences: Preferences,
     ) -> None:
         super().__init__(window)
         bar = window.menuBar()
-        self.by_name: dict[str, QMenu] = {key: bar.addMenu(text_of(title)) for key, title in MENUS.items()}
+        self.by_name: dict[str, QMenu] = {
+            key: bar.addMenu(text_of(title)) for key, title in MENUS.items()
+        }
         self.recent = QMenu(self.tr("Open &recent"), window)
         self.recent.setToolTipsVisible(True)
         for command, action in actions:
@@ -53,11 +60,17 @@ class Menus(QObject):
             panels.addAction(dock.toggleViewAction())
         looks = view.addMenu(self.tr("A&ppearance"))
         group = QActionGroup(looks)
-        for value, text in (("system", self.tr("As the system")), ("dark", self.tr("Dark")), ("light", self.tr("Light"))):
+        for value, text in (
+            ("system", self.tr("As the system")),
+            ("dark", self.tr("Dark")),
+            ("light", self.tr("Light")),
+        ):
             action = group.addAction(looks.addAction(text))
             action.setCheckable(True)
             action.setChecked(preferences.appearance == value)
-            action.triggered.connect(lambda _=False, chosen=value: self.appearance_chosen.emit(chosen))
+            action.triggered.connect(
+                lambda _=False, chosen=value: self.appearance_chosen.emit(chosen)
+            )
         for keys, name in MORE_KEYS.items():
             QShortcut(QKeySequence(keys), window).activated.connect(actions[name].trigger)
 
@@ -67,5 +80,7 @@ class Menus(QObject):
             action = self.recent.addAction(path.name.replace("&", "&&"))
             action.setToolTip(str(path))
             action.setStatusTip(str(path))
-            action.triggered.connect(lambda _=False, chosen=str(path): self.recent_chosen.emit(chosen))
+            action.triggered.connect(
+                lambda _=False, chosen=str(path): self.recent_chosen.emit(chosen)
+            )
         self.recent.setEnabled(bool(paths))

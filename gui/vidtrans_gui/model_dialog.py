@@ -1,4 +1,5 @@
-"""The model manager: bundled and own models with their cards, and import of published checkpoints."""
+"""The model manager: bundled and own models with their cards, and import of published
+checkpoints."""
 
 from __future__ import annotations
 
@@ -31,22 +32,35 @@ translate = QCoreApplication.translate
 
 
 def _rows(entry: BundleEntry, facts: dict[str, Any] | None) -> list[tuple[str, str]]:
-    """The card as pairs of a name and a value; ``facts`` are what ``vidtrans models info`` counts."""
+    """The card as pairs of a name and a value; ``facts`` are what ``vidtrans models info``
+    counts."""
     card = entry.card
     if card is None:
         return []
     rows = [
         (translate("ModelDialog", "System"), f"{card.system}, {card.architecture}"),
-        (translate("ModelDialog", "Labels"), card.label_scheme or translate("ModelDialog", "numbers only")),
+        (
+            translate("ModelDialog", "Labels"),
+            card.label_scheme or translate("ModelDialog", "numbers only"),
+        ),
     ]
     if card.training_hw:
-        rows.append((translate("ModelDialog", "Trained at"), f"{card.training_hw[1]} × {card.training_hw[0]}"))
+        rows.append(
+            (
+                translate("ModelDialog", "Trained at"),
+                f"{card.training_hw[1]} × {card.training_hw[0]}",
+            )
+        )
     if facts is not None:
         height, width = facts["flop_size_hw"]
         rows += [
             (
                 translate("ModelDialog", "Classes"),
-                str(facts["label_nc"]) if facts["label_nc"] else translate("ModelDialog", "none, it takes pictures"),
+                (
+                    str(facts["label_nc"])
+                    if facts["label_nc"]
+                    else translate("ModelDialog", "none, it takes pictures")
+                ),
             ),
             (
                 translate("ModelDialog", "Parameters"),
@@ -61,11 +75,21 @@ def _rows(entry: BundleEntry, facts: dict[str, Any] | None) -> list[tuple[str, s
         ]
     if card.styles:
         rows.append(
-            (translate("ModelDialog", "Styles"), ", ".join(f"{name}: {len(centres)}" for name, centres in card.styles.items()))
+            (
+                translate("ModelDialog", "Styles"),
+                ", ".join(f"{name}: {len(centres)}" for name, centres in card.styles.items()),
+            )
         )
-    size = wording.amount(entry.path.stat().st_size) if entry.path.exists() else translate("ModelDialog", "gone")
+    size = (
+        wording.amount(entry.path.stat().st_size)
+        if entry.path.exists()
+        else translate("ModelDialog", "gone")
+    )
     rows += [
-        (translate("ModelDialog", "Origin"), card.provenance or translate("ModelDialog", "not said")),
+        (
+            translate("ModelDialog", "Origin"),
+            card.provenance or translate("ModelDialog", "not said"),
+        ),
         (translate("ModelDialog", "Licence"), card.licence or translate("ModelDialog", "not said")),
         (translate("ModelDialog", "File"), f"{entry.path} ({size})"),
     ]
@@ -78,7 +102,9 @@ class ModelDialog(QDialog):
     changed = Signal()
     chosen = Signal(str)
 
-    def __init__(self, preferences: Preferences, tasks: Tasks, current: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, preferences: Preferences, tasks: Tasks, current: str, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Models"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -111,7 +137,9 @@ class ModelDialog(QDialog):
         self.add = QPushButton(self.tr("Add model file…"), self)
         self.add.setToolTip(self.tr("Copy a .safetensors bundle among your models"))
         self.import_ = QPushButton(self.tr("Import checkpoints…"), self)
-        self.import_.setToolTip(self.tr("A folder of published pix2pix, pix2pixHD or vid2vid checkpoints"))
+        self.import_.setToolTip(
+            self.tr("A folder of published pix2pix, pix2pixHD or vid2vid checkpoints")
+        )
         self.remove = QPushButton(self.tr("Remove"), self)
         close = QPushButton(self.tr("Close"), self)
 
@@ -146,7 +174,7 @@ class ModelDialog(QDialog):
         self._show_progress(False)
         self.refresh()
 
-    # -- the list ----------------------------------------------------------------------------------------------------
+    # -- the list ----------------------------------------------------------------------------------
 
     def refresh(self, pick: str | None = None) -> None:
         """Read the models' cards beside the window, then list them."""
@@ -158,7 +186,13 @@ class ModelDialog(QDialog):
         self.list.blockSignals(True)
         self.list.clear()
         for entry in entries:
-            note = self.tr("unusable") if entry.card is None else self.tr("bundled") if entry.embedded else self.tr("yours")
+            note = (
+                self.tr("unusable")
+                if entry.card is None
+                else self.tr("bundled")
+                if entry.embedded
+                else self.tr("yours")
+            )
             item = QListWidgetItem(f"{entry.name}\n{note}")
             self.list.addItem(item)
         self.list.blockSignals(False)
@@ -189,20 +223,25 @@ class ModelDialog(QDialog):
             return
         facts = self._facts.get(entry.name)
         cells = "".join(
-            f"<tr><td style='padding: 3px 18px 3px 0'>{name}</td><td style='padding: 3px 0'>{_escaped(value)}</td></tr>"
+            f"<tr><td style='padding: 3px 18px 3px 0'>{name}</td><td style='padding: 3px"
+            f" 0'>{_escaped(value)}</td></tr>"
             for name, value in _rows(entry, facts)
         )
         self.card.setText(f"<table>{cells}</table>")
         if facts is None:
             name, path = entry.name, entry.path
-            self._run(lambda tell: library.facts(path), lambda found: self._counted(name, found), quiet=True)
+            self._run(
+                lambda tell: library.facts(path),
+                lambda found: self._counted(name, found),
+                quiet=True,
+            )
 
     def _counted(self, name: str, facts: dict[str, Any]) -> None:
         self._facts[name] = facts
         if self._entry_name() == name:
             self._show_card()
 
-    # -- commands ----------------------------------------------------------------------------------------------------
+    # -- commands ----------------------------------------------------------------------------------
 
     def _use(self) -> None:
         entry = self._entry()
@@ -211,7 +250,12 @@ class ModelDialog(QDialog):
             self.accept()
 
     def _add(self) -> None:
-        dialog = QFileDialog(self, self.tr("Add a model"), self._preferences.folder("model"), self.tr("Models (*.safetensors)"))
+        dialog = QFileDialog(
+            self,
+            self.tr("Add a model"),
+            self._preferences.folder("model"),
+            self.tr("Models (*.safetensors)"),
+        )
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(self.add_file)
         dialog.open()
@@ -221,7 +265,9 @@ class ModelDialog(QDialog):
         self._slow(lambda tell: library.add(Path(path), tell))
 
     def _import(self) -> None:
-        dialog = QFileDialog(self, self.tr("Folder of checkpoints"), self._preferences.folder("checkpoints"))
+        dialog = QFileDialog(
+            self, self.tr("Folder of checkpoints"), self._preferences.folder("checkpoints")
+        )
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.fileSelected.connect(self.import_folder)
@@ -254,10 +300,11 @@ class ModelDialog(QDialog):
 
         self._run(lambda tell: library.remove(entry), done)
 
-    # -- slow work ---------------------------------------------------------------------------------------------------
+    # -- slow work ---------------------------------------------------------------------------------
 
     def _slow(self, work: Callable[[Callable[[float, str], None]], str]) -> None:
-        """Add a model; when the dialog is closed meanwhile it goes on, and is told of all the same."""
+        """Add a model; when the dialog is closed meanwhile it goes on, and is told of all the
+        same."""
         self._importing = True
         self._show_progress(True)
 
@@ -280,7 +327,9 @@ class ModelDialog(QDialog):
 
         self._tasks.start(work, done=done, failed=failed, progressed=self._progressed)
 
-    def _run(self, work: Callable[..., Any], done: Callable[[Any], object], *, quiet: bool = False) -> None:
+    def _run(
+        self, work: Callable[..., Any], done: Callable[[Any], object], *, quiet: bool = False
+    ) -> None:
         def still(call: Callable[..., object]) -> Callable[..., None]:
             """Results that come after the dialog was closed are for nobody."""
 

@@ -1,4 +1,5 @@
-"""The playhead: scrubbing, stepping, playing, in and out, and what is asked of the preview for each."""
+"""The playhead: scrubbing, stepping, playing, in and out, and what is asked of the preview for
+each."""
 
 from __future__ import annotations
 
@@ -29,7 +30,13 @@ class Navigation(QObject):
     range_moved = Signal(int, int)
 
     def __init__(
-        self, parent: QObject, document: Document, session: Session, timeline: Timeline, transport: Transport, actions: Actions
+        self,
+        parent: QObject,
+        document: Document,
+        session: Session,
+        timeline: Timeline,
+        transport: Transport,
+        actions: Actions,
     ) -> None:
         super().__init__(parent)
         self._document, self._session, self._actions = document, session, actions
@@ -54,12 +61,20 @@ class Navigation(QObject):
             "previous": lambda: self.go(self.frame - 1),
             "next-second": lambda: self.go(self.frame + self._second),
             "previous-second": lambda: self.go(self.frame - self._second),
-            "next-mark": lambda: self.go(min((m for m in self._marks if m > self.frame), default=self._frames - 1)),
-            "previous-mark": lambda: self.go(max((m for m in self._marks if m < self.frame), default=0)),
+            "next-mark": lambda: self.go(
+                min((m for m in self._marks if m > self.frame), default=self._frames - 1)
+            ),
+            "previous-mark": lambda: self.go(
+                max((m for m in self._marks if m < self.frame), default=0)
+            ),
             "first": lambda: self.go(0),
             "last": lambda: self.go(self._frames - 1),
-            "mark-in": lambda: self.set_range(self.frame, max(self._canvas.in_out[1], self.frame + 1)),
-            "mark-out": lambda: self.set_range(min(self._canvas.in_out[0], self.frame), self.frame + 1),
+            "mark-in": lambda: self.set_range(
+                self.frame, max(self._canvas.in_out[1], self.frame + 1)
+            ),
+            "mark-out": lambda: self.set_range(
+                min(self._canvas.in_out[0], self.frame), self.frame + 1
+            ),
             "clear-range": lambda: self.set_range(0, self._frames),
         }
         for key, command in commands.items():
@@ -75,10 +90,11 @@ class Navigation(QObject):
     def in_out(self) -> tuple[int, int]:
         return self._canvas.in_out
 
-    # -- the film ----------------------------------------------------------------------------------------------------
+    # -- the film ----------------------------------------------------------------------------------
 
     def film_opened(self, film: Opened, view: View | None) -> None:
-        """Start with what ``view`` says; None: the same film was opened anew, so everything stays where it was."""
+        """Start with what ``view`` says; None: the same film was opened anew, so everything
+        stays where it was."""
         same = view is None and film.frames == self._frames
         if not same:
             self._set_film(film.frames, film.info.rate)
@@ -110,7 +126,9 @@ class Navigation(QObject):
         stop = min(max(first + 1, stop), self._frames)
         self._canvas.set_in_out(first, stop)
         self.player.set_range(first, stop)
-        self._document.view(in_point=first or None, out_point=None if stop == self._frames else stop - 1)
+        self._document.view(
+            in_point=first or None, out_point=None if stop == self._frames else stop - 1
+        )
         self.range_moved.emit(first, stop)
 
     def set_marks(self, marks: tuple[int, ...]) -> None:
@@ -121,7 +139,7 @@ class Navigation(QObject):
         self.player.loop = on
         self._document.view(loop=on)
 
-    # -- moving ------------------------------------------------------------------------------------------------------
+    # -- moving ------------------------------------------------------------------------------------
 
     def go(self, frame: int) -> None:
         """Show ``frame``, kept within the film; playing stops."""
@@ -145,9 +163,12 @@ class Navigation(QObject):
 
     def _play_frame(self, frame: int) -> None:
         self._place(frame)
-        # Playing needs no labels to point at, and a picture that comes late is better than a wrong one.
+        # Playing needs no labels to point at, and a picture that comes late is better than a wrong
+        # one.
         backwards = self.player.speed < 0
-        self._session.seek(frame, ahead=0 if backwards else self._second * 2, with_labels=False, approximate=False)
+        self._session.seek(
+            frame, ahead=0 if backwards else self._second * 2, with_labels=False, approximate=False
+        )
 
     def _playing_changed(self) -> None:
         self._actions.show_playing(self.player.playing)

@@ -11,12 +11,13 @@ from vidtrans.frame import Bytes
 
 
 def to_qimage(picture: Bytes) -> QImage:
-    """uint8 RGB [H,W,3] as a QImage that owns its pixels, in the format that paints fastest. Any thread may call it."""
+    """uint8 RGB [H,W,3] as a QImage that owns its pixels, in the format that paints fastest. Any
+    thread may call it."""
     height, width = picture.shape[:2]
     contiguous = np.ascontiguousarray(picture)
-    return QImage(contiguous.data, width, height, 3 * width, QImage.Format.Format_RGB888).convertToFormat(
-        QImage.Format.Format_RGB32
-    )
+    return QImage(
+        contiguous.data, width, height, 3 * width, QImage.Format.Format_RGB888
+    ).convertToFormat(QImage.Format.Format_RGB32)
 
 
 def from_qimage(image: QImage) -> Bytes:
@@ -27,13 +28,19 @@ def from_qimage(image: QImage) -> Bytes:
 
 
 def mask_overlay(mask: npt.NDArray[np.bool_], colour: str) -> QImage:
-    """A see-through veil over ``mask`` [H,W] with a firm outline, premultiplied ARGB of the same size."""
+    """A see-through veil over ``mask`` [H,W] with a firm outline, premultiplied ARGB of the same
+    size."""
     tint = QColor(colour)
     inner = mask.astype(np.uint8)
-    rim = mask & (cv2.erode(inner, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0) == 0)
+    rim = mask & (
+        cv2.erode(inner, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+        == 0
+    )
     painted = np.zeros(mask.shape, np.uint32)
     for where, alpha in ((mask, 70), (rim, 235)):
         part = [round(value * alpha / 255) for value in (tint.red(), tint.green(), tint.blue())]
         painted[where] = alpha << 24 | part[0] << 16 | part[1] << 8 | part[2]
     height, width = mask.shape
-    return QImage(painted.data, width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied).copy()
+    return QImage(
+        painted.data, width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied
+    ).copy()

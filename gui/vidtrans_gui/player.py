@@ -1,4 +1,5 @@
-"""Playing: which frame is due when. It waits for slow pictures and keeps real time where pictures are at hand."""
+"""Playing: which frame is due when. It waits for slow pictures and keeps real time where
+pictures are at hand."""
 
 from __future__ import annotations
 
@@ -14,14 +15,17 @@ SPEEDS = (1, 2, 4, 8)
 class Player(QObject):
     """Asks for frames by ``wanted`` and goes on when ``arrived`` says that one is shown.
 
-    A recurrent generator paints every frame on the way, so skipping frames saves it nothing: while pictures must be
-    painted first, each of them is shown as it comes, and only what is at hand already is skipped to keep real time.
+    A recurrent generator paints every frame on the way, so skipping frames saves it nothing: while
+    pictures must be painted first, each of them is shown as it comes, and only what is at hand
+    already is skipped to keep real time.
     """
 
     wanted = Signal(int)
     changed = Signal()
 
-    def __init__(self, parent: QObject | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, parent: QObject | None = None, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         super().__init__(parent)
         self._clock = clock
         self._timer = QTimer(self)
@@ -98,7 +102,8 @@ class Player(QObject):
         self.pause() if self.playing else self.play()
 
     def faster(self, direction: int) -> None:
-        """J and L: start in that direction, then twice as fast with every press; the other direction turns round."""
+        """J and L: start in that direction, then twice as fast with every press; the other
+        direction turns round."""
         if self._speed * direction > 0:
             place = SPEEDS.index(abs(self._speed))
             self.play(direction * SPEEDS[min(place + 1, len(SPEEDS) - 1)])
@@ -131,7 +136,8 @@ class Player(QObject):
         direction = 1 if self._speed > 0 else -1
         due = 1 + int((now - self._due) / period * abs(self._speed)) if not self._late else 1
         steps = max(due, abs(self._speed) if self._late else 1)
-        # Late: the clock starts anew with every picture. In time: it goes on, so that no rounding adds up.
+        # Late: the clock starts anew with every picture. In time: it goes on, so that no rounding
+        # adds up.
         spent = period * steps / abs(self._speed)
         self._due = max(self._due + spent, now) if not self._late else max(now, self._due + spent)
         low, high = self._ends()

@@ -25,11 +25,14 @@ class Preferences:
         self._settings.setValue("appearance", value)
 
     def folder(self, purpose: str) -> str:
-        """The folder of the last dialog for ``purpose`` (``film``, ``project``, ``export``, ...), else the user's films."""
+        """The folder of the last dialog for ``purpose`` (``film``, ``project``, ``export``,
+        ...), else the user's films."""
         kept = str(self._settings.value(f"folders/{purpose}", ""))
         if kept and Path(kept).is_dir():
             return kept
-        return QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MoviesLocation) or str(Path.home())
+        return QStandardPaths.writableLocation(
+            QStandardPaths.StandardLocation.MoviesLocation
+        ) or str(Path.home())
 
     def remember_folder(self, purpose: str, path: str | Path) -> None:
         """``path``: the file that was chosen."""
@@ -37,7 +40,10 @@ class Preferences:
 
     def layout(self) -> tuple[QByteArray, QByteArray] | None:
         """Geometry and docks of the window."""
-        geometry, state = self._settings.value("window/geometry"), self._settings.value("window/state")
+        geometry, state = (
+            self._settings.value("window/geometry"),
+            self._settings.value("window/state"),
+        )
         if isinstance(geometry, QByteArray) and isinstance(state, QByteArray):
             return geometry, state
         return None
@@ -58,4 +64,8 @@ class Preferences:
 
 def state_folder() -> Path:
     """Where recovery copies and the list of recent files lie."""
-    return Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericDataLocation)) / "vidtrans" / "editor"
+    return (
+        Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericDataLocation))
+        / "vidtrans"
+        / "editor"
+    )

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from vidtrans_gui import icons, wording
 from vidtrans_gui.theme import mono_font, theme_of
@@ -13,7 +22,9 @@ from vidtrans_gui.theme import mono_font, theme_of
 class ProblemDialog(QDialog):
     """One sentence a person can act on; a traceback only for those who unfold it."""
 
-    def __init__(self, title: str, message: str, details: str = "", parent: QWidget | None = None) -> None:
+    def __init__(
+        self, title: str, message: str, details: str = "", parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setWindowTitle(title)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -30,7 +41,8 @@ class ProblemDialog(QDialog):
         text.setWordWrap(True)
         text.setMinimumWidth(420)
         text.setTextInteractionFlags(
-            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+            Qt.TextInteractionFlag.TextSelectableByMouse
+            | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
         text.setAccessibleName(message)
         self.folded = QPlainTextEdit(details, self)
@@ -69,7 +81,9 @@ class ProblemDialog(QDialog):
         self.adjustSize()
 
     def _copy(self) -> None:
-        QGuiApplication.clipboard().setText("\n\n".join(part for part in (self.message, self.details) if part))
+        QGuiApplication.clipboard().setText(
+            "\n\n".join(part for part in (self.message, self.details) if part)
+        )
 
 
 def show_problem(parent: QWidget, title: str, message: str, details: str = "") -> ProblemDialog:

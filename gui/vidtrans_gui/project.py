@@ -1,4 +1,5 @@
-"""An editor's project: a readable JSON file beside its media, never half written, never lost. No Qt here."""
+"""An editor's project: a readable JSON file beside its media, never half written, never lost. No
+Qt here."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ class View(BaseModel):
 
 
 class Project(BaseModel):
-    """Everything that an editor decided. A value: every change gives another (``project.model_copy(update=...)``).
+    """Everything that an editor decided. A value: every change gives another
+    (``project.model_copy(update=...)``).
 
     Paths are absolute in memory and relative to the project's folder in the file.
     """
@@ -64,21 +66,24 @@ class Project(BaseModel):
     view: View = View()
 
     def settings(self, output: str = "unused.mkv", **values: object) -> ConvertSettings:
-        """What ``convert`` (and the preview, which writes nothing) make of it; ``values``: encoder and other settings of an
-        export.
+        """What ``convert`` (and the preview, which writes nothing) make of it; ``values``: encoder
+        and other settings of an export.
 
         Raises UsageError where there is no input yet, or a value makes no sense.
         """
         if self.input is None:
-            raise UsageError("the project has no film yet.", hint="Open a label video or a folder of label pictures.")
+            raise UsageError(
+                "the project has no film yet.",
+                hint="Open a label video or a folder of label pictures.",
+            )
         own = {name: getattr(self, name) for name in Project.model_fields if name != "view"}
         return ConvertSettings.read(**own | {"output": output} | values)
 
 
 @dataclass(frozen=True)
 class Missing:
-    """A file that the project names and that is not there. ``field``: ``input``, ``instances``, ``model``, ``labels``,
-    ``first_frame`` or ``edits``; ``place``: which of several."""
+    """A file that the project names and that is not there. ``field``: ``input``, ``instances``,
+    ``model``, ``labels``, ``first_frame`` or ``edits``; ``place``: which of several."""
 
     field: str
     path: Path
@@ -87,8 +92,8 @@ class Missing:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A project read from ``path``; ``missing``: its files that are not there; ``ignored``: what the file says beyond what
-    is known (a sentence each)."""
+    """A project read from ``path``; ``missing``: its files that are not there; ``ignored``: what
+    the file says beyond what is known (a sentence each)."""
 
     project: Project
     path: Path
@@ -96,11 +101,12 @@ class Loaded:
     ignored: tuple[str, ...] = ()
 
 
-# -- the file ------------------------------------------------------------------------------------------------------------
+# -- the file --------------------------------------------------------------------------------------
 
 
 def save_project(project: Project, path: str | Path) -> Path:
-    """Write ``project``; afterwards ``path`` holds all of it or what it held before. Raises OutputError."""
+    """Write ``project``; afterwards ``path`` holds all of it or what it held before. Raises
+    OutputError."""
     target = Path(path).absolute()
     with whole_file(target, what="the project") as draft:
         draft.write_text(as_text(to_data(project, target.parent)), encoding="utf-8")
@@ -108,14 +114,16 @@ def save_project(project: Project, path: str | Path) -> Path:
 
 
 def load_project(path: str | Path) -> Loaded:
-    """Raises InputError: no such file, no project, damaged, or from a newer version; unknown keys are named."""
+    """Raises InputError: no such file, no project, damaged, or from a newer version; unknown
+    keys are named."""
     file = Path(path).absolute()
     data = read_json(file, "this project")
     if not isinstance(data, dict) or not isinstance(data.get("version"), int):
         raise InputError("is not a project of vidtrans.", where=file)
     if data["version"] > VERSION:
         raise InputError(
-            f"was saved by a newer vidtrans (version {data['version']} of the format; this one reads up to {VERSION}).",
+            f"was saved by a newer vidtrans (version {data['version']} of the format; this one"
+            f" reads up to {VERSION}).",
             where=file,
             hint="Open it with that vidtrans, or update this one. The file was left as it is.",
         )
@@ -136,10 +144,14 @@ def as_text(data: dict[str, Any]) -> str:
 
 def to_data(project: Project, folder: Path) -> dict[str, Any]:
     """Plain data, without what is as it is by default, and with paths as seen from ``folder``."""
-    data = project.model_dump(mode="json", exclude_defaults=True, exclude={"edits", "size_hw", "rate"})
+    data = project.model_dump(
+        mode="json", exclude_defaults=True, exclude={"edits", "size_hw", "rate"}
+    )
     for field, _, text in _paths(project):
         if field not in ("edits", "first_frame"):
-            data[field] = _with_path(field, text, _as_path(relative_path(_path_in(field, text), folder)))
+            data[field] = _with_path(
+                field, text, _as_path(relative_path(_path_in(field, text), folder))
+            )
     if project.first_frame:
         data["first_frame"] = [relative_path(picture, folder) for picture in project.first_frame]
     if project.size_hw is not None:
@@ -153,7 +165,8 @@ def to_data(project: Project, folder: Path) -> dict[str, Any]:
 
 
 def from_data(data: dict[str, Any], folder: Path, source: str, ignored: list[str]) -> Project:
-    """The inverse of ``to_data``, without the version. ``ignored``: takes a sentence for each key that is unknown.
+    """The inverse of ``to_data``, without the version. ``ignored``: takes a sentence for each key
+    that is unknown.
 
     Raises InputError for values that make no sense, with the key and ``source``.
     """
@@ -170,7 +183,9 @@ def from_data(data: dict[str, Any], folder: Path, source: str, ignored: list[str
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{place}: {first['msg'].removeprefix('Value error, ')}.", where=source) from error
+        raise InputError(
+            f"{place}: {first['msg'].removeprefix('Value error, ')}.", where=source
+        ) from error
     update: dict[str, Any] = {
         field: _with_path(field, text, absolute_path(_path_in(field, text), folder))
         for field, _, text in _paths(project)
@@ -180,7 +195,9 @@ def from_data(data: dict[str, Any], folder: Path, source: str, ignored: list[str
     return project.model_copy(update=update)
 
 
-def _leave_out_unknown(values: dict[str, Any], known: list[str], ignored: list[str], inside: str = "") -> None:
+def _leave_out_unknown(
+    values: dict[str, Any], known: list[str], ignored: list[str], inside: str = ""
+) -> None:
     for key in [key for key in values if key not in known]:
         del values[key]
         near = difflib.get_close_matches(key, known, n=1)
@@ -189,18 +206,23 @@ def _leave_out_unknown(values: dict[str, Any], known: list[str], ignored: list[s
 
 
 def read_json(path: Path, what: str) -> Any:
-    """Raises InputError, a sentence about ``what``, where ``path`` cannot be read or holds no JSON."""
+    """Raises InputError, a sentence about ``what``, where ``path`` cannot be read or holds no
+    JSON."""
     try:
         return json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise InputError(f"{what} does not exist.", where=path) from None
     except OSError as error:
-        raise InputError(f"{what} cannot be read: {error.strerror or error}.", where=path) from error
+        raise InputError(
+            f"{what} cannot be read: {error.strerror or error}.", where=path
+        ) from error
     except ValueError as error:
-        raise InputError(f"{what} is damaged, or no project at all ({error}).", where=path) from error
+        raise InputError(
+            f"{what} is damaged, or no project at all ({error}).", where=path
+        ) from error
 
 
-# -- the files that a project names --------------------------------------------------------------------------------------
+# -- the files that a project names ----------------------------------------------------------------
 
 
 def missing_media(project: Project) -> tuple[Missing, ...]:
@@ -216,17 +238,26 @@ def missing_media(project: Project) -> tuple[Missing, ...]:
 
 
 def relink(project: Project, missing: Missing, found: str | Path) -> Project:
-    """``project`` with ``found`` in place of the missing file, and with every other missing file that lies in the same
-    place relative to it."""
+    """``project`` with ``found`` in place of the missing file, and with every other missing file
+    that lies in the same place relative to it."""
     new = Path(found).absolute()
     project, old_root, new_root = _replaced(project, missing, new), missing.path.parent, new.parent
-    while old_root.name and old_root.name == new_root.name:  # /a/film/x.mkv now in /b/film: it is /a that moved to /b
+    while (
+        old_root.name and old_root.name == new_root.name
+    ):  # /a/film/x.mkv now in /b/film: it is /a that moved to /b
         old_root, new_root = old_root.parent, new_root.parent
     for other in missing_media(project):
         candidates = [new.parent / other.path.name]
         with suppress(ValueError):
             candidates.insert(0, new_root / other.path.relative_to(old_root))
-        there = next((path for path in candidates if (path.parent if is_pattern(str(path)) else path).exists()), None)
+        there = next(
+            (
+                path
+                for path in candidates
+                if (path.parent if is_pattern(str(path)) else path).exists()
+            ),
+            None,
+        )
         if there is not None:
             project = _replaced(project, other, there)
     return project
@@ -276,7 +307,9 @@ def _replaced(project: Project, missing: Missing, path: Path) -> Project:
         assert isinstance(edit, FirstFrame)
         value: Any = project.edits.replaced(missing.place, replace(edit, picture=text))
     elif field == "first_frame":
-        value = tuple(text if at == missing.place else old for at, old in enumerate(project.first_frame))
+        value = tuple(
+            text if at == missing.place else old for at, old in enumerate(project.first_frame)
+        )
     else:
         value = _with_path(field, getattr(project, field), text)
     return project.model_copy(update={field: value})

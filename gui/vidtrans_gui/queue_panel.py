@@ -100,7 +100,11 @@ class JobRow(QFrame):
             case "waiting":
                 return self.tr("waiting")
             case "running":
-                parts = [f"{job.done}/{total}", f"{job.fps:.1f} fps", wording.time_left(job.seconds_left)]
+                parts = [
+                    f"{job.done}/{total}",
+                    f"{job.fps:.1f} fps",
+                    wording.time_left(job.seconds_left),
+                ]
                 return " · ".join(part for part in parts if part)
             case "paused":
                 return self.tr("paused at {0}/{1}").format(job.done, total)
@@ -144,7 +148,9 @@ class QueuePanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)  # the dock's colour, not the window's
+        self.setAttribute(
+            Qt.WidgetAttribute.WA_StyledBackground
+        )  # the dock's colour, not the window's
         self.rows: dict[int, JobRow] = {}
         self._empty = QLabel(self.tr("No exports yet."), self)
         self._empty.setProperty("role", "muted")

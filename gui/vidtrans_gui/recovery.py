@@ -19,7 +19,8 @@ from vidtrans_gui.project import Project, as_text, from_data, read_json, to_data
 
 @dataclass(frozen=True)
 class Recovered:
-    """A project that a crashed window left. ``path``: the file that it was saved to, if ever; ``saved_at``: Unix time."""
+    """A project that a crashed window left. ``path``: the file that it was saved to, if ever;
+    ``saved_at``: Unix time."""
 
     project: Project
     path: Path | None
@@ -30,8 +31,8 @@ class Recovered:
 class Recovery:
     """Copies of unsaved projects, written while a window works, found again after a crash.
 
-    One file for each running window, in ``folder``, and beside it a lock that the system lets go of however the window
-    ends. Any thread may call.
+    One file for each running window, in ``folder``, and beside it a lock that the system lets go of
+    however the window ends. Any thread may call.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -49,10 +50,20 @@ class Recovery:
                     self._lock = self._file.with_suffix(".lock").open("w")
                     _try_lock(self._lock)
             except OSError as error:
-                raise OutputError(f"no copy can be kept here: {error.strerror or error}.", where=self._folder) from error
+                raise OutputError(
+                    f"no copy can be kept here: {error.strerror or error}.", where=self._folder
+                ) from error
             # Absolute paths: the copy does not lie where the project does.
-            folder, saved = self._folder.absolute(), None if path is None else str(Path(path).absolute())
-            data = {"path": saved, "saved_at": time.time(), "folder": str(folder), "project": to_data(project, folder)}
+            folder, saved = (
+                self._folder.absolute(),
+                None if path is None else str(Path(path).absolute()),
+            )
+            data = {
+                "path": saved,
+                "saved_at": time.time(),
+                "folder": str(folder),
+                "project": to_data(project, folder),
+            }
             with whole_file(self._file, what="the copy of unsaved work") as draft:
                 draft.write_text(as_text(data), encoding="utf-8")
 
@@ -74,8 +85,14 @@ class Recovery:
             with suppress(InputError, KeyError, TypeError, ValueError):
                 data = read_json(file, "this copy")
                 path = data["path"]
-                project = from_data(unversioned(data["project"]), Path(data["folder"]), str(file), [])
-                found.append(Recovered(project, None if path is None else Path(path), float(data["saved_at"]), file))
+                project = from_data(
+                    unversioned(data["project"]), Path(data["folder"]), str(file), []
+                )
+                found.append(
+                    Recovered(
+                        project, None if path is None else Path(path), float(data["saved_at"]), file
+                    )
+                )
         return tuple(sorted(found, key=lambda one: -one.saved_at))
 
     def discard(self, recovered: Recovered) -> None:
@@ -109,7 +126,8 @@ def _is_running(lock: Path) -> bool:
 
 
 class RecentFiles:
-    """The last files opened, newest first, kept in a JSON file; files that are gone stay in the list (a disk may come back).
+    """The last files opened, newest first, kept in a JSON file; files that are gone stay in the
+    list (a disk may come back).
 
     Any thread may call.
     """
@@ -124,7 +142,11 @@ class RecentFiles:
             listed = read_json(self._file, "the list of recent files")
         except InputError:
             return ()
-        return tuple(Path(entry) for entry in listed if isinstance(entry, str)) if isinstance(listed, list) else ()
+        return (
+            tuple(Path(entry) for entry in listed if isinstance(entry, str))
+            if isinstance(listed, list)
+            else ()
+        )
 
     def add(self, path: str | Path) -> None:
         """``path`` is the newest now."""
@@ -144,4 +166,6 @@ class RecentFiles:
         with suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
             with whole_file(self._file, what="the list of recent files") as draft:
-                draft.write_text(json.dumps([str(path) for path in paths], indent=1), encoding="utf-8")
+                draft.write_text(
+                    json.dumps([str(path) for path in paths], indent=1), encoding="utf-8"
+                )

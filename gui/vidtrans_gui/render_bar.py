@@ -20,7 +20,8 @@ from vidtrans_gui.transport import tool_button
 
 @dataclass(frozen=True)
 class Choice:
-    """A model or device to choose: what the project says, what is shown, and why it cannot be used (empty: it can)."""
+    """A model or device to choose: what the project says, what is shown, and why it cannot be
+    used (empty: it can)."""
 
     value: str
     title: str
@@ -29,7 +30,8 @@ class Choice:
 
 
 class RenderBar(QFrame):
-    """``changed(text, values)`` as the film panel's; the layer is a matter of view and has its own signal."""
+    """``changed(text, values)`` as the film panel's; the layer is a matter of view and has its
+    own signal."""
 
     changed = Signal(str, dict)
     layer_chosen = Signal(str)
@@ -42,7 +44,11 @@ class RenderBar(QFrame):
         self.layer.setAccessibleName(self.tr("Layer"))
         for number, layer in enumerate(wording.layers(), 1):
             self.layer.addItem(wording.layer_name(layer), layer)
-            self.layer.setItemData(number - 1, f"{wording.layer_tip(layer)} (Alt+{number})", Qt.ItemDataRole.ToolTipRole)
+            self.layer.setItemData(
+                number - 1,
+                f"{wording.layer_tip(layer)} (Alt+{number})",
+                Qt.ItemDataRole.ToolTipRole,
+            )
         self.layer.setToolTip(self.tr("What the picture side shows (Alt+1 to Alt+7)"))
         self.zoom = QLabel(self)
         self.zoom.setProperty("role", "muted")
@@ -68,7 +74,10 @@ class RenderBar(QFrame):
         layout = self._row = QHBoxLayout(self)
         layout.setContentsMargins(10, 5, 10, 5)
         layout.setSpacing(3)
-        self._spare = [tool_button(actions, key, self) for key in ("open", "save", "undo", "redo", "fit", "actual")]
+        self._spare = [
+            tool_button(actions, key, self)
+            for key in ("open", "save", "undo", "redo", "fit", "actual")
+        ]
         for button in self._spare[:4]:
             layout.addWidget(button)
         layout.addSpacing(14)
@@ -86,19 +95,31 @@ class RenderBar(QFrame):
             layout.addWidget(box)
         layout.addSpacing(10)
         layout.addWidget(self.export)
-        for box, width in ((self.layer, 84), (self.model, 84), (self.device, 66), (self.precision, 66)):
+        for box, width in (
+            (self.layer, 84),
+            (self.model, 84),
+            (self.device, 66),
+            (self.precision, 66),
+        ):
             box.setMinimumWidth(width)
             box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             box.setIconSize(QSize(14, 14))
             keep_arrows(box)
         self.setMinimumWidth(580)  # without the buttons that give way
         self.layer.activated.connect(lambda: self.layer_chosen.emit(self.layer.currentData()))
-        self.model.activated.connect(lambda: self._chosen(self.tr("Change model"), "model", self.model))
-        self.device.activated.connect(lambda: self._chosen(self.tr("Change device"), "device", self.device))
-        self.precision.activated.connect(lambda: self._chosen(self.tr("Change precision"), "precision", self.precision))
+        self.model.activated.connect(
+            lambda: self._chosen(self.tr("Change model"), "model", self.model)
+        )
+        self.device.activated.connect(
+            lambda: self._chosen(self.tr("Change device"), "device", self.device)
+        )
+        self.precision.activated.connect(
+            lambda: self._chosen(self.tr("Change precision"), "precision", self.precision)
+        )
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """In a narrow window the buttons go, one after the other, that are in the menus and have keys."""
+        """In a narrow window the buttons go, one after the other, that are in the menus and have
+        keys."""
         for button in self._spare:
             button.show()
         for button in self._spare:
@@ -110,9 +131,15 @@ class RenderBar(QFrame):
     def _chosen(self, text: str, field: str, box: QComboBox) -> None:
         self.changed.emit(text, {field: box.currentData()})
 
-    def offer(self, models: Sequence[Choice], devices: Sequence[Choice], precisions: Sequence[Choice]) -> None:
+    def offer(
+        self, models: Sequence[Choice], devices: Sequence[Choice], precisions: Sequence[Choice]
+    ) -> None:
         """Fill the boxes; what cannot be used is grey, with the reason as its tip."""
-        for box, choices in ((self.model, models), (self.device, devices), (self.precision, precisions)):
+        for box, choices in (
+            (self.model, models),
+            (self.device, devices),
+            (self.precision, precisions),
+        ):
             kept = box.currentData()
             box.clear()
             for choice in choices:
@@ -123,14 +150,22 @@ class RenderBar(QFrame):
     def _add(box: QComboBox, choice: Choice) -> None:
         box.addItem(choice.title, choice.value)
         place = box.count() - 1
-        box.setItemData(place, choice.problem or choice.tip or choice.title, Qt.ItemDataRole.ToolTipRole)
+        box.setItemData(
+            place, choice.problem or choice.tip or choice.title, Qt.ItemDataRole.ToolTipRole
+        )
         item = box.model().item(place)  # type: ignore[attr-defined]
         item.setEnabled(not choice.problem)
 
     def show_project(self, project: Project) -> None:
-        for box, value in ((self.model, project.model), (self.device, project.device), (self.precision, project.precision)):
+        for box, value in (
+            (self.model, project.model),
+            (self.device, project.device),
+            (self.precision, project.precision),
+        ):
             if box.findData(value) < 0:
-                self._add(box, Choice(value, Path(value).stem if box is self.model else value, value))
+                self._add(
+                    box, Choice(value, Path(value).stem if box is self.model else value, value)
+                )
             box.setCurrentIndex(box.findData(value))
 
     def show_layer(self, layer: PreviewLayer) -> None:

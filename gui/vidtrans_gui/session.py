@@ -1,4 +1,5 @@
-"""The open film as the window sees it: asks the preview for frames, shows what comes, drops what is stale."""
+"""The open film as the window sees it: asks the preview for frames, shows what comes, drops what
+is stale."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """An answer, ready to be painted. ``shares``: model plane -> share 0..1 of the picture, None where not asked for.
+    """An answer, ready to be painted. ``shares``: model plane -> share 0..1 of the picture, None
+    where not asked for.
 
     ``at_hand``: nobody waited for it. ``labels``: the edited label frame, where it was asked for.
     """
@@ -54,8 +56,13 @@ class Shown:
 
 
 def shown_of(answer: Answer) -> Shown:
-    """The answer's pictures as QImages, its labels counted: done in the thread that painted them, not in the window's."""
-    wanted = next(layer for layer in answer.request.layers if layer != "labels" or len(answer.request.layers) == 1)
+    """The answer's pictures as QImages, its labels counted: done in the thread that painted
+    them, not in the window's."""
+    wanted = next(
+        layer
+        for layer in answer.request.layers
+        if layer != "labels" or len(answer.request.layers) == 1
+    )
     result = answer.pictures.get(wanted)
     label_picture = answer.pictures.get("labels")
     some = result if result is not None else label_picture
@@ -63,7 +70,10 @@ def shown_of(answer: Answer) -> Shown:
     if answer.labels is not None and some is not None:
         height, width = some.shape[:2]
         counts = np.bincount(answer.labels.ids[:height, :width].ravel())
-        shares = {int(plane): int(counts[plane]) / max(1, int(counts.sum())) for plane in np.flatnonzero(counts)}
+        shares = {
+            int(plane): int(counts[plane]) / max(1, int(counts.sum()))
+            for plane in np.flatnonzero(counts)
+        }
     return Shown(
         answer.request,
         wanted,
@@ -86,7 +96,10 @@ class Session(QObject):
     status_changed = Signal(object)
 
     def __init__(
-        self, parent: QObject | None = None, *, engine: Callable[[Callable[[Any], None]], Engine] = PreviewEngine
+        self,
+        parent: QObject | None = None,
+        *,
+        engine: Callable[[Callable[[Any], None]], Engine] = PreviewEngine,
     ) -> None:
         super().__init__(parent)
         self._inbox = Inbox(self._take, self)
@@ -120,10 +133,14 @@ class Session(QObject):
         self._engine.edit(edits)
         self.again()
 
-    def seek(self, frame: int, *, ahead: int = 0, with_labels: bool = True, approximate: bool = True) -> None:
+    def seek(
+        self, frame: int, *, ahead: int = 0, with_labels: bool = True, approximate: bool = True
+    ) -> None:
         """Show ``frame`` as soon as may be; what was asked before is no longer wanted."""
         self._ids += 1
-        layers: tuple[PreviewLayer, ...] = ("labels",) if self._layer == "labels" else (self._layer, "labels")
+        layers: tuple[PreviewLayer, ...] = (
+            ("labels",) if self._layer == "labels" else (self._layer, "labels")
+        )
         self._submit(Request(self._ids, frame, layers, with_labels, ahead, approximate))
 
     def again(self, *, ahead: int | None = None) -> None:
@@ -156,7 +173,8 @@ class Session(QObject):
             self._at_hand.add(request.id)
 
     def _from_engine(self, event: Any) -> None:
-        """Called in the preview's thread: only values go on from here, and nothing may be raised."""
+        """Called in the preview's thread: only values go on from here, and nothing may be
+        raised."""
         try:
             self._inbox.put(shown_of(event) if isinstance(event, Answer) else event)
         except Exception as error:
@@ -176,7 +194,9 @@ class Session(QObject):
                 self._film = event
                 self.opened.emit(event)
         elif isinstance(event, Failed):
-            newer = event.request is not None and (self._last is None or event.request.id != self._last.id)
+            newer = event.request is not None and (
+                self._last is None or event.request.id != self._last.id
+            )
             older = event.request is None and event.generation not in (0, self._generation)
             if not (newer or older):
                 self.failed.emit(event.message, event.details)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHeaderView, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QHeaderView,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from vidtrans_gui.actions import Actions, plain
 from vidtrans_gui.commands import MENUS
@@ -29,7 +37,9 @@ class ShortcutsDialog(QDialog):
         self.table.setAccessibleName(self.tr("Keyboard shortcuts"))
         for menu, title in MENUS.items():
             rows = [
-                (command, action) for command, action in actions if command.menu == menu and not action.shortcut().isEmpty()
+                (command, action)
+                for command, action in actions
+                if command.menu == menu and not action.shortcut().isEmpty()
             ]
             if not rows:
                 continue

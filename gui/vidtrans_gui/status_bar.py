@@ -1,4 +1,5 @@
-"""The line at the bottom: what is under the cursor, what is being painted, how fast, and in how much memory."""
+"""The line at the bottom: what is under the cursor, what is being painted, how fast, and in how
+much memory."""
 
 from __future__ import annotations
 
@@ -37,11 +38,27 @@ class StatusBar(QStatusBar):
         self.memory = QLabel(self)
         self.place = QLabel(self)
         for label, name, tip in (
-            (self.under, self.tr("Under the cursor"), self.tr("Pixel, class and instance under the cursor")),
+            (
+                self.under,
+                self.tr("Under the cursor"),
+                self.tr("Pixel, class and instance under the cursor"),
+            ),
             (self.work, self.tr("Work"), self.tr("What is being painted")),
-            (self.fps, self.tr("Speed"), self.tr("Frames a second: shown while playing, painted otherwise")),
-            (self.memory, self.tr("Memory"), self.tr("Memory of the program, and of it the pictures and snapshots kept")),
-            (self.place, self.tr("Device and precision"), self.tr("Where and how precisely it paints")),
+            (
+                self.fps,
+                self.tr("Speed"),
+                self.tr("Frames a second: shown while playing, painted otherwise"),
+            ),
+            (
+                self.memory,
+                self.tr("Memory"),
+                self.tr("Memory of the program, and of it the pictures and snapshots kept"),
+            ),
+            (
+                self.place,
+                self.tr("Device and precision"),
+                self.tr("Where and how precisely it paints"),
+            ),
         ):
             label.setAccessibleName(name)
             label.setToolTip(tip)
@@ -71,7 +88,9 @@ class StatusBar(QStatusBar):
         if shown_fps:
             self.fps.setText(self.tr("{0:4.1f} fps").format(shown_fps))
         else:
-            self.fps.setText(self.tr("{0:4.1f} fps painted").format(status.fps) if status.fps else "")
+            self.fps.setText(
+                self.tr("{0:4.1f} fps painted").format(status.fps) if status.fps else ""
+            )
         kept = status.picture_bytes + status.snapshot_bytes
         resident = resident_bytes()
         parts = [] if resident is None else [wording.amount(resident)]

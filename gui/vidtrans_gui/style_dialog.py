@@ -6,7 +6,16 @@ import threading
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QColor, QIcon, QImage, QPixmap
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QListView, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QLabel,
+    QListView,
+    QListWidget,
+    QListWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from vidtrans_gui.inbox import Inbox
 from vidtrans_gui.pictures import to_qimage
@@ -18,8 +27,8 @@ _THUMB, _CELL = QSize(200, 120), QSize(216, 152)
 
 
 class StyleDialog(QDialog):
-    """``chosen`` carries the number of the style, from 0 as in the command line. ``put`` takes thumbnails from any thread;
-    ``stop`` is set when no more are wanted."""
+    """``chosen`` carries the number of the style, from 0 as in the command line. ``put`` takes
+    thumbnails from any thread; ``stop`` is set when no more are wanted."""
 
     chosen = Signal(int)
 
@@ -47,7 +56,9 @@ class StyleDialog(QDialog):
         self.sheet.setCurrentRow(0)
         self.note = QLabel(self.tr("Painting the styles…"), self)
         self.note.setProperty("role", "muted")
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel, self)
+        buttons = QDialogButtonBox(
+            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel, self
+        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(14, 14, 14, 12)
         layout.addWidget(self.sheet, 1)
@@ -64,15 +75,23 @@ class StyleDialog(QDialog):
 
     def _show(self, value: tuple[int, QImage]) -> None:
         style, image = value
-        filled = image.scaled(_THUMB, Qt.AspectRatioMode.KeepAspectRatioByExpanding, Qt.TransformationMode.SmoothTransformation)
+        filled = image.scaled(
+            _THUMB,
+            Qt.AspectRatioMode.KeepAspectRatioByExpanding,
+            Qt.TransformationMode.SmoothTransformation,
+        )
         middle = QRect(QPoint(), _THUMB)
         middle.moveCenter(filled.rect().center())
         thumb = QPixmap.fromImage(filled.copy(middle))
         icon = QIcon(thumb)
-        icon.addPixmap(thumb, QIcon.Mode.Selected)  # without the selection's tint: it is a colour that is chosen here
+        icon.addPixmap(
+            thumb, QIcon.Mode.Selected
+        )  # without the selection's tint: it is a colour that is chosen here
         self.sheet.item(style).setIcon(icon)
         self._painted += 1
-        self.note.setText("" if self._painted == self.sheet.count() else self.tr("Painting the styles…"))
+        self.note.setText(
+            "" if self._painted == self.sheet.count() else self.tr("Painting the styles…")
+        )
 
     def tell(self, message: str) -> None:
         """The thumbnails cannot be painted; the styles can still be chosen by number."""

@@ -1,4 +1,5 @@
-"""Slow work beside the window: one thread for each piece, its outcome as plain values in the window's thread."""
+"""Slow work beside the window: one thread for each piece, its outcome as plain values in the
+window's thread."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ class _Calls:
 class Tasks(QObject):
     """Starts work and hands its outcome on; ``close`` waits for all that is under way.
 
-    The threads are Python's own: a QThread that is destroyed while it runs takes the process with it.
+    The threads are Python's own: a QThread that is destroyed while it runs takes the process with
+    it.
     """
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -43,11 +45,13 @@ class Tasks(QObject):
         failed: Callable[[str, str], None],
         progressed: Callable[[float, str], None] | None = None,
     ) -> None:
-        """``work`` gets a function to tell its progress (0..1, text) with. ``done`` gets what it returns; ``failed`` a
-        sentence and details. All three are called in the window's thread."""
+        """``work`` gets a function to tell its progress (0..1, text) with. ``done`` gets what it
+        returns; ``failed`` a sentence and details. All three are called in the window's thread."""
         self._started += 1
         number = self._started
-        thread = threading.Thread(target=_work, args=(number, work, self._inbox), name=f"vidtrans-task-{number}")
+        thread = threading.Thread(
+            target=_work, args=(number, work, self._inbox), name=f"vidtrans-task-{number}"
+        )
         self._running[number] = thread, _Calls(done, failed, progressed)
         thread.start()
 
@@ -80,7 +84,8 @@ class Tasks(QObject):
 
 
 def _work(number: int, work: Callable[[Tell], Any], inbox: Inbox) -> None:
-    """Whatever ``work`` raises leaves as text: an exception object in a signal can crash the process."""
+    """Whatever ``work`` raises leaves as text: an exception object in a signal can crash the
+    process."""
     try:
         result = work(lambda fraction, text: inbox.put((number, "progressed", (fraction, text))))
     except VidtransError as error:

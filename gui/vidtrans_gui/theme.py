@@ -1,4 +1,5 @@
-"""The look: neutral greys around pictures, one restrained accent, dark or light as the system is."""
+"""The look: neutral greys around pictures, one restrained accent, dark or light as the system
+is."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ Appearance = Literal["system", "dark", "light"]
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours by what they are for, as ``#rrggbb``. ``surround``: around pictures, neutral, lending no tint."""
+    """Colours by what they are for, as ``#rrggbb``. ``surround``: around pictures, neutral,
+    lending no tint."""
 
     dark: bool
     window: str
@@ -83,12 +85,14 @@ LIGHT = Theme(
 
 
 def theme_of(palette: QPalette) -> Theme:
-    """The theme that ``palette`` was made from; widgets that paint themselves ask their own palette."""
+    """The theme that ``palette`` was made from; widgets that paint themselves ask their own
+    palette."""
     return DARK if palette.color(QPalette.ColorRole.Window).lightness() < 128 else LIGHT
 
 
 def choose(appearance: Appearance) -> Theme:
-    """``system`` asks the platform; where that says nothing the window is dark, as it is around pictures."""
+    """``system`` asks the platform; where that says nothing the window is dark, as it is around
+    pictures."""
     if appearance == "system":
         scheme = QGuiApplication.styleHints().colorScheme()
         return LIGHT if scheme == Qt.ColorScheme.Light else DARK

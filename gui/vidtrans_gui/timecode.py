@@ -1,4 +1,5 @@
-"""Frames as editors read them: HH:MM:SS:FF, drop-frame (``;``) at 29.97 and 59.94 frames a second."""
+"""Frames as editors read them: HH:MM:SS:FF, drop-frame (``;``) at 29.97 and 59.94 frames a
+second."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ def _drop(rate: Fraction) -> int:
 
 
 def to_timecode(frame: int, rate: Fraction) -> str:
-    """Frame 0 is 00:00:00:00. Drop-frame leaves out numbers, never frames, so that the clock keeps to real time."""
+    """Frame 0 is 00:00:00:00. Drop-frame leaves out numbers, never frames, so that the clock
+    keeps to real time."""
     count = nominal_rate(rate)
     drop = _drop(rate)
     number = max(0, frame)
@@ -37,9 +39,11 @@ def to_timecode(frame: int, rate: Fraction) -> str:
 
 
 def from_timecode(text: str, rate: Fraction) -> int:
-    """``01:02:03:04`` or fewer parts from the right: ``12`` is frame 12, ``1:12`` a second and 12 frames; ``;``, ``.`` do too.
+    """``01:02:03:04`` or fewer parts from the right: ``12`` is frame 12, ``1:12`` a second and 12
+    frames; ``;``, ``.`` do too.
 
-    Raises ValueError where the text is not a timecode, or names a number that drop-frame leaves out.
+    Raises ValueError where the text is not a timecode, or names a number that drop-frame leaves
+    out.
     """
     parts = re.split(r"[:;.]", text.strip())
     if not 1 <= len(parts) <= 4 or not all(part.isdecimal() for part in parts):
@@ -51,6 +55,9 @@ def from_timecode(text: str, rate: Fraction) -> int:
     if drop:
         whole = number // (count * 60)
         if whole % 10 and number % (count * 60) < drop:
-            raise ValueError(f"{text!r} does not exist in drop-frame timecode; the minute begins with frame {drop:02d}")
+            raise ValueError(
+                f"{text!r} does not exist in drop-frame timecode; the minute begins with frame"
+                f" {drop:02d}"
+            )
         number -= drop * (whole - whole // 10)
     return number

@@ -31,7 +31,8 @@ _GRIP = 6
 
 @dataclass(frozen=True)
 class EditSpan:
-    """An edit as the timeline draws it: frames ``start`` to ``stop`` (exclusive) in the colour ``#rrggbb``."""
+    """An edit as the timeline draws it: frames ``start`` to ``stop`` (exclusive) in the colour
+    ``#rrggbb``."""
 
     key: int
     start: int
@@ -67,9 +68,11 @@ class TimelineCanvas(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(self.tr("Timeline"))
-        self.setAccessibleDescription(self.tr("Drag to move through the film; Ctrl and the wheel zoom"))
+        self.setAccessibleDescription(
+            self.tr("Drag to move through the film; Ctrl and the wheel zoom")
+        )
 
-    # -- state -------------------------------------------------------------------------------------------------------
+    # -- state -------------------------------------------------------------------------------------
 
     def sizeHint(self) -> QSize:
         return QSize(800, self._height())
@@ -161,7 +164,7 @@ class TimelineCanvas(QWidget):
             self.scale_changed.emit()
         self.update()
 
-    # -- geometry ----------------------------------------------------------------------------------------------------
+    # -- geometry ----------------------------------------------------------------------------------
 
     def _placed(self) -> list[tuple[EditSpan, int]]:
         """Each edit with the lane it lies in: the first one that is free there, three at most."""
@@ -192,7 +195,7 @@ class TimelineCanvas(QWidget):
                 return edit
         return None
 
-    # -- painting ----------------------------------------------------------------------------------------------------
+    # -- painting ----------------------------------------------------------------------------------
 
     def paintEvent(self, event: QPaintEvent) -> None:
         theme = theme_of(self.palette())
@@ -223,25 +226,55 @@ class TimelineCanvas(QWidget):
 
     def _paint_track(self, painter: QPainter, theme: Theme) -> None:
         track = self._track()
-        film = QRectF(self._scale.x(0), track.y(), self._scale.x(self.frames) - self._scale.x(0), track.height())
+        film = QRectF(
+            self._scale.x(0),
+            track.y(),
+            self._scale.x(self.frames) - self._scale.x(0),
+            track.height(),
+        )
         painter.fillRect(film.intersected(track), QColor(theme.field))
-        inside = QRectF(self._scale.x(self._in), track.y(), self._scale.x(self._out) - self._scale.x(self._in), track.height())
+        inside = QRectF(
+            self._scale.x(self._in),
+            track.y(),
+            self._scale.x(self._out) - self._scale.x(self._in),
+            track.height(),
+        )
         shade = QColor(theme.accent)
         shade.setAlpha(58)
         painter.fillRect(inside.intersected(track), shade)
-        painter.fillRect(QRectF(inside.x(), track.y(), inside.width(), 2).intersected(track), QColor(theme.accent))
-        for frame, forced in [*((cut, False) for cut in self._cuts), *((reset, True) for reset in self._resets)]:
+        painter.fillRect(
+            QRectF(inside.x(), track.y(), inside.width(), 2).intersected(track),
+            QColor(theme.accent),
+        )
+        for frame, forced in [
+            *((cut, False) for cut in self._cuts),
+            *((reset, True) for reset in self._resets),
+        ]:
             x = self._scale.x(frame)
             if -2 <= x <= self.width() + 2:
-                painter.setPen(QPen(QColor(theme.cut), 1.5, Qt.PenStyle.SolidLine if forced else Qt.PenStyle.DashLine))
+                painter.setPen(
+                    QPen(
+                        QColor(theme.cut),
+                        1.5,
+                        Qt.PenStyle.SolidLine if forced else Qt.PenStyle.DashLine,
+                    )
+                )
                 painter.drawLine(QPointF(x, track.top() + 2), QPointF(x, track.bottom() - 1))
-                self._diamond(painter, QPointF(x, track.center().y()), 4.5 if forced else 3.5, theme.cut)
+                self._diamond(
+                    painter, QPointF(x, track.center().y()), 4.5 if forced else 3.5, theme.cut
+                )
         for x, side in ((inside.left(), 1), (inside.right(), -1)):
             painter.setPen(QPen(QColor(theme.accent), 2))
             edge = x + side
             corner = [QPointF(edge + side * 5, track.top() + 1), QPointF(edge, track.top() + 1)]
             painter.drawPolyline(
-                QPolygonF([*corner, QPointF(edge, track.bottom() - 1), QPointF(edge + side * 5, track.bottom() - 1)])
+                QPolygonF(
+                    [
+                        *corner,
+                        QPointF(edge, track.bottom() - 1),
+                        QPointF(edge + side * 5, track.bottom() - 1),
+                    ]
+                )
             )
 
     @staticmethod
@@ -250,7 +283,12 @@ class TimelineCanvas(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(colour))
-        corners = [at + QPointF(0, -size), at + QPointF(size, 0), at + QPointF(0, size), at + QPointF(-size, 0)]
+        corners = [
+            at + QPointF(0, -size),
+            at + QPointF(size, 0),
+            at + QPointF(0, size),
+            at + QPointF(-size, 0),
+        ]
         painter.drawPolygon(QPolygonF(corners))
         painter.restore()
 
@@ -264,14 +302,20 @@ class TimelineCanvas(QWidget):
             if not box.intersects(QRectF(self.rect())):
                 continue
             colour = QColor(edit.colour)
-            painter.setPen(QPen(QColor(theme.text), 1.5) if edit.key == self._picked else Qt.PenStyle.NoPen)
+            painter.setPen(
+                QPen(QColor(theme.text), 1.5) if edit.key == self._picked else Qt.PenStyle.NoPen
+            )
             painter.setBrush(colour)
             painter.drawRoundedRect(box, 3, 3)
             shown = box.intersected(QRectF(self.rect())).adjusted(5, 0, -4, 0)
             if shown.width() > 24:
                 painter.setPen(QColor("#101010" if colour.lightness() > 120 else "#f4f4f4"))
-                text = painter.fontMetrics().elidedText(edit.text, Qt.TextElideMode.ElideRight, int(shown.width()))
-                painter.drawText(shown, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+                text = painter.fontMetrics().elidedText(
+                    edit.text, Qt.TextElideMode.ElideRight, int(shown.width())
+                )
+                painter.drawText(
+                    shown, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text
+                )
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
     def _paint_cache(self, painter: QPainter, theme: Theme) -> None:
@@ -280,7 +324,9 @@ class TimelineCanvas(QWidget):
         for start, stop in self._cached:
             left, right = self._scale.x(start), self._scale.x(stop)
             if right > 0 and left < self.width():
-                painter.fillRect(QRectF(left, top, max(1.0, right - left), CACHE), QColor(theme.cached))
+                painter.fillRect(
+                    QRectF(left, top, max(1.0, right - left), CACHE), QColor(theme.cached)
+                )
         for frame in self._snapshots:
             x = self._scale.x(frame)
             if 0 <= x <= self.width():
@@ -299,15 +345,21 @@ class TimelineCanvas(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(colour)
-        head = [QPointF(x - 6, RULER - 13), QPointF(x + 6, RULER - 13), QPointF(x + 6, RULER - 7), QPointF(x, RULER - 1)]
+        head = [
+            QPointF(x - 6, RULER - 13),
+            QPointF(x + 6, RULER - 13),
+            QPointF(x + 6, RULER - 7),
+            QPointF(x, RULER - 1),
+        ]
         painter.drawPolygon(QPolygonF([*head, QPointF(x - 6, RULER - 7)]))
 
-    # -- pointer -----------------------------------------------------------------------------------------------------
+    # -- pointer -----------------------------------------------------------------------------------
 
     def _part_at(self, place: QPointF) -> str:
         if self._track().contains(place):
             nearest = min(
-                (abs(place.x() - self._scale.x(frame)), name) for frame, name in ((self._in, "in"), (self._out, "out"))
+                (abs(place.x() - self._scale.x(frame)), name)
+                for frame, name in ((self._in, "in"), (self._out, "out"))
             )
             if nearest[0] <= _GRIP:
                 return nearest[1]
@@ -325,7 +377,9 @@ class TimelineCanvas(QWidget):
 
     def _dragged_to(self, place: QPointF) -> None:
         frame = self._scale.frame(place.x())
-        edge = min(max(0, round(self._scale.first + place.x() / self._scale.per_frame)), self.frames)
+        edge = min(
+            max(0, round(self._scale.first + place.x() / self._scale.per_frame)), self.frames
+        )
         if self._drag == "in":
             self.in_moved.emit(min(edge, self._out - 1))
         elif self._drag == "out":
@@ -337,7 +391,10 @@ class TimelineCanvas(QWidget):
         if self._drag is not None:
             self._dragged_to(event.position())
         else:
-            sizing = self._part_at(event.position()) != "frame" and self._edit_at(event.position()) is None
+            sizing = (
+                self._part_at(event.position()) != "frame"
+                and self._edit_at(event.position()) is None
+            )
             self.setCursor(Qt.CursorShape.SizeHorCursor if sizing else Qt.CursorShape.ArrowCursor)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
@@ -361,7 +418,11 @@ class TimelineCanvas(QWidget):
         if isinstance(event, QHelpEvent) and self.frames:
             place = QPointF(event.pos())
             edit = self._edit_at(place)
-            QToolTip.showText(event.globalPos(), edit.text if edit else self._told(self._scale.frame(place.x())), self)
+            QToolTip.showText(
+                event.globalPos(),
+                edit.text if edit else self._told(self._scale.frame(place.x())),
+                self,
+            )
             return True
         return super().event(event)
 

@@ -13,7 +13,8 @@ LABEL_WIDTH = 96
 
 @dataclass(frozen=True)
 class TimeScale:
-    """A film of ``frames`` frames on ``width`` pixels; ``first`` (fractional) is the frame at the left edge."""
+    """A film of ``frames`` frames on ``width`` pixels; ``first`` (fractional) is the frame at
+    the left edge."""
 
     frames: int
     width: float
@@ -52,9 +53,13 @@ class TimeScale:
         return replace(self, width=width)._kept()
 
     def zoomed(self, factor: float, x: float) -> TimeScale:
-        """Larger by ``factor``, with what is under pixel ``x`` staying there; never smaller than the whole film."""
+        """Larger by ``factor``, with what is under pixel ``x`` staying there; never smaller than
+        the whole film."""
         at = self.first + x / self.per_frame
-        per_frame = min(max(self.per_frame * factor, self.smallest), 48.0 if self.smallest < 48 else self.smallest)
+        per_frame = min(
+            max(self.per_frame * factor, self.smallest),
+            48.0 if self.smallest < 48 else self.smallest,
+        )
         return replace(self, per_frame=per_frame, first=at - x / per_frame)._kept()
 
     def scrolled(self, first: float) -> TimeScale:

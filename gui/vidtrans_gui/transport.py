@@ -63,7 +63,11 @@ class TimecodeField(QLineEdit):
         self.clearFocus()
 
     def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
+        if (
+            event.type() == QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and event.key() == Qt.Key.Key_Escape
+        ):
             event.accept()  # before it deselects
             return True
         return super().event(event)
@@ -92,7 +96,9 @@ class Transport(QFrame):
         self.timecode.setToolTip(self.tr("Timecode; Enter goes there"))
         self.frame = QSpinBox(self)
         self.frame.setFont(mono_font())
-        self.frame.setProperty("plain", True)  # the stylesheet hides the buttons; NoButtons would leave no room for the number
+        self.frame.setProperty(
+            "plain", True
+        )  # the stylesheet hides the buttons; NoButtons would leave no room for the number
         self.frame.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.frame.setKeyboardTracking(False)
         self.frame.setFixedWidth(self.frame.fontMetrics().horizontalAdvance("0000000") + 24)
@@ -121,7 +127,9 @@ class Transport(QFrame):
         layout.addWidget(self.length)
         self.timecode.entered.connect(self.frame_entered)
         self.frame.valueChanged.connect(self.frame_entered)
-        self.frame.editingFinished.connect(self.frame.clearFocus)  # so that J, K and L are commands again
+        self.frame.editingFinished.connect(
+            self.frame.clearFocus
+        )  # so that J, K and L are commands again
         keep_arrows(self.frame)
         self.set_film(0, Fraction(25))
 
@@ -133,7 +141,9 @@ class Transport(QFrame):
         self.frame.setValue(0)
         self.frame.blockSignals(False)
         self.length.setText(f"{to_timecode(frames, rate)}  ·  {frames} f")
-        self.length.setToolTip(self.tr("Length: {0} frames at {1:.6g} frames a second").format(frames, float(rate)))
+        self.length.setToolTip(
+            self.tr("Length: {0} frames at {1:.6g} frames a second").format(frames, float(rate))
+        )
         self.length.setVisible(frames > 0)
         self.setEnabled(frames > 0)
 

@@ -32,8 +32,9 @@ _GRIP = 7
 class Viewer(QWidget):
     """Shows picture A (the labels) against picture B (the chosen layer).
 
-    Zoom is device pixels for one picture pixel, so 1.0 is exact on any screen. ``hovered`` and ``picked`` carry picture
-    coordinates (x, y); ``hovered(-1, -1)`` says that the pointer has left the picture.
+    Zoom is device pixels for one picture pixel, so 1.0 is exact on any screen. ``hovered`` and
+    ``picked`` carry picture coordinates (x, y); ``hovered(-1, -1)`` says that the pointer has left
+    the picture.
     """
 
     hovered = Signal(int, int)
@@ -51,7 +52,9 @@ class Viewer(QWidget):
         self._wipe = 0.5
         self._fit = True
         self._zoom = 1.0
-        self._centre = QPointF(0.5, 0.5)  # the picture point, 0..1, that lies in the middle of a pane
+        self._centre = QPointF(
+            0.5, 0.5
+        )  # the picture point, 0..1, that lies in the middle of a pane
         self._approximate = False
         self._message = ""
         self._captions = (self.tr("Labels"), self.tr("Result"))
@@ -65,9 +68,11 @@ class Viewer(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName(self.tr("Viewer"))
-        self.setAccessibleDescription(self.tr("The labels and the painted picture of the current frame"))
+        self.setAccessibleDescription(
+            self.tr("The labels and the painted picture of the current frame")
+        )
 
-    # -- what is shown -----------------------------------------------------------------------------------------------
+    # -- what is shown -----------------------------------------------------------------------------
 
     def sizeHint(self) -> QSize:
         return QSize(960, 540)
@@ -84,7 +89,8 @@ class Viewer(QWidget):
         self.update()
 
     def show_mask(self, mask: QImage) -> None:
-        """An ARGB overlay of the labels' size, for the instance that is selected; a null image shows none."""
+        """An ARGB overlay of the labels' size, for the instance that is selected; a null image
+        shows none."""
         self._mask = mask
         self.update()
 
@@ -118,7 +124,7 @@ class Viewer(QWidget):
     def message(self) -> str:
         return self._message
 
-    # -- comparing ---------------------------------------------------------------------------------------------------
+    # -- comparing ---------------------------------------------------------------------------------
 
     @property
     def compare(self) -> Compare:
@@ -147,7 +153,7 @@ class Viewer(QWidget):
         self._blink_labels = not self._blink_labels
         self.update()
 
-    # -- zoom --------------------------------------------------------------------------------------------------------
+    # -- zoom --------------------------------------------------------------------------------------
 
     @property
     def zoom(self) -> float:
@@ -164,7 +170,8 @@ class Viewer(QWidget):
         self._changed_zoom()
 
     def set_zoom(self, zoom: float, around: QPointF | None = None) -> None:
-        """Zoom so that the picture point under ``around`` (widget coordinates) stays where it is."""
+        """Zoom so that the picture point under ``around`` (widget coordinates) stays where it
+        is."""
         zoom = min(MAX_ZOOM, max(MIN_ZOOM, zoom))
         around = QPointF(self._pane(0).center()) if around is None else around
         pane = self._pane(self._pane_at(around))
@@ -172,18 +179,26 @@ class Viewer(QWidget):
         if before.isEmpty():  # the picture is still to come
             self._fit, self._zoom = False, zoom
             return
-        point = QPointF((around.x() - before.x()) / before.width(), (around.y() - before.y()) / before.height())
+        point = QPointF(
+            (around.x() - before.x()) / before.width(), (around.y() - before.y()) / before.height()
+        )
         self._fit, self._zoom = False, zoom
         size = self._picture_size()
-        width, height = size.width() * zoom / self.devicePixelRatioF(), size.height() * zoom / self.devicePixelRatioF()
+        width, height = (
+            size.width() * zoom / self.devicePixelRatioF(),
+            size.height() * zoom / self.devicePixelRatioF(),
+        )
         self._centre = QPointF(
-            point.x() - (around.x() - pane.center().x()) / width, point.y() - (around.y() - pane.center().y()) / height
+            point.x() - (around.x() - pane.center().x()) / width,
+            point.y() - (around.y() - pane.center().y()) / height,
         )
         self._keep_in_sight()
         self._changed_zoom()
 
     def _keep_in_sight(self) -> None:
-        self._centre = QPointF(min(1.0, max(0.0, self._centre.x())), min(1.0, max(0.0, self._centre.y())))
+        self._centre = QPointF(
+            min(1.0, max(0.0, self._centre.x())), min(1.0, max(0.0, self._centre.y()))
+        )
 
     def _changed_zoom(self) -> None:
         self.zoom_changed.emit(self.zoom)
@@ -201,7 +216,7 @@ class Viewer(QWidget):
         down = max(1.0, pane.height() - 2 * margin) / size.height()
         return min(across, down) * self.devicePixelRatioF()
 
-    # -- geometry ----------------------------------------------------------------------------------------------------
+    # -- geometry ----------------------------------------------------------------------------------
 
     def _pane(self, number: int) -> QRectF:
         """The whole widget, or one half where two pictures lie side by side."""
@@ -219,7 +234,12 @@ class Viewer(QWidget):
         scale = self.zoom / self.devicePixelRatioF()
         width, height = size.width() * scale, size.height() * scale
         centre = QPointF(0.5, 0.5) if self._fit else self._centre
-        return QRectF(pane.center().x() - centre.x() * width, pane.center().y() - centre.y() * height, width, height)
+        return QRectF(
+            pane.center().x() - centre.x() * width,
+            pane.center().y() - centre.y() * height,
+            width,
+            height,
+        )
 
     def picture_point(self, place: QPointF) -> tuple[int, int] | None:
         """The picture pixel (x, y) under a widget point, None beside the picture."""
@@ -243,7 +263,7 @@ class Viewer(QWidget):
         target = self._target(self._pane(0)).intersected(QRectF(self.rect()))
         return target.x() + self._wipe * target.width()
 
-    # -- painting ----------------------------------------------------------------------------------------------------
+    # -- painting ----------------------------------------------------------------------------------
 
     def paintEvent(self, event: QPaintEvent) -> None:
         theme = theme_of(self.palette())
@@ -256,11 +276,14 @@ class Viewer(QWidget):
         painter.end()
 
     def _paint_pictures(self, painter: QPainter) -> None:
-        # Smooth when made smaller or a little larger; bare pixels once a pixel is large enough to be looked at.
+        # Smooth when made smaller or a little larger; bare pixels once a pixel is large enough to
+        # be looked at.
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.zoom < 4)
         pane = self._pane(0)
         if self._compare == "side":
-            for number, (image, caption) in enumerate(zip((self._labels, self._result), self._captions, strict=True)):
+            for number, (image, caption) in enumerate(
+                zip((self._labels, self._result), self._captions, strict=True)
+            ):
                 pane = self._pane(number)
                 self._draw(painter, image, pane)
                 self._chip(painter, caption, pane, Qt.AlignmentFlag.AlignLeft)
@@ -269,20 +292,31 @@ class Viewer(QWidget):
         elif self._compare == "wipe" and not self._labels.isNull() and not self._result.isNull():
             line = self._wipe_x()
             self._draw(painter, self._labels, pane, QRectF(0, 0, line, self.height()))
-            self._draw(painter, self._result, pane, QRectF(line, 0, self.width() - line, self.height()))
+            self._draw(
+                painter, self._result, pane, QRectF(line, 0, self.width() - line, self.height())
+            )
             shown = self._target(pane).intersected(pane)
-            self._chip(painter, self._captions[0], QRectF(0, 0, line, self.height()), Qt.AlignmentFlag.AlignLeft)
+            self._chip(
+                painter,
+                self._captions[0],
+                QRectF(0, 0, line, self.height()),
+                Qt.AlignmentFlag.AlignLeft,
+            )
             right = QRectF(line, 0, self.width() - line, self.height())
             self._chip(painter, self._captions[1], right, Qt.AlignmentFlag.AlignRight)
             self._paint_wipe(painter, line, shown)
         else:
             labels = (self._compare == "blink" and self._blink_labels) or self._result.isNull()
             self._draw(painter, self._labels if labels else self._result, pane)
-            self._chip(painter, self._captions[0 if labels else 1], pane, Qt.AlignmentFlag.AlignLeft)
+            self._chip(
+                painter, self._captions[0 if labels else 1], pane, Qt.AlignmentFlag.AlignLeft
+            )
         if self._approximate:
             self._paint_approximate(painter)
 
-    def _draw(self, painter: QPainter, image: QImage, pane: QRectF, clip: QRectF | None = None) -> None:
+    def _draw(
+        self, painter: QPainter, image: QImage, pane: QRectF, clip: QRectF | None = None
+    ) -> None:
         if image.isNull():
             return
         painter.save()
@@ -306,16 +340,35 @@ class Viewer(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(40, 40, 40))
         for side in (-1, 1):
-            tip = [QPointF(line + side * 7, middle), QPointF(line + side * 3, middle - 4), QPointF(line + side * 3, middle + 4)]
+            tip = [
+                QPointF(line + side * 7, middle),
+                QPointF(line + side * 3, middle - 4),
+                QPointF(line + side * 3, middle + 4),
+            ]
             painter.drawPolygon(QPolygonF(tip))
         painter.setBrush(Qt.BrushStyle.NoBrush)
 
     def _chip(self, painter: QPainter, text: str, pane: QRectF, side: Qt.AlignmentFlag) -> None:
         """A small caption in the lower corner of the picture."""
         area = self._target(self._pane(self._pane_at(pane.center()))).intersected(pane)
-        self._label(painter, text, area, side | Qt.AlignmentFlag.AlignBottom, QColor(0, 0, 0, 150), QColor(255, 255, 255, 225))
+        self._label(
+            painter,
+            text,
+            area,
+            side | Qt.AlignmentFlag.AlignBottom,
+            QColor(0, 0, 0, 150),
+            QColor(255, 255, 255, 225),
+        )
 
-    def _label(self, painter: QPainter, text: str, area: QRectF, side: Qt.AlignmentFlag, back: QColor, front: QColor) -> None:
+    def _label(
+        self,
+        painter: QPainter,
+        text: str,
+        area: QRectF,
+        side: Qt.AlignmentFlag,
+        back: QColor,
+        front: QColor,
+    ) -> None:
         font = QFont(self.font())
         font.setPointSizeF(max(7.0, font.pointSizeF() - 1))
         painter.setFont(font)
@@ -337,7 +390,14 @@ class Viewer(QWidget):
         pane = self._pane(1 if self._compare == "side" else 0)
         area = self._target(pane).intersected(pane)
         side = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop
-        self._label(painter, self.tr("Approximate – painting…"), area, side, QColor("#d9a441"), QColor("#1a1205"))
+        self._label(
+            painter,
+            self.tr("Approximate – painting…"),
+            area,
+            side,
+            QColor("#d9a441"),
+            QColor("#1a1205"),
+        )
 
     def _paint_message(self, painter: QPainter) -> None:
         theme = theme_of(self.palette())
@@ -354,7 +414,7 @@ class Viewer(QWidget):
         painter.setPen(QColor(theme.text))
         painter.drawText(box, int(flags), self._message)
 
-    # -- pointer and keys --------------------------------------------------------------------------------------------
+    # -- pointer and keys --------------------------------------------------------------------------
 
     def _near_wipe(self, place: QPointF) -> bool:
         if self._compare != "wipe" or self._labels.isNull() or self._result.isNull():
@@ -365,7 +425,10 @@ class Viewer(QWidget):
         self._last = self._pressed = event.position()
         if event.button() == Qt.MouseButton.LeftButton and self._near_wipe(event.position()):
             self._drag = "wipe"
-        elif event.button() == Qt.MouseButton.MiddleButton or event.button() == Qt.MouseButton.LeftButton:
+        elif (
+            event.button() == Qt.MouseButton.MiddleButton
+            or event.button() == Qt.MouseButton.LeftButton
+        ):
             self._drag = "pan"
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
@@ -373,15 +436,23 @@ class Viewer(QWidget):
         if self._drag == "wipe":
             target = self._target(self._pane(0)).intersected(QRectF(self.rect()))
             self.set_wipe((place.x() - target.x()) / max(1.0, target.width()))
-        elif self._drag == "pan" and not self._fit and (place - self._pressed).manhattanLength() > 3:
+        elif (
+            self._drag == "pan" and not self._fit and (place - self._pressed).manhattanLength() > 3
+        ):
             target = self._target(self._pane(0))
             moved = place - self._last
-            self._centre -= QPointF(moved.x() / max(1.0, target.width()), moved.y() / max(1.0, target.height()))
+            self._centre -= QPointF(
+                moved.x() / max(1.0, target.width()), moved.y() / max(1.0, target.height())
+            )
             self._keep_in_sight()
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
             self.update()
         else:
-            self.setCursor(Qt.CursorShape.SplitHCursor if self._near_wipe(place) else Qt.CursorShape.CrossCursor)
+            self.setCursor(
+                Qt.CursorShape.SplitHCursor
+                if self._near_wipe(place)
+                else Qt.CursorShape.CrossCursor
+            )
         self._last = place
         point = self.picture_point(place)
         self.hovered.emit(*(point or (-1, -1)))
@@ -416,7 +487,11 @@ class Viewer(QWidget):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """The wipe by keyboard: Alt with the arrow keys."""
         step = {Qt.Key.Key_Left: -0.02, Qt.Key.Key_Right: 0.02}.get(Qt.Key(event.key()))
-        if step is not None and self._compare == "wipe" and event.modifiers() & Qt.KeyboardModifier.AltModifier:
+        if (
+            step is not None
+            and self._compare == "wipe"
+            and event.modifiers() & Qt.KeyboardModifier.AltModifier
+        ):
             self.set_wipe(self._wipe + step)
             return
         super().keyPressEvent(event)

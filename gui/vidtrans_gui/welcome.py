@@ -32,8 +32,8 @@ class Welcome(QWidget):
         heading.setProperty("role", "heading")
         text = QLabel(
             self.tr(
-                "Open a label film, a folder of label images or a project: vidtrans paints it as a street film, "
-                "which you can look through, correct and export."
+                "Open a label film, a folder of label images or a project: vidtrans paints it as a"
+                " street film, which you can look through, correct and export."
             ),
             card,
         )
@@ -45,7 +45,12 @@ class Welcome(QWidget):
         self.open = QPushButton(self.tr("Open film or project…"), card)
         self.folder = QPushButton(self.tr("Open folder of images…"), card)
         self._icons = {self.demo: "film", self.open: "open", self.folder: "picture"}
-        self._hint = QLabel(self.tr("Films, folders, models and projects can also be dropped anywhere on this window."), card)
+        self._hint = QLabel(
+            self.tr(
+                "Films, folders, models and projects can also be dropped anywhere on this window."
+            ),
+            card,
+        )
         self._hint.setProperty("role", "muted")
         self._hint.setWordWrap(True)
         self._recent_title = QLabel(self.tr("Recent"), card)
@@ -54,7 +59,11 @@ class Welcome(QWidget):
         self._recent.setSpacing(1)
 
         sign = QLabel(card)
-        sign.setPixmap(QIcon(str(files("vidtrans_gui").joinpath("data", "vidtrans-gui.svg"))).pixmap(QSize(72, 72)))
+        sign.setPixmap(
+            QIcon(str(files("vidtrans_gui").joinpath("data", "vidtrans-gui.svg"))).pixmap(
+                QSize(72, 72)
+            )
+        )
         row = QHBoxLayout()
         row.setSpacing(8)
         for button in (self.demo, self.open, self.folder):
@@ -100,13 +109,19 @@ class Welcome(QWidget):
             if (widget := item.widget()) is not None:
                 widget.deleteLater()
         for path in paths[:5]:
-            place = self.fontMetrics().elidedText(f"{path.name}    {path.parent}", Qt.TextElideMode.ElideMiddle, 560)
+            place = self.fontMetrics().elidedText(
+                f"{path.name}    {path.parent}", Qt.TextElideMode.ElideMiddle, 560
+            )
             button = QPushButton(place.replace("&", "&&"), self)
             button.setFlat(True)
             button.setStyleSheet("text-align: left; padding: 4px 6px; border: none;")
             button.setEnabled(path.exists())
-            button.setToolTip(str(path) if path.exists() else self.tr("{0} is not there").format(path))
-            button.clicked.connect(lambda _=False, chosen=str(path): self.recent_wanted.emit(chosen))
+            button.setToolTip(
+                str(path) if path.exists() else self.tr("{0} is not there").format(path)
+            )
+            button.clicked.connect(
+                lambda _=False, chosen=str(path): self.recent_wanted.emit(chosen)
+            )
             self._recent.addWidget(button)
         self._recent_title.setVisible(bool(paths))
 

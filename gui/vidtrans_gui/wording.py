@@ -80,14 +80,17 @@ def layer_tip(layer: PreviewLayer) -> str:
         "raw": translate("Wording", "What the model paints without the picture before"),
         "warped": translate("Wording", "The picture before, moved along the flow"),
         "flow": translate("Wording", "Where every pixel came from, as a colour wheel"),
-        "occlusion": translate("Wording", "White: painted anew. Black: carried over from the picture before"),
+        "occlusion": translate(
+            "Wording", "White: painted anew. Black: carried over from the picture before"
+        ),
         "foreground": translate("Wording", "Cars and people, where the model paints them apart"),
         "labels": translate("Wording", "The label map in its scheme's colours, edits included"),
     }[layer]
 
 
 def in_window(sentence: str) -> str:
-    """The engine's sentences name options of the command line; here they are called what the window calls them."""
+    """The engine's sentences name options of the command line; here they are called what the
+    window calls them."""
     film = translate("Wording", "{0} (panel Film)")
     names = {
         "--labels": film.format(translate("FilmPanel", "Labels")),

@@ -37,7 +37,9 @@ def convert(run, label_film, tiny_model, tmp_path):
     """``convert(...)`` of the label film with the tiny model into film.mp4."""
 
     def call(*words, source=label_film, output=tmp_path / "film.mp4"):
-        return run("convert", source, output, "--model", tiny_model, "--labels", "cityscapes", *words)
+        return run(
+            "convert", source, output, "--model", tiny_model, "--labels", "cityscapes", *words
+        )
 
     return call
 
@@ -78,7 +80,16 @@ def test_options_reach_the_encoder(convert, tmp_path):
     import av
 
     assert (
-        convert("--codec", "ffv1", "--pixel-format", "bgr0", "--encoder-option", "slices=4", output=tmp_path / "a.mkv")[0] == 0
+        convert(
+            "--codec",
+            "ffv1",
+            "--pixel-format",
+            "bgr0",
+            "--encoder-option",
+            "slices=4",
+            output=tmp_path / "a.mkv",
+        )[0]
+        == 0
     )
     with av.open(str(tmp_path / "a.mkv")) as film:
         assert film.streams.video[0].codec_context.name == "ffv1"
@@ -148,11 +159,18 @@ def test_a_fault_of_vidtrans_is_told_as_one(run, monkeypatch):
     assert library
     code, _, err = run("models", "list")
     assert code == 1
-    assert err == "vidtrans: error: ZeroDivisionError: oops. This is a fault of vidtrans; VIDTRANS_DEBUG=1 shows where.\n"
+    assert (
+        err
+        == "vidtrans: error: ZeroDivisionError: oops. This is a fault of vidtrans; VIDTRANS_DEBUG=1"
+        " shows where.\n"
+    )
 
 
 def test_version_and_help_come_without_torch():
-    probe = "import sys; from vidtrans.cli import main; main(sys.argv[1:]); assert 'torch' not in sys.modules"
+    probe = (
+        "import sys; from vidtrans.cli import main; main(sys.argv[1:]); assert 'torch' not in"
+        " sys.modules"
+    )
     for words in (["--version"], ["--help"], ["convert", "--help"], ["bench", "memory", "--help"]):
         done = subprocess.run([sys.executable, "-c", probe, *words], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
@@ -167,7 +185,13 @@ def test_inspect_tells_what_is_there(run, label_film):
     code, out, _ = run("inspect", label_film, "--json", "--labels", "cityscapes", "--frames", "5")
     facts = json.loads(out)
     assert (facts["width"], facts["height"], facts["labels"]["frames"]) == (64, 32, 5)
-    assert {c["name"] for c in facts["labels"]["classes"]} == {"road", "sidewalk", "building", "sky", "car"}
+    assert {c["name"] for c in facts["labels"]["classes"]} == {
+        "road",
+        "sidewalk",
+        "building",
+        "sky",
+        "car",
+    }
     assert sum(c["share"] for c in facts["labels"]["classes"]) == pytest.approx(1)
 
 
@@ -216,7 +240,9 @@ def test_an_unusable_bundle_is_listed_with_its_problem(run, tmp_path, monkeypatc
 
 def test_inspect_for_a_model_by_its_name(run, grey_film, tiny_model, tmp_path, monkeypatch):
     monkeypatch.setenv("VIDTRANS_MODELS", str(tiny_model.parent))
-    carla = grey_film(tmp_path / "carla.mkv", [np.repeat(np.array([[1], [11], [23]], np.uint8), 64, axis=1)] * 2)
+    carla = grey_film(
+        tmp_path / "carla.mkv", [np.repeat(np.array([[1], [11], [23]], np.uint8), 64, axis=1)] * 2
+    )
     code, out, err = run("inspect", carla, "--labels", "carla", "--model", tiny_model.stem)
     assert (code, err) == (0, "")
     assert re.search(r"23\s+water.*the model has no such class", out)
@@ -239,12 +265,22 @@ def test_demo(run, tiny_model, tmp_path, monkeypatch, grey_film, scene, decoded)
 
     frames = [scene(n) for n in range(9)]
     monkeypatch.setattr(demo, "demo_labels", lambda: grey_film(tmp_path / "l.mkv", frames))
-    monkeypatch.setattr(demo, "demo_instances", lambda: grey_film(tmp_path / "i.mkv", [f.astype(np.uint16) for f in frames]))
+    monkeypatch.setattr(
+        demo,
+        "demo_instances",
+        lambda: grey_film(tmp_path / "i.mkv", [f.astype(np.uint16) for f in frames]),
+    )
     out = tmp_path / "demo"
     code, said, err = run("demo", "--out", out, "--model", tiny_model)
     assert (code, err) == (0, "")
-    assert sorted(p.name for p in out.iterdir()) == ["contact_sheet.png", "film.mp4", "side_by_side.mp4"]
-    assert all(str(out / name) in said for name in ("contact_sheet.png", "film.mp4", "side_by_side.mp4"))
+    assert sorted(p.name for p in out.iterdir()) == [
+        "contact_sheet.png",
+        "film.mp4",
+        "side_by_side.mp4",
+    ]
+    assert all(
+        str(out / name) in said for name in ("contact_sheet.png", "film.mp4", "side_by_side.mp4")
+    )
     assert decoded(out / "film.mp4").shape == (9, 32, 64, 3)
     assert decoded(out / "side_by_side.mp4").shape == (9, 32, 128, 3)
     assert cv2.imread(str(out / "contact_sheet.png")).shape == (4 * 32, 3 * 64, 3)
@@ -258,13 +294,19 @@ def test_demo(run, tiny_model, tmp_path, monkeypatch, grey_film, scene, decoded)
 def test_the_demo_draws_looks_where_the_model_has_styles(
     run, tmp_path, monkeypatch, grey_film, scene, decoded, random_networks
 ):
+    from vidtrans.assets.demo_clip import DEMO_SEED
     from vidtrans.cli import demo
-    from vidtrans.demo_clip import DEMO_SEED
     from vidtrans.model import Card, write_bundle
 
     generator = {"channels": (4, 8, 8, 8), "blocks": (1, 1, 1, 1, 1), "feature_nc": 3}
     styles = {"7": [[x, -x, x] for x in (-1.0, -0.5, 0.0, 0.5, 1.0)]}
-    card = Card(system="vid2vid", architecture="street", generator=generator, first_frames="raw", styles=styles)
+    card = Card(
+        system="vid2vid",
+        architecture="street",
+        generator=generator,
+        first_frames="raw",
+        styles=styles,
+    )
     networks = random_networks(card)
     write_bundle(tmp_path / "town.safetensors", card, networks.tensors())
     film = grey_film(tmp_path / "l.mkv", [scene(n) for n in range(4)])
@@ -288,7 +330,9 @@ def test_bench(run, label_film, tiny_model):
     assert set(times) == {"decode", "labels", "generator", "encode", "end_to_end"}
     assert all(value > 0 for value in times.values())
     slowest = max(value for name, value in times.items() if name != "end_to_end")
-    assert figures["ratio_end_to_end_to_slowest_stage"] == pytest.approx(times["end_to_end"] / slowest, rel=0.01)
+    assert figures["ratio_end_to_end_to_slowest_stage"] == pytest.approx(
+        times["end_to_end"] / slowest, rel=0.01
+    )
     assert 0 < figures["share_of_matrix_product"] < 2
     assert figures["generator_gflop_per_frame"] > 0
     assert figures["machine"]["versions"]["torch"]
@@ -296,7 +340,16 @@ def test_bench(run, label_film, tiny_model):
 
 
 def test_bench_memory(run, label_film, tiny_model):
-    words = ("--input", label_film, "--model", tiny_model, "--labels", "cityscapes", "--size", "32x16")
+    words = (
+        "--input",
+        label_film,
+        "--model",
+        tiny_model,
+        "--labels",
+        "cityscapes",
+        "--size",
+        "32x16",
+    )
     code, out, _ = run("bench", "memory", *words, "--frames", "400", "--every", "50")
     figures = json.loads(out)
     assert code == 0
@@ -308,9 +361,22 @@ def test_bench_memory(run, label_film, tiny_model):
 def test_ctrl_c_says_how_to_go_on(grey_film, scene, tiny_model, tmp_path, decoded):
     """The installed command, a real SIGINT, and the command that it names."""
     film = grey_film(tmp_path / "labels.mkv", [scene(n) for n in range(400)])
-    words = [VIDTRANS, "convert", str(film), "film.mp4", "--model", str(tiny_model), "--labels", "cityscapes"]
+    words = [
+        VIDTRANS,
+        "convert",
+        str(film),
+        "film.mp4",
+        "--model",
+        str(tiny_model),
+        "--labels",
+        "cityscapes",
+    ]
     process = subprocess.Popen(
-        [*words, "--progress", "json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+        [*words, "--progress", "json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
     )
     for line in process.stdout:
         if '"frame": 20' in line:
@@ -319,14 +385,18 @@ def test_ctrl_c_says_how_to_go_on(grey_film, scene, tiny_model, tmp_path, decode
     _, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "Traceback" not in err
-    found = re.search(r"(\d+) finished frames are kept; go on with: (vidtrans convert .* --resume)$", err.strip())
+    found = re.search(
+        r"(\d+) finished frames are kept; go on with: (vidtrans convert .* --resume)$", err.strip()
+    )
     assert found, err
     kept, command = int(found[1]), found[2]
     assert kept >= 20
     assert not (tmp_path / "film.mp4").exists()
     import shlex
 
-    again = subprocess.run([VIDTRANS, *shlex.split(command)[1:]], capture_output=True, text=True, cwd=tmp_path)
+    again = subprocess.run(
+        [VIDTRANS, *shlex.split(command)[1:]], capture_output=True, text=True, cwd=tmp_path
+    )
     assert again.returncode == 0, again.stderr
     first = json.loads(next(line for line in again.stdout.splitlines() if '"progress"' in line))
     assert first["frame"] == kept + 1
@@ -336,9 +406,20 @@ def test_ctrl_c_says_how_to_go_on(grey_film, scene, tiny_model, tmp_path, decode
 def test_a_terminal_shows_a_bar(label_film, tiny_model, tmp_path):
     """On a pseudo-terminal: frames, speed, and the film at the end."""
     ours, theirs = pty.openpty()
-    words = [VIDTRANS, "convert", str(label_film), "film.mp4", "--model", str(tiny_model), "--labels", "cityscapes"]
+    words = [
+        VIDTRANS,
+        "convert",
+        str(label_film),
+        "film.mp4",
+        "--model",
+        str(tiny_model),
+        "--labels",
+        "cityscapes",
+    ]
     env = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
-    process = subprocess.Popen(words, stdout=theirs, stderr=theirs, stdin=subprocess.DEVNULL, cwd=tmp_path, env=env)
+    process = subprocess.Popen(
+        words, stdout=theirs, stderr=theirs, stdin=subprocess.DEVNULL, cwd=tmp_path, env=env
+    )
     os.close(theirs)
     seen = bytearray()
 

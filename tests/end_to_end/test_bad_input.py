@@ -1,4 +1,5 @@
-"""Everything that can be wrong with what a user gives: one clear sentence, the right exit code, nothing touched."""
+"""Everything that can be wrong with what a user gives: one clear sentence, the right exit code,
+nothing touched."""
 
 import errno
 import os
@@ -19,10 +20,12 @@ VIDTRANS = str(Path(sys.executable).with_name("vidtrans"))
 
 @pytest.fixture
 def refused(capfd, tmp_path, tiny_model):
-    """``refused(code, *sentences, source=..., words=...)``: convert fails with this code and one sentence that holds all
-    of ``sentences``; the folder is as it was before."""
+    """``refused(code, *sentences, source=..., words=...)``: convert fails with this code and one
+    sentence that holds all of ``sentences``; the folder is as it was before."""
 
-    def call(code, *sentences, source, output="film.mp4", words=(), labels="cityscapes", model=tiny_model):
+    def call(
+        code, *sentences, source, output="film.mp4", words=(), labels="cityscapes", model=tiny_model
+    ):
         target = Path(output) if Path(output).is_absolute() else tmp_path / output
         if output.endswith("/"):
             target = f"{target}/"
@@ -46,7 +49,10 @@ def refused(capfd, tmp_path, tiny_model):
 
 def snapshot(folder):
     """Every file below ``folder`` with what it holds, hidden ones too."""
-    return {str(p.relative_to(folder)): p.read_bytes() if p.is_file() else None for p in sorted(folder.rglob("*"))}
+    return {
+        str(p.relative_to(folder)): p.read_bytes() if p.is_file() else None
+        for p in sorted(folder.rglob("*"))
+    }
 
 
 def test_a_missing_file(refused, tmp_path):
@@ -94,7 +100,21 @@ def test_a_truncated_mp4_without_its_index(refused, mp4):
 
 def test_a_truncated_mp4_whose_index_is_there(refused, mp4, tmp_path):
     front = tmp_path / "front.mp4"
-    subprocess.run(["ffmpeg", "-v", "error", "-i", str(mp4), "-c", "copy", "-movflags", "+faststart", str(front)], check=True)
+    subprocess.run(
+        [
+            "ffmpeg",
+            "-v",
+            "error",
+            "-i",
+            str(mp4),
+            "-c",
+            "copy",
+            "-movflags",
+            "+faststart",
+            str(front),
+        ],
+        check=True,
+    )
     os.truncate(front, front.stat().st_size - 900)
     err = refused(3, "front.mp4", "frame", source=front)
     assert "truncated" in err or "damaged" in err
@@ -103,7 +123,10 @@ def test_a_truncated_mp4_whose_index_is_there(refused, mp4, tmp_path):
 def test_zero_frames(refused, grey_film, scene, tmp_path):
     whole = grey_film(tmp_path / "l.mkv", [scene(0)])
     empty = tmp_path / "empty.mkv"
-    subprocess.run(["ffmpeg", "-v", "error", "-i", str(whole), "-c", "copy", "-frames:v", "0", str(empty)], check=True)
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-i", str(whole), "-c", "copy", "-frames:v", "0", str(empty)],
+        check=True,
+    )
     refused(3, "empty.mkv", source=empty)
 
 
@@ -119,7 +142,12 @@ def test_a_photo_instead_of_labels(refused, tmp_path):
 
 
 def test_a_real_photo_instead_of_labels(refused, tmp_path):
-    real = Path(os.environ.get("VIDTRANS_SHARED", Path(__file__).parents[3] / "shared")) / "real" / "sequence" / "images"
+    real = (
+        Path(os.environ.get("VIDTRANS_SHARED", Path(__file__).parents[3] / "shared"))
+        / "real"
+        / "sequence"
+        / "images"
+    )
     if not real.is_dir():
         pytest.skip("the real material is not here")
     refused(3, "label", source=real, labels="auto")
@@ -128,11 +156,20 @@ def test_a_real_photo_instead_of_labels(refused, tmp_path):
 def test_labels_beyond_the_classes(refused, grey_film, scene, tmp_path):
     frames = [scene(n) for n in range(5)]
     frames[3][0, 0] = 77
-    refused(3, "film.mkv, frame 3: ", "77", "palette file", source=grey_film(tmp_path / "film.mkv", frames), output="out.mp4")
+    refused(
+        3,
+        "film.mkv, frame 3: ",
+        "77",
+        "palette file",
+        source=grey_film(tmp_path / "film.mkv", frames),
+        output="out.mp4",
+    )
 
 
 def test_an_instance_map_of_another_size(refused, label_film, grey_film, scene, tmp_path):
-    other = grey_film(tmp_path / "instances.mkv", [scene(n, 16, 32).astype(np.uint16) for n in range(12)])
+    other = grey_film(
+        tmp_path / "instances.mkv", [scene(n, 16, 32).astype(np.uint16) for n in range(12)]
+    )
     refused(3, "instances.mkv", "32x16", "64x32", source=label_film, words=["--instances", other])
 
 
@@ -165,7 +202,8 @@ def test_a_damaged_picture_in_a_folder(refused, label_folder):
 
 
 def test_a_size_change_midway(refused, scene, tmp_path):
-    """Two H.264 streams of different sizes, one behind the other, as a recorder makes them when its camera is switched."""
+    """Two H.264 streams of different sizes, one behind the other, as a recorder makes them when
+    its camera is switched."""
     parts = []
     for number, size in enumerate(((32, 64), (48, 64))):
         raw = b"".join(scene(n, *size).tobytes() for n in range(10))
@@ -180,7 +218,9 @@ def test_a_size_change_midway(refused, scene, tmp_path):
 
 def test_a_truncated_model(refused, label_film, tiny_model, tmp_path):
     (tmp_path / "short.safetensors").write_bytes(tiny_model.read_bytes()[:-500])
-    refused(4, "short.safetensors", "truncated", source=label_film, model=tmp_path / "short.safetensors")
+    refused(
+        4, "short.safetensors", "truncated", source=label_film, model=tmp_path / "short.safetensors"
+    )
 
 
 def test_a_file_that_is_no_model(refused, label_film, tmp_path):
@@ -223,20 +263,39 @@ def test_a_checkpoint_folder_that_runs_code(capfd, tmp_path):
     folder = tmp_path / "checkpoint"
     folder.mkdir()
     torch.save({"model.0.weight": Bomb(marker)}, folder / "latest_net_G.pth")
-    assert main(["models", "import", str(folder), str(tmp_path / "out.safetensors"), "--system", "pix2pix"]) == 4
+    assert (
+        main(
+            [
+                "models",
+                "import",
+                str(folder),
+                str(tmp_path / "out.safetensors"),
+                "--system",
+                "pix2pix",
+            ]
+        )
+        == 4
+    )
     assert "latest_net_G.pth" in capfd.readouterr().err
     assert not marker.exists()
     assert not (tmp_path / "out.safetensors").exists()
 
 
 def test_a_missing_model(refused, label_film, tmp_path):
-    refused(4, "none.safetensors", "does not exist", source=label_film, model=tmp_path / "none.safetensors")
+    refused(
+        4,
+        "none.safetensors",
+        "does not exist",
+        source=label_film,
+        model=tmp_path / "none.safetensors",
+    )
     refused(4, "stret", source=label_film, model="stret")
 
 
 @pytest.mark.parametrize("output", ["film.mp4", "pngs/"])
 def test_a_full_disk(label_film, tiny_model, tmp_path, output, capfd, monkeypatch):
-    """``write`` fails as on a full disk, whoever writes; a really full file system is tried where it can be mounted."""
+    """``write`` fails as on a full disk, whoever writes; a really full file system is tried
+    where it can be mounted."""
     from vidtrans.media import pngs, wholefile
 
     def full(*_):
@@ -247,7 +306,17 @@ def test_a_full_disk(label_film, tiny_model, tmp_path, output, capfd, monkeypatc
         monkeypatch.setattr(pngs.os, "fsync", full)
     else:
         monkeypatch.setattr(wholefile.PartialFile, "write", full)
-    code = main(["convert", str(label_film), f"{tmp_path}/{output}", "--model", str(tiny_model), "--labels", "cityscapes"])
+    code = main(
+        [
+            "convert",
+            str(label_film),
+            f"{tmp_path}/{output}",
+            "--model",
+            str(tiny_model),
+            "--labels",
+            "cityscapes",
+        ]
+    )
     err = capfd.readouterr().err
     assert code == 5, err
     assert "no space left" in err.lower()
@@ -260,7 +329,9 @@ def tiny_disk(tmp_path):
     """A file system of 64 KiB, where this user may mount one."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], capture_output=True)
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], capture_output=True
+    )
     if made.returncode:
         pytest.skip("this user may not mount a file system")
     yield disk
@@ -282,7 +353,8 @@ def test_a_disk_that_really_is_full(label_film, tiny_model, tiny_disk, output, c
 
 
 def test_an_unwritable_folder(refused, label_film, tmp_path):
-    """Root may write anywhere, so the folder is a file, is missing, or lies on a file system that takes nothing."""
+    """Root may write anywhere, so the folder is a file, is missing, or lies on a file system
+    that takes nothing."""
     (tmp_path / "file").write_bytes(b"precious")
     refused(5, "file", source=label_film, output="file/film.mp4")
     refused(5, "missing", "does not exist", source=label_film, output="missing/film.mp4")
@@ -290,7 +362,9 @@ def test_an_unwritable_folder(refused, label_film, tmp_path):
     refused(5, "/proc", source=label_film, output="/proc/film.mp4")
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere"
+)
 def test_a_folder_without_permission(refused, label_film, tmp_path):
     (tmp_path / "locked").mkdir(mode=0o555)
     refused(5, "locked", "ermission", source=label_film, output="locked/film.mp4")
@@ -305,7 +379,14 @@ def test_an_existing_output(refused, label_film, tmp_path):
 
 
 def test_an_output_that_is_the_input(refused, label_film):
-    refused(2, "labels.mkv", "replace the input", source=label_film, output="labels.mkv", words=["--overwrite"])
+    refused(
+        2,
+        "labels.mkv",
+        "replace the input",
+        source=label_film,
+        output="labels.mkv",
+        words=["--overwrite"],
+    )
 
 
 def test_an_encoder_that_does_not_exist(refused, label_film):
@@ -326,7 +407,12 @@ def test_no_cuda_when_asked_for(refused, label_film):
 
 
 def test_the_installed_command_says_the_same(tmp_path):
-    done = subprocess.run([VIDTRANS, "convert", "nowhere.mkv", "film.mp4"], capture_output=True, text=True, cwd=tmp_path)
+    done = subprocess.run(
+        [VIDTRANS, "convert", "nowhere.mkv", "film.mp4"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
     assert done.returncode == 3
     assert done.stdout == ""
     assert done.stderr == "vidtrans: error: nowhere.mkv: does not exist.\n"

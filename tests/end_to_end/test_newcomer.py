@@ -14,7 +14,9 @@ REAL = Path(os.environ.get("VIDTRANS_SHARED", Path(__file__).parents[3] / "share
 
 
 def vidtrans(*words, cwd):
-    return subprocess.run([VIDTRANS, *map(str, words)], capture_output=True, text=True, cwd=cwd, timeout=170)
+    return subprocess.run(
+        [VIDTRANS, *map(str, words)], capture_output=True, text=True, cwd=cwd, timeout=170
+    )
 
 
 def test_demo(tmp_path, decoded):
@@ -32,10 +34,23 @@ def test_demo(tmp_path, decoded):
     assert cv2.imread(str(out / "contact_sheet.png")).std() > 10
 
 
-@pytest.mark.skipif(not (REAL / "sequence" / "labels").is_dir(), reason="the real material is not here")
+@pytest.mark.skipif(
+    not (REAL / "sequence" / "labels").is_dir(), reason="the real material is not here"
+)
 def test_real_labels_into_a_film(tmp_path, decoded, tiny_model):
     """A folder of Cityscapes' names, its scheme found by itself."""
     labels = REAL / "sequence" / "labels"
-    done = vidtrans("convert", labels, "street.mp4", "--model", tiny_model, "--size", "128x64", "--rate", 17, cwd=tmp_path)
+    done = vidtrans(
+        "convert",
+        labels,
+        "street.mp4",
+        "--model",
+        tiny_model,
+        "--size",
+        "128x64",
+        "--rate",
+        17,
+        cwd=tmp_path,
+    )
     assert done.returncode == 0, done.stderr
     assert decoded(tmp_path / "street.mp4").shape == (len(list(labels.iterdir())), 64, 128, 3)

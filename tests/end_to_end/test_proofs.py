@@ -1,4 +1,5 @@
-"""The slow proofs (`make proofs`): thousands of frames, a dozen power cuts, the embedded model from end to end."""
+"""The slow proofs (`make proofs`): thousands of frames, a dozen power cuts, the embedded model
+from end to end."""
 
 import hashlib
 import json
@@ -12,13 +13,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vidtrans.demo_clip import demo_instances, demo_labels
+from vidtrans.assets.demo_clip import demo_instances, demo_labels
 from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans.preview import Budgets
 from vidtrans.preview.film import open_film
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
-VIDTRANS, FILTER = (str(Path(sys.executable).with_name(name)) for name in ("vidtrans", "vidtrans-filter"))
+VIDTRANS, FILTER = (
+    str(Path(sys.executable).with_name(name)) for name in ("vidtrans", "vidtrans-filter")
+)
 
 
 def never() -> bool:
@@ -27,23 +30,40 @@ def never() -> bool:
 
 def test_memory_does_not_grow_over_three_thousand_frames():
     """Flat, as the command says it: at most 16 MiB more after frame 3,000 than after frame 200."""
-    said = subprocess.run([VIDTRANS, "bench", "memory"], capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(
+        [VIDTRANS, "bench", "memory"], capture_output=True, text=True, check=True
+    ).stdout
     figures = json.loads(said)
     assert figures["frames"] == 3000
     assert figures["flat"], figures["growth_mib_after_settling"]
 
 
 @pytest.mark.parametrize("output", ["film.mp4", "pngs/"])
-def test_a_film_survives_a_dozen_power_cuts(tmp_path, grey_film, scene, tiny_model, decoded, output):
+def test_a_film_survives_a_dozen_power_cuts(
+    tmp_path, grey_film, scene, tiny_model, decoded, output
+):
     frames = 1200
-    film = grey_film(tmp_path / "labels.mkv", [scene(n) if n < 500 else scene(n)[:, ::-1] for n in range(frames)])
+    film = grey_film(
+        tmp_path / "labels.mkv", [scene(n) if n < 500 else scene(n)[:, ::-1] for n in range(frames)]
+    )
     words = ["--model", str(tiny_model), "--labels", "cityscapes", "--snapshot-every", "20"]
-    subprocess.run([VIDTRANS, "convert", str(film), f"{tmp_path}/whole-{output}", *words], check=True)
-    rng, cuts, interrupted = random.Random(output), 0, [VIDTRANS, "convert", str(film), f"{tmp_path}/{output}", *words]
+    subprocess.run(
+        [VIDTRANS, "convert", str(film), f"{tmp_path}/whole-{output}", *words], check=True
+    )
+    rng, cuts, interrupted = (
+        random.Random(output),
+        0,
+        [VIDTRANS, "convert", str(film), f"{tmp_path}/{output}", *words],
+    )
     while True:
-        run = subprocess.Popen([*interrupted, "--resume", "--progress", "json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        run = subprocess.Popen(
+            [*interrupted, "--resume", "--progress", "json"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         if cuts < 12:
-            # So many frames after the first of this run, and then some of the time that a frame takes.
+            # So many frames after the first of this run, and then some of the time that a frame
+            # takes.
             for _ in range(rng.randrange(25, 90)):
                 run.stdout.readline()
             time.sleep(rng.random() * 0.01)
@@ -61,8 +81,17 @@ def test_a_film_survives_a_dozen_power_cuts(tmp_path, grey_film, scene, tiny_mod
 
 
 def test_ten_thousand_frames_through_the_pipe():
-    """Every frame once, in order, as it was: the same bytes come out of the pipe with the filter as without it."""
-    source = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=160x96:rate=100:duration=100"]
+    """Every frame once, in order, as it was: the same bytes come out of the pipe with the filter
+    as without it."""
+    source = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=size=160x96:rate=100:duration=100",
+    ]
     source += ["-pix_fmt", "rgb24", "-c:v", "rawvideo", "-f", "nut", "-"]
     sink = ["ffmpeg", "-v", "error", "-i", "-", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
 
@@ -86,13 +115,22 @@ def test_ten_thousand_frames_through_the_pipe():
 
 
 def test_the_embedded_model_is_the_same_in_every_way_to_it(tmp_path, decoded):
-    """Twenty loops of the demo with drawn styles: seeks at random, and the film that ``convert`` writes, bit for bit."""
+    """Twenty loops of the demo with drawn styles: seeks at random, and the film that ``convert``
+    writes, bit for bit."""
     loops, size = 20, "128x64"
     films = []
     for source, kind in ((demo_labels(), "gray"), (demo_instances(), "gray16le")):
         films.append(tmp_path / source.name)
         looped = ["ffmpeg", "-v", "error", "-stream_loop", str(loops - 1), "-i", str(source)]
-        looped += ["-vf", f"scale={size.replace('x', ':')}:flags=neighbor", "-pix_fmt", kind, "-c:v", "ffv1", str(films[-1])]
+        looped += [
+            "-vf",
+            f"scale={size.replace('x', ':')}:flags=neighbor",
+            "-pix_fmt",
+            kind,
+            "-c:v",
+            "ffv1",
+            str(films[-1]),
+        ]
         subprocess.run(looped, check=True)
     labels, instances = map(str, films)
     lossless = ["--codec", "libx264rgb", "--encoder-option", "qp=0", "--pixel-format", "rgb24"]
@@ -102,7 +140,12 @@ def test_the_embedded_model_is_the_same_in_every_way_to_it(tmp_path, decoded):
     written = decoded(out)
     assert len(written) == loops * 96
     settings = ConvertSettings.read(
-        input=labels, instances=instances, labels="cityscapes", seed=7, output="unused.mkv", device="cpu"
+        input=labels,
+        instances=instances,
+        labels="cityscapes",
+        seed=7,
+        output="unused.mkv",
+        device="cpu",
     )
     with open_film(settings, Budgets()) as film:
         for frame in random.Random(4).sample(range(len(written)), 150):

@@ -1,4 +1,5 @@
-"""The filter between two pipes, in this process or as the command; the real ffmpeg on either side."""
+"""The filter between two pipes, in this process or as the command; the real ffmpeg on either
+side."""
 
 from __future__ import annotations
 
@@ -114,7 +115,10 @@ def through(data: bytes, **settings) -> Through:
     frames = 0
     try:
         frames = run_filter(
-            FilterSettings(**{"model": "identity", **settings}), InputPipe(in_read, wake), OutputPipe(out_write), wake
+            FilterSettings(**{"model": "identity", **settings}),
+            InputPipe(in_read, wake),
+            OutputPipe(out_write),
+            wake,
         )
     except Exception as caught:
         error = caught

@@ -9,18 +9,40 @@ import pytest
 
 @pytest.fixture
 def piped(label_film, tiny_model):
-    """``piped(*words)``: the filter run on the label film through NUT; its exit code, rgb24 bytes and words."""
+    """``piped(*words)``: the filter run on the label film through NUT; its exit code, rgb24
+    bytes and words."""
 
     command = (sys.executable, "-m", "vidtrans_ffmpeg", "--output-format", "rawvideo")
 
     def run(*words, model=tiny_model):
         source = subprocess.run(
-            ["ffmpeg", "-v", "error", "-nostdin", "-i", label_film, "-c:v", "rawvideo", "-f", "nut", "-"],
+            [
+                "ffmpeg",
+                "-v",
+                "error",
+                "-nostdin",
+                "-i",
+                label_film,
+                "-c:v",
+                "rawvideo",
+                "-f",
+                "nut",
+                "-",
+            ],
             capture_output=True,
             check=True,
         )
         return subprocess.run(
-            [*command, "--model", model, "--labels", "cityscapes", "--device", "cpu", *map(str, words)],
+            [
+                *command,
+                "--model",
+                model,
+                "--labels",
+                "cityscapes",
+                "--device",
+                "cpu",
+                *map(str, words),
+            ],
             input=source.stdout,
             capture_output=True,
         )
@@ -35,9 +57,20 @@ def test_edits_give_convert_s_pictures(piped, label_film, tiny_model, tmp_path, 
 
     result = piped("--relabel", "sidewalk=road@3:8")
     assert result.returncode == 0, result.stderr.decode()
-    settings = {"input": str(label_film), "output": f"{tmp_path}/out/", "model": str(tiny_model), "labels": "cityscapes"}
-    edited = convert(ConvertSettings.read(**settings, edits=gather_edits(relabel=["sidewalk=road@3:8"]), device="cpu"))
-    assert np.array_equal(np.frombuffer(result.stdout, np.uint8).reshape(12, 32, 64, 3), decoded(edited.output))
+    settings = {
+        "input": str(label_film),
+        "output": f"{tmp_path}/out/",
+        "model": str(tiny_model),
+        "labels": "cityscapes",
+    }
+    edited = convert(
+        ConvertSettings.read(
+            **settings, edits=gather_edits(relabel=["sidewalk=road@3:8"]), device="cpu"
+        )
+    )
+    assert np.array_equal(
+        np.frombuffer(result.stdout, np.uint8).reshape(12, 32, 64, 3), decoded(edited.output)
+    )
 
 
 def test_mistakes_are_sentences_and_no_frames(piped, capfd):
@@ -48,7 +81,10 @@ def test_mistakes_are_sentences_and_no_frames(piped, capfd):
     assert b"tiny has no styles to choose from" in result.stderr
     assert b"Traceback" not in result.stderr
     assert result.stdout == b""
-    assert b"the identity takes no edits" in piped("--relabel", "sidewalk=road", model="identity").stderr
+    assert (
+        b"the identity takes no edits"
+        in piped("--relabel", "sidewalk=road", model="identity").stderr
+    )
     for words, said in (
         (["--style", "car"], "a style is CLASS=NUMBER"),
         (["--drop", "car"], "an instance's id"),

@@ -33,6 +33,8 @@ CASES = {
     "y4m_full_range": (("-pix_fmt", "yuvj420p", *Y4M), "rgb24", False),
 }
 
+ACCURATE = "flags=accurate_rnd+full_chroma_int"
+
 
 @pytest.fixture(params=list(CASES))
 def case(request, ids, send):
@@ -47,7 +49,9 @@ def case(request, ids, send):
 
 def probe(data, entries="stream=codec_name,pix_fmt,avg_frame_rate,sample_aspect_ratio,color_range"):
     command = ["ffprobe", "-v", "error", "-of", "json", "-show_entries", entries, "-"]
-    return json.loads(subprocess.run(command, input=data, capture_output=True, check=True).stdout)["streams"][0]
+    return json.loads(subprocess.run(command, input=data, capture_output=True, check=True).stdout)[
+        "streams"
+    ][0]
 
 
 def times(data):
@@ -94,7 +98,14 @@ def test_the_rate_and_the_pixel_aspect_are_kept(ids, send, run_through):
 
 @pytest.mark.parametrize("container", [(*RAW, *NUT), (*FFV1, *MKV)])
 def test_uneven_times_are_kept(ids, send, run_through, container):
-    uneven = ("-vf", "settb=1/18000,setpts=(N*N+3*N)*200", "-fps_mode", "passthrough", "-enc_time_base", "1/18000")
+    uneven = (
+        "-vf",
+        "settb=1/18000,setpts=(N*N+3*N)*200",
+        "-fps_mode",
+        "passthrough",
+        "-enc_time_base",
+        "1/18000",
+    )
     data = send(ids, *uneven, *container)
     before = times(data)
     assert len({round(float(b - a), 3) for a, b in pairwise(before)}) > 3
@@ -102,7 +113,14 @@ def test_uneven_times_are_kept(ids, send, run_through, container):
 
 
 def test_y4m_says_that_it_cannot_keep_uneven_times(ids, send, run_through, caplog):
-    uneven = ("-vf", "settb=1/18000,setpts=(N*N+3*N)*200", "-fps_mode", "passthrough", "-enc_time_base", "1/18000")
+    uneven = (
+        "-vf",
+        "settb=1/18000,setpts=(N*N+3*N)*200",
+        "-fps_mode",
+        "passthrough",
+        "-enc_time_base",
+        "1/18000",
+    )
     done = run_through(send(ids, *uneven, *RAW, *NUT), output_format="y4m")
     assert done.frames == len(ids)
     assert caplog.text.count("y4m cannot say when a frame is shown") == 1
@@ -143,9 +161,11 @@ def test_rawvideo_with_its_geometry(ids, run_through):
 def test_matrix_and_range_of_what_goes_out(send, run_through, show, full, name, matrix):
     patches = np.array([[200, 30, 30], [30, 200, 30], [30, 30, 200], [128, 64, 128]], np.uint8)
     frames = patches.reshape(1, 2, 2, 3).repeat(16, 1).repeat(16, 2)
-    done = run_through(send(frames, *RAW, *NUT), output_format="y4m", output_matrix=name, output_full_range=full)
+    done = run_through(
+        send(frames, *RAW, *NUT), output_format="y4m", output_matrix=name, output_full_range=full
+    )
     assert probe(done.out)["color_range"] == ("pc" if full else "tv")
-    scale = f"scale=in_color_matrix={matrix}:in_range={'pc' if full else 'tv'}:flags=accurate_rnd+full_chroma_int"
+    scale = f"scale=in_color_matrix={matrix}:in_range={'pc' if full else 'tv'}:{ACCURATE}"
     got = show(done.out, "rgb24", (32, 32), "-vf", scale)
     assert np.abs(got[0, 8::16, 8::16].reshape(4, 3).astype(int) - patches).max() <= 3
 
@@ -158,7 +178,7 @@ def test_matrix_and_range_of_what_comes_in(send, run_through, show, full, name, 
     patches = np.array([[200, 30, 30], [30, 200, 30], [30, 30, 200], [128, 64, 128]], np.uint8)
     frames = patches.reshape(1, 2, 2, 3).repeat(16, 1).repeat(16, 2)
     # NUT loses both.
-    scale = f"scale=out_color_matrix={matrix}:out_range={'pc' if full else 'tv'}:flags=accurate_rnd+full_chroma_int"
+    scale = f"scale=out_color_matrix={matrix}:out_range={'pc' if full else 'tv'}:{ACCURATE}"
     data = send(frames, "-vf", scale, *RAW, "-pix_fmt", "yuv444p", *NUT)
     done = run_through(data, tags=ColourTags(name, full), output_pixel_format="rgb24")
     got = show(done.out, "rgb24", (32, 32))

@@ -34,7 +34,7 @@ def frame_starts(data: bytes) -> list[int]:
         return [packet.pos for packet in container.demux(video=0) if packet.size] + [len(data)]
 
 
-# -- latency ------------------------------------------------------------------------------------------------------------
+# -- latency ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", list(STREAMS))
@@ -47,7 +47,9 @@ def test_a_picture_is_out_before_the_frame_after_the_next_is_sent(ids, send, sho
     collected = bytearray()
 
     def work() -> None:
-        run_filter(FilterSettings(model="identity"), InputPipe(in_read, wake), OutputPipe(out_write), wake)
+        run_filter(
+            FilterSettings(model="identity"), InputPipe(in_read, wake), OutputPipe(out_write), wake
+        )
         os.close(out_write)
 
     def collect() -> None:
@@ -66,12 +68,15 @@ def test_a_picture_is_out_before_the_frame_after_the_next_is_sent(ids, send, sho
         thread.start()
     os.write(in_write, data[: starts[0]])
     for number in range(len(ids)):
-        # Frame `number` is sent to its last byte, and nothing of the next. Matroska's last frame is out with the one after.
+        # Frame `number` is sent to its last byte, and nothing of the next. Matroska's last frame is
+        # out with the one after.
         os.write(in_write, data[starts[number] : starts[number + 1]])
         awaited = number - 1 if name == "matroska" else number
         deadline = time.monotonic() + 20
         while awaited >= 0 and not is_out(awaited):
-            assert time.monotonic() < deadline, f"frame {awaited} is not out, and {number + 1} frames are in"
+            assert time.monotonic() < deadline, (
+                f"frame {awaited} is not out, and {number + 1} frames are in"
+            )
             time.sleep(0.002)
     os.close(in_write)
     for thread in threads:
@@ -83,12 +88,14 @@ def test_a_picture_is_out_before_the_frame_after_the_next_is_sent(ids, send, sho
     np.testing.assert_array_equal(show(bytes(collected), "gray", (32, 64)), ids)
 
 
-# -- what was not whole ---------------------------------------------------------------------------------------------------
+# -- what was not whole ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("cut", ["one byte", "half a frame", "within the head of a frame"])
 @pytest.mark.parametrize("name", list(STREAMS))
-def test_a_truncated_last_frame_is_told_after_the_whole_ones(ids, send, run_through, show, name, cut):
+def test_a_truncated_last_frame_is_told_after_the_whole_ones(
+    ids, send, run_through, show, name, cut
+):
     data = send(ids, *STREAMS[name])
     starts = frame_starts(data)
     if name == "matroska":  # what follows the last frame is an index
@@ -97,9 +104,11 @@ def test_a_truncated_last_frame_is_told_after_the_whole_ones(ids, send, run_thro
     if name.startswith("nut") and (index := data.rfind(b"NX\xddg/#\xe6N")) > 0:
         starts[-1] = index
     length = starts[-1] - starts[-2]
-    end = {"one byte": starts[-1] - 1, "half a frame": starts[-1] - length // 2, "within the head of a frame": starts[-2] + 3}[
-        cut
-    ]
+    end = {
+        "one byte": starts[-1] - 1,
+        "half a frame": starts[-1] - length // 2,
+        "within the head of a frame": starts[-2] + 3,
+    }[cut]
     done = run_through(data[:end])
     assert isinstance(done.error, InputError)
     assert done.error.exit_code == 3
@@ -142,9 +151,25 @@ def test_a_size_change_midway(send, run_through, tmp_path):
     parts = []
     for size in ((32, 64), (64, 32)):
         noise = np.random.default_rng(0).integers(0, 255, (4, *size, 3), dtype=np.uint8)
-        parts.append(send(noise, "-c:v", "libx264", "-bf", "0", "-pix_fmt", "yuv420p", "-f", "h264"))
+        parts.append(
+            send(noise, "-c:v", "libx264", "-bf", "0", "-pix_fmt", "yuv420p", "-f", "h264")
+        )
     (tmp_path / "a.h264").write_bytes(b"".join(parts))
-    command = ["ffmpeg", "-v", "error", "-nostdin", "-r", "25", "-i", tmp_path / "a.h264", "-c", "copy", "-f", "matroska", "-"]
+    command = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-nostdin",
+        "-r",
+        "25",
+        "-i",
+        tmp_path / "a.h264",
+        "-c",
+        "copy",
+        "-f",
+        "matroska",
+        "-",
+    ]
     data = subprocess.run(command, capture_output=True, check=True).stdout
     done = run_through(data)
     assert isinstance(done.error, InputError)
@@ -158,7 +183,7 @@ def test_damage_in_the_middle_is_told(ids, send, run_through):
     assert isinstance(done.error, InputError)
 
 
-# -- words ------------------------------------------------------------------------------------------------------------------
+# -- words -----------------------------------------------------------------------------------------
 
 
 def test_labels_through_a_lossy_codec_are_warned_of(ids, send, run_through, caplog):
@@ -174,7 +199,7 @@ def test_subsampled_colours_are_warned_of_and_bare_grey_is_not(ids, send, run_th
     assert "subsampled chroma" in caplog.text
 
 
-# -- the command --------------------------------------------------------------------------------------------------------------
+# -- the command -----------------------------------------------------------------------------------
 
 
 def started(*words: str) -> subprocess.Popen:
@@ -195,7 +220,12 @@ def ended(process: subprocess.Popen, timeout: float = 30) -> tuple[int, str]:
 
 
 def test_frames_only_on_stdout_and_nothing_on_stderr(ids, send):
-    done = subprocess.run(command("--model", "identity"), input=send(ids, *STREAMS["nut"]), capture_output=True, check=False)
+    done = subprocess.run(
+        command("--model", "identity"),
+        input=send(ids, *STREAMS["nut"]),
+        capture_output=True,
+        check=False,
+    )
     assert done.returncode == 0
     assert done.stderr == b""
     with av.open(io.BytesIO(done.stdout)) as container:
@@ -211,9 +241,15 @@ def test_a_mistake_is_one_sentence_and_no_frame(ids, send):
         (("--pixel-format", "gray"), 2, "are for --format rawvideo"),
         (("--format", "avi"), 2, "--format is one of"),
         (("--nonsense",), 2, "--nonsense"),
-        (("--model", "identity", "--output-format", "y4m", "--output-pixel-format", "rgb24"), 2, "y4m has no pixel format"),
+        (
+            ("--model", "identity", "--output-format", "y4m", "--output-pixel-format", "rgb24"),
+            2,
+            "y4m has no pixel format",
+        ),
     ):
-        done = subprocess.run(command(*words), input=b"" if code == 3 else data, capture_output=True, check=False)
+        done = subprocess.run(
+            command(*words), input=b"" if code == 3 else data, capture_output=True, check=False
+        )
         said = done.stderr.decode()
         assert done.returncode == code, said
         assert sentence in said
@@ -225,7 +261,10 @@ def test_a_mistake_is_one_sentence_and_no_frame(ids, send):
 def test_a_reader_that_has_gone_is_141_quietly(ids, send):
     data = send(np.concatenate([ids] * 40), *STREAMS["nut"])
     process = subprocess.Popen(
-        command("--model", "identity"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command("--model", "identity"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     feeder = threading.Thread(target=lambda: _feed(process, data))
     feeder.start()
@@ -250,7 +289,10 @@ def _feed(process, data):
 def test_an_interrupt_ends_it_with_130(ids, send, stalled, number):
     data = send(np.concatenate([ids] * 300), *STREAMS["nut"])
     process = subprocess.Popen(
-        command("--model", "identity"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command("--model", "identity"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     if stalled == "nobody reads":
         feeder = threading.Thread(target=lambda: _feed(process, data))
@@ -272,7 +314,11 @@ def test_an_interrupt_ends_it_with_130(ids, send, stalled, number):
 def test_a_full_disk_is_5(ids, send):
     with open("/dev/full", "wb") as full:  # noqa: PTH123
         done = subprocess.run(
-            command("--model", "identity"), input=send(ids, *STREAMS["nut"]), stdout=full, stderr=subprocess.PIPE, check=False
+            command("--model", "identity"),
+            input=send(ids, *STREAMS["nut"]),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
         )
     assert done.returncode == 5
     assert b"No space left on device" in done.stderr
@@ -280,13 +326,16 @@ def test_a_full_disk_is_5(ids, send):
 
 def test_what_else_prints_goes_to_stderr(ids, send):
     program = (
-        "import sys, os; from vidtrans_ffmpeg import run, cli\n"
-        "whole = run.run_filter\n"
-        "def noisy(*a): print('a library speaks'); os.write(1, b'and another\\n'); return whole(*a)\n"
-        "run.run_filter = noisy\n"
-        "sys.exit(cli.main(['--model', 'identity']))"
+        "import sys, os; from vidtrans_ffmpeg import run, cli\nwhole = run.run_filter\ndef"
+        " noisy(*a): print('a library speaks'); os.write(1, b'and another\\n'); return"
+        " whole(*a)\nrun.run_filter = noisy\nsys.exit(cli.main(['--model', 'identity']))"
     )
-    done = subprocess.run([sys.executable, "-c", program], input=send(ids, *STREAMS["nut"]), capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input=send(ids, *STREAMS["nut"]),
+        capture_output=True,
+        check=False,
+    )
     assert done.returncode == 0
     assert done.stdout.startswith(b"nut/multimedia container")
     assert b"speaks" not in done.stdout

@@ -22,7 +22,8 @@ RECIPES = re.findall(r"```sh\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DO
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory, ids, tiny_model):
-    """A folder with the files that the recipes name, and a filter that uses a small model unless it is told one."""
+    """A folder with the files that the recipes name, and a filter that uses a small model unless
+    it is told one."""
     from vidtrans.labels.palette import colourise
     from vidtrans.labels.scheme import load_scheme
 
@@ -42,17 +43,39 @@ def place(tmp_path_factory, ids, tiny_model):
     encode(colours, "rgb24", "colours.mp4", "-c:v", "libx264", "-crf", "10", "-pix_fmt", "yuv444p")
     wide = np.where(frames >= 24, frames.astype(np.uint16) * 1000 + 1, frames).astype(np.uint16)
     encode(wide, "gray16le", "instances.mkv", "-c:v", "ffv1", "-strict", "-1")
-    uneven = ["-vf", "settb=1/1000,setpts=N*N*20", "-fps_mode", "passthrough", "-enc_time_base", "1/1000"]
+    uneven = [
+        "-vf",
+        "settb=1/1000,setpts=N*N*20",
+        "-fps_mode",
+        "passthrough",
+        "-enc_time_base",
+        "1/1000",
+    ]
     encode(frames, "gray", "vfr.mkv", *uneven, "-c:v", "ffv1")
     subprocess.run(
-        ["ffmpeg", "-v", "error", "-nostdin", "-f", "lavfi", "-i", "sine=d=0.48", str(top / "sound.wav")], check=True
+        [
+            "ffmpeg",
+            "-v",
+            "error",
+            "-nostdin",
+            "-f",
+            "lavfi",
+            "-i",
+            "sine=d=0.48",
+            str(top / "sound.wav"),
+        ],
+        check=True,
     )
     tools = top / "bin"
     tools.mkdir()
-    (tools / "vidtrans-filter").write_text(f"#!{sys.executable} -S\n{CLIENT.format(socket=str(top / 'socket'))}")
+    (tools / "vidtrans-filter").write_text(
+        f"#!{sys.executable} -S\n{CLIENT.format(socket=str(top / 'socket'))}"
+    )
     (tools / "vidtrans-filter").chmod(0o755)
     words = ["--model", str(tiny_model), "--device", "cpu"]
-    server = subprocess.Popen([sys.executable, "-c", SERVER, str(top / "socket"), *words], env=ONE_THREAD)
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVER, str(top / "socket"), *words], env=ONE_THREAD
+    )
     while not (top / "socket").exists():
         assert server.poll() is None
         time.sleep(0.05)
@@ -61,13 +84,14 @@ def place(tmp_path_factory, ids, tiny_model):
     server.wait()
 
 
-# torch takes seconds to import, so one process imports it and forks for every filter that a recipe starts: the command's
-# own main, with the recipe's own pipes, arguments and exit code.
+# torch takes seconds to import, so one process imports it and forks for every filter that a recipe
+# starts: the command's own main, with the recipe's own pipes, arguments and exit code.
 SERVER = """
 import json, os, socket, sys
-import torch, vidtrans.loading, vidtrans.pipeline.stream, vidtrans.pipeline.setup
+import torch, vidtrans.sequence.loading, vidtrans.pipeline.stream, vidtrans.pipeline.setup
 from vidtrans_ffmpeg.cli import main
-vidtrans.loading.load_model(sys.argv[sys.argv.index("--model") + 1], device="cpu")  # which imports the rest
+vidtrans.sequence.loading.load_model(sys.argv[sys.argv.index("--model") + 1],
+device="cpu")  # which imports the rest
 listener = socket.socket(socket.AF_UNIX)
 listener.bind(sys.argv[1])
 listener.listen(8)
@@ -101,7 +125,9 @@ sys.exit((server.recv(1) or b"\\1")[0])
 """
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=[re.findall(r"street\w*|ffplay", recipe)[-1] for recipe in RECIPES])
+@pytest.mark.parametrize(
+    "recipe", RECIPES, ids=[re.findall(r"street\w*|ffplay", recipe)[-1] for recipe in RECIPES]
+)
 def test_recipe(place, recipe):
     if "ffplay" in recipe and shutil.which("ffplay") is None:
         pytest.skip("no ffplay here")
@@ -111,12 +137,32 @@ def test_recipe(place, recipe):
         "SDL_VIDEODRIVER": "dummy",
         "SDL_AUDIODRIVER": "dummy",
     }
-    done = subprocess.run(["bash", "-c", recipe], cwd=place, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["bash", "-c", recipe],
+        cwd=place,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert "error" not in done.stderr
     for name in re.findall(r"(street\w*\.\w+)", recipe):
-        command = ["ffprobe", "-v", "error", "-count_frames", "-select_streams", "v", "-show_streams", "-of", "json", name]
-        found = json.loads(subprocess.run(command, cwd=place, capture_output=True, check=True).stdout)["streams"][0]
+        command = [
+            "ffprobe",
+            "-v",
+            "error",
+            "-count_frames",
+            "-select_streams",
+            "v",
+            "-show_streams",
+            "-of",
+            "json",
+            name,
+        ]
+        found = json.loads(
+            subprocess.run(command, cwd=place, capture_output=True, check=True).stdout
+        )["streams"][0]
         assert int(found["nb_read_frames"]) == 12
         assert (found["width"], found["height"]) == (64, 32)
         if name in ("street_x264.mp4", "street_from_y4m.mp4"):
@@ -126,7 +172,16 @@ def test_recipe(place, recipe):
 
 
 def times(film):
-    command = ["ffprobe", "-v", "error", "-show_entries", "frame=pts_time", "-of", "csv=p=0", str(film)]
+    command = [
+        "ffprobe",
+        "-v",
+        "error",
+        "-show_entries",
+        "frame=pts_time",
+        "-of",
+        "csv=p=0",
+        str(film),
+    ]
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return [float(line.strip(",")) for line in shown.split()]
 

@@ -1,4 +1,5 @@
-"""The editor's tests run offscreen, with their own settings, and leave neither threads nor windows behind."""
+"""The editor's tests run offscreen, with their own settings, and leave neither threads nor
+windows behind."""
 
 import functools
 import gc
@@ -33,7 +34,8 @@ def qtbot(qtbot):
 
 @pytest.fixture(scope="package", autouse=True)
 def one_collector():
-    """Cycles are collected in the main thread alone, as in the program itself (see ``vidtrans_gui.garbage``)."""
+    """Cycles are collected in the main thread alone, as in the program itself (see
+    ``vidtrans_gui.garbage``)."""
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -53,7 +55,11 @@ def nothing_left(qapp):
     while True:
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         QApplication.processEvents()
-        left = [thread.name for thread in threading.enumerate() if thread.ident not in threads and not _foreign(thread)]
+        left = [
+            thread.name
+            for thread in threading.enumerate()
+            if thread.ident not in threads and not _foreign(thread)
+        ]
         widgets = QApplication.topLevelWidgets()
         if (not left and len(widgets) <= before) or time.monotonic() > deadline:
             break
@@ -77,8 +83,9 @@ def preferences(tmp_path):
 
 
 class Painter:
-    """A preview without a network: frame n is a flat picture of brightness n. It answers from a thread of its own, after
-    ``delay`` seconds, with the labels' colours as an approximation before; frames that it painted are at hand."""
+    """A preview without a network: frame n is a flat picture of brightness n. It answers from a
+    thread of its own, after ``delay`` seconds, with the labels' colours as an approximation before;
+    frames that it painted are at hand."""
 
     def __init__(self, on_event, *, frames=100, delay=0.0, styles=None, instances=True, scene=None):
         self.on_event, self.frames, self.delay, self.instances = on_event, frames, delay, instances
@@ -117,7 +124,13 @@ class Painter:
 
     def status(self):
         spans = tuple((n, n + 1) for n in sorted(self.painted))
-        return Status(cached={"final": spans}, snapshots=(0, 24), cuts=(50,), cuts_known_to=self.frames, picture_bytes=1000)
+        return Status(
+            cached={"final": spans},
+            snapshots=(0, 24),
+            cuts=(50,),
+            cuts_known_to=self.frames,
+            picture_bytes=1000,
+        )
 
     def close(self, timeout_s=30.0):
         self.closed = True
@@ -129,16 +142,30 @@ class Painter:
         from vidtrans.labels.edit import EditList
 
         ids = self.scene(frame)
-        instances = np.where(ids >= 24, ids.astype(np.int32) * 1000 + 1, ids) if self.instances else None
+        instances = (
+            np.where(ids >= 24, ids.astype(np.int32) * 1000 + 1, ids) if self.instances else None
+        )
         read = LabelFrame(frame, ids, FrameTime(frame, Fraction(1, 25)), instances)
-        return ((self.edited[-1] if self.edited else None) or EditList()).plan(self.scheme, 35).apply(read)
+        return (
+            ((self.edited[-1] if self.edited else None) or EditList())
+            .plan(self.scheme, 35)
+            .apply(read)
+        )
 
     def answer(self, request, approximation=None):
         labels = self.labels(request.frame)
         height, width = labels.ids.shape
-        pictures = {layer: np.full((height, width, 3), request.frame % 256, np.uint8) for layer in request.layers}
+        pictures = {
+            layer: np.full((height, width, 3), request.frame % 256, np.uint8)
+            for layer in request.layers
+        }
         pictures["labels"] = colourise(labels.ids, self.scheme)
-        return Answer(request, pictures, approximation=approximation, labels=labels if request.with_labels else None)
+        return Answer(
+            request,
+            pictures,
+            approximation=approximation,
+            labels=labels if request.with_labels else None,
+        )
 
     def _put(self, task):
         with self._changed:
@@ -162,17 +189,28 @@ class Painter:
             self.on_event(self.answer(value))
 
     def _film(self, generation):
-        info = VideoInfo("labels.mkv", (32, 64), Fraction(25), Fraction(1, 25), self.frames, "grey8", "ffv1", False)
+        info = VideoInfo(
+            "labels.mkv",
+            (32, 64),
+            Fraction(25),
+            Fraction(1, 25),
+            self.frames,
+            "grey8",
+            "ffv1",
+            False,
+        )
         card = Card(name="painter", system="vid2vid", generator={}, styles=self.styles)
         return Opened(
-            generation, info, self.frames, (32, 64), card, self.scheme, "ids8", ("because",), self.scheme, 35,
+            generation, info, self.frames, (32, 64), card, self.scheme, "ids8", ("because",),
+            self.scheme, 35,
             self.instances, "cpu", "fp32",
         )  # fmt: skip
 
 
 @pytest.fixture
 def painters():
-    """``painters(frames=..., delay=...)`` makes a factory of painters for a session; ``made`` lists them."""
+    """``painters(frames=..., delay=...)`` makes a factory of painters for a session; ``made``
+    lists them."""
 
     def configure(**options):
         def make(on_event):
@@ -190,7 +228,8 @@ def painters():
 
 @pytest.fixture
 def window(qtbot, preferences, tmp_path, painters, scene, request):
-    """An editor's window on a painter; ``@pytest.mark.parametrize('window', [{...}], indirect=True)`` sets it up."""
+    """An editor's window on a painter; ``@pytest.mark.parametrize('window', [{...}],
+    indirect=True)`` sets it up."""
     from vidtrans_gui.main_window import MainWindow
 
     options = {"scene": scene} | getattr(request, "param", {})

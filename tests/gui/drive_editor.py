@@ -1,6 +1,8 @@
-"""An editor's session in a real window, by keys and pointer only; run by test_gui_end_to_end.py under Xvfb.
+"""An editor's session in a real window, by keys and pointer only; run by test_gui_end_to_end.py
+under Xvfb.
 
-python drive_editor.py MODEL OUT: screenshots and what was found, as ``report.json``, go to the folder OUT.
+python drive_editor.py MODEL OUT: screenshots and what was found, as ``report.json``, go to the
+folder OUT.
 """
 
 import json
@@ -20,7 +22,11 @@ MODEL, OUT = sys.argv[1], Path(sys.argv[2])
 CAR = 26
 
 app, window = build([])
-report = {"platform": app.platformName(), "plugins": os.environ.get("QT_QPA_PLATFORM_PLUGIN_PATH", ""), "shots": []}
+report = {
+    "platform": app.platformName(),
+    "plugins": os.environ.get("QT_QPA_PLATFORM_PLUGIN_PATH", ""),
+    "shots": [],
+}
 
 
 last_exact = 0
@@ -76,7 +82,9 @@ def exact(frame):
 
     def there():
         asked, shown = window.session._last, window.editing._shown
-        answered = asked is not None and shown is not None and asked.id == shown.request.id == last_exact
+        answered = (
+            asked is not None and shown is not None and asked.id == shown.request.id == last_exact
+        )
         return answered and asked.frame == frame
 
     wait(there, f"frame {frame}")
@@ -87,7 +95,11 @@ def dialog(kind=QDialog):
     found = []
 
     def there():
-        found[:] = [widget for widget in app.topLevelWidgets() if isinstance(widget, kind) and widget.isVisible()]
+        found[:] = [
+            widget
+            for widget in app.topLevelWidgets()
+            if isinstance(widget, kind) and widget.isVisible()
+        ]
         return bool(found)
 
     wait(there, f"a {kind.__name__}")
@@ -118,7 +130,7 @@ def point(x, y):
     return window.viewer.widget_point(x, y).toPoint()
 
 
-# --- a first start, and the demo one click away ---------------------------------------------------------------------------
+# --- a first start, and the demo one click away ---------------------------------------------------
 window.preferences.put("model", MODEL)
 wait(lambda: window.isVisible() and not window.tasks.busy, "the window")
 window.resize(1600, 900)
@@ -130,7 +142,7 @@ wait(lambda: window.session.film is not None, "the demo")
 report["frames"] = window.session.film.frames
 first = exact(0)
 
-# --- play, step, scrub ----------------------------------------------------------------------------------------------------
+# --- play, step, scrub ----------------------------------------------------------------------------
 key(Qt.Key.Key_Space)
 wait(lambda: window.navigation.frame >= 8, "playing")
 key(Qt.Key.Key_Space)
@@ -145,7 +157,7 @@ QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=QPoint(int(canvas.scale.
 before = exact(20)
 report["scrubbed_to"] = window.navigation.frame
 
-# --- wipe -----------------------------------------------------------------------------------------------------------------
+# --- wipe -----------------------------------------------------------------------------------------
 line = QPoint(round(window.viewer._wipe_x()), window.viewer.height() // 3)
 QTest.mousePress(window.viewer, Qt.MouseButton.LeftButton, pos=line)
 for x in range(line.x(), line.x() - 260, -20):
@@ -167,7 +179,7 @@ key(Qt.Key.Key_1, Qt.KeyboardModifier.AltModifier)
 key(Qt.Key.Key_W)
 exact(20)
 
-# --- relabel the clicked car, by the dialog -------------------------------------------------------------------------------
+# --- relabel the clicked car, by the dialog -------------------------------------------------------
 QTest.mouseClick(window.viewer, Qt.MouseButton.LeftButton, pos=point(*pixel_of(CAR, instance=True)))
 report["picked"] = window.editing.selection.instance
 rest(0.2)
@@ -181,11 +193,13 @@ wait(lambda: len(window.document.project.edits.edits) == 1, "the edit")
 relabelled = exact(20)
 report["relabel_changed_the_picture"] = not np.array_equal(relabelled, before)
 
-# --- restyle, or a first-frame picture where the model has no styles --------------------------------------------------------
+# --- restyle, or a first-frame picture where the model has no styles ------------------------------
 styles = window.session.film.card.styles
 report["styles"] = bool(styles)
 if styles:
-    QTest.mouseClick(window.viewer, Qt.MouseButton.LeftButton, pos=point(*pixel_of(CAR, instance=True)))
+    QTest.mouseClick(
+        window.viewer, Qt.MouseButton.LeftButton, pos=point(*pixel_of(CAR, instance=True))
+    )
     key(Qt.Key.Key_T)
     sheet = dialog()
     wait(lambda: sheet.note.text() == "", "the thumbnails")
@@ -203,7 +217,7 @@ report["restyle_changed_the_picture"] = not np.array_equal(restyled, relabelled)
 rest(0.3)
 shot("8-edited")
 
-# --- undo and redo --------------------------------------------------------------------------------------------------------
+# --- undo and redo --------------------------------------------------------------------------------
 key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
 report["undone"] = bool(np.array_equal(exact(20), relabelled))
 key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
@@ -211,7 +225,7 @@ report["undone_twice"] = bool(np.array_equal(exact(20), before))
 key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
 report["redone"] = bool(np.array_equal(exact(20), relabelled))
 
-# --- save, export ---------------------------------------------------------------------------------------------------------
+# --- save, export ---------------------------------------------------------------------------------
 project = OUT / "street.vidtrans"
 key(Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
 save_as(project)
@@ -225,25 +239,34 @@ export.advanced.click()
 rest(0.2)
 shot("9-export")
 click(export.add)
-wait(lambda: any(job.state == "running" and job.done > 4 for job in window.exporting.queue.jobs()), "the export's start")
+wait(
+    lambda: any(job.state == "running" and job.done > 4 for job in window.exporting.queue.jobs()),
+    "the export's start",
+)
 rest(0.3)
 shot("10-exporting")
 wait(lambda: all(job.ended for job in window.exporting.queue.jobs()), "the export", 400)
 (job,) = window.exporting.queue.jobs()
 report["export"] = [job.state, job.message, job.done]
 
-# --- reopen the project from the welcome page -------------------------------------------------------------------------------
+# --- reopen the project from the welcome page -----------------------------------------------------
 key(Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier)
 wait(lambda: window.pages.currentWidget() is window.welcome, "the welcome page")
 rest(0.2)
 shot("11-welcome-again")
-click(next(button for button in window.welcome.findChildren(QPushButton) if button.text().startswith(project.name)))
+click(
+    next(
+        button
+        for button in window.welcome.findChildren(QPushButton)
+        if button.text().startswith(project.name)
+    )
+)
 wait(lambda: window.session.film is not None, "the project")
 report["same_picture"] = bool(np.array_equal(exact(20), relabelled))
 report["same_project"] = window.document.project == kept
 np.save(OUT / "frame20.npy", relabelled)
 
-# --- the look in daylight, help, models -------------------------------------------------------------------------------------
+# --- the look in daylight, help, models -----------------------------------------------------------
 key(Qt.Key.Key_F1)
 shot("12-shortcuts", dialog())
 dialog().reject()
@@ -257,5 +280,7 @@ shot("14-light")
 
 window.close()
 wait(lambda: not window.isVisible(), "closing")
-report["warnings"] = [widget.objectName() for widget in QApplication.topLevelWidgets() if widget.isVisible()]
+report["warnings"] = [
+    widget.objectName() for widget in QApplication.topLevelWidgets() if widget.isVisible()
+]
 (OUT / "report.json").write_text(json.dumps(report))

@@ -1,4 +1,5 @@
-"""The export queue with real conversions: order, pause, cancel, failure, presets, and the command that does the same."""
+"""The export queue with real conversions: order, pause, cancel, failure, presets, and the
+command that does the same."""
 
 import shlex
 import threading
@@ -22,7 +23,12 @@ def settings(label_film, tiny_model, tmp_path):
     """``settings(name)``: an export of twelve frames into ``name``."""
 
     def make(name="out.mkv", **values):
-        own = {"input": str(label_film), "output": str(tmp_path / name), "model": str(tiny_model), "labels": "cityscapes"}
+        own = {
+            "input": str(label_film),
+            "output": str(tmp_path / name),
+            "model": str(tiny_model),
+            "labels": "cityscapes",
+        }
         return ConvertSettings.read(**own | values)
 
     return make
@@ -114,7 +120,9 @@ def test_what_nobody_expected_is_told_with_details(queue, settings, monkeypatch)
     assert "Traceback" in job.details
 
 
-def test_a_paused_job_lets_the_next_one_pass_and_goes_on_where_it_stopped(queue, settings, slow, decoded, tmp_path):
+def test_a_paused_job_lets_the_next_one_pass_and_goes_on_where_it_stopped(
+    queue, settings, slow, decoded, tmp_path
+):
     one, two = queue.add(settings("a.mkv", **LOSSLESS)), queue.add(settings("b.mkv", **LOSSLESS))
     wait(lambda: len(slow.painted) > 3)
     queue.pause(one.id)
@@ -209,21 +217,61 @@ def test_preset_names_of_outputs():
     assert PRESET["png"].output_for("a/street.v2.mov").name == "street_v2"
 
 
-RELABELLED = EditList((RelabelClass("traffic light", "pole"), RelabelClass("car", "bus", 5), RelabelClass("bus", "car", 2, 3)))
-EDITS = EditList((ResetAt(4), DeleteInstance(26001), FirstFrame("it's here.png", 2), RelabelClass("car", "truck")))
+RELABELLED = EditList(
+    (
+        RelabelClass("traffic light", "pole"),
+        RelabelClass("car", "bus", 5),
+        RelabelClass("bus", "car", 2, 3),
+    )
+)
+EDITS = EditList(
+    (
+        ResetAt(4),
+        DeleteInstance(26001),
+        FirstFrame("it's here.png", 2),
+        RelabelClass("car", "truck"),
+    )
+)
 
 
 @pytest.mark.parametrize(
     "values",
     [
         {},
-        {"size_hw": "512x256", "fit": "resize", "layer": "flow", "scene_cuts": (3, 9), "rate": "30000/1001"},
-        {"scene_cuts": "off", "first_frame": ("a b.png", "c.png"), "instances": "i/", "device": "cpu", "precision": "fp32"},
-        {"codec": "libx265", "encoder_options": {"crf": "20", "x265-params": "a=b:c=d"}, "pixel_format": "yuv420p10le"},
-        {"resume": True, "overwrite": True, "snapshot_every": 7, "seed": 3, "labels": "carla", "model": "my model.safetensors"},
+        {
+            "size_hw": "512x256",
+            "fit": "resize",
+            "layer": "flow",
+            "scene_cuts": (3, 9),
+            "rate": "30000/1001",
+        },
+        {
+            "scene_cuts": "off",
+            "first_frame": ("a b.png", "c.png"),
+            "instances": "i/",
+            "device": "cpu",
+            "precision": "fp32",
+        },
+        {
+            "codec": "libx265",
+            "encoder_options": {"crf": "20", "x265-params": "a=b:c=d"},
+            "pixel_format": "yuv420p10le",
+        },
+        {
+            "resume": True,
+            "overwrite": True,
+            "snapshot_every": 7,
+            "seed": 3,
+            "labels": "carla",
+            "model": "my model.safetensors",
+        },
         {
             "edits": EditList(
-                (RelabelClass("traffic light", "pole"), RelabelClass("car", "bus", 5), RelabelClass("bus", "car", 2, 3))
+                (
+                    RelabelClass("traffic light", "pole"),
+                    RelabelClass("car", "bus", 5),
+                    RelabelClass("bus", "car", 2, 3),
+                )
             )
         },
         {"edits": EDITS},
@@ -245,7 +293,9 @@ def test_the_command_does_the_same(settings, monkeypatch, values):
     wanted = settings(**values)
     words = shlex.split(command_line(wanted))
     assert words[:2] == ["vidtrans", "convert"]
-    result = CliRunner().invoke(app, [*words[1:], "--progress", "none"] if "--" not in words else words[1:])
+    result = CliRunner().invoke(
+        app, [*words[1:], "--progress", "none"] if "--" not in words else words[1:]
+    )
     assert isinstance(result.exception, Caught), result.output
     assert result.exception.args[0] == wanted
 
@@ -253,7 +303,15 @@ def test_the_command_does_the_same(settings, monkeypatch, values):
 def test_the_command_knows_every_setting():
     from vidtrans_gui.export import _FLAGS, _OPTIONS
 
-    by_hand = {"input", "output", "size_hw", "scene_cuts", "first_frame", "encoder_options", "edits"}
+    by_hand = {
+        "input",
+        "output",
+        "size_hw",
+        "scene_cuts",
+        "first_frame",
+        "encoder_options",
+        "edits",
+    }
     assert set(_OPTIONS) | set(_FLAGS) | by_hand == set(ConvertSettings.model_fields)
 
 

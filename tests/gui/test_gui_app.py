@@ -30,7 +30,12 @@ print(app.platformName(), window.windowTitle(), os.environ.get("QT_QPA_FONTDIR",
 def run(*command, **environment):
     kept = {name: value for name, value in os.environ.items() if not name.startswith("QT_")}
     return subprocess.run(
-        [sys.executable, *command], env=kept | environment, capture_output=True, text=True, timeout=170, check=False
+        [sys.executable, *command],
+        env=kept | environment,
+        capture_output=True,
+        text=True,
+        timeout=170,
+        check=False,
     )
 
 
@@ -48,7 +53,8 @@ def test_what_opencv_sets_is_cleared_and_what_the_user_set_stays(monkeypatch, sp
 
 def test_it_starts_and_ends_offscreen(tmp_path):
     ended = run(
-        "-c", START, QT_QPA_PLATFORM="offscreen", XDG_CONFIG_HOME=str(tmp_path / "c"), XDG_DATA_HOME=str(tmp_path / "d"),
+        "-c", START, QT_QPA_PLATFORM="offscreen", XDG_CONFIG_HOME=str(tmp_path / "c"),
+        XDG_DATA_HOME=str(tmp_path / "d"),
         QT_QPA_FONTDIR="/x/cv2/qt/fonts",
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
@@ -57,10 +63,18 @@ def test_it_starts_and_ends_offscreen(tmp_path):
     assert list((tmp_path / "c").rglob("*.conf")), "the settings lie in the platform's place"
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems always have a screen")
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="other systems always have a screen"
+)
 def test_no_screen_is_a_sentence(tmp_path):
     ended = run(
-        "-m", "vidtrans_gui.app", "--demo", DISPLAY="", WAYLAND_DISPLAY="", QT_QPA_PLATFORM="", XDG_RUNTIME_DIR=str(tmp_path)
+        "-m",
+        "vidtrans_gui.app",
+        "--demo",
+        DISPLAY="",
+        WAYLAND_DISPLAY="",
+        QT_QPA_PLATFORM="",
+        XDG_RUNTIME_DIR=str(tmp_path),
     )
     assert ended.returncode == 2
     assert ended.stderr.startswith("vidtrans-gui: there is no screen")
@@ -71,15 +85,34 @@ def test_no_screen_is_a_sentence(tmp_path):
 def wayland(tmp_path):
     """A Wayland compositor without a screen; what a client needs in its environment."""
     if shutil.which("weston") is None:
-        pytest.skip("weston is not installed (Debian: apt-get install weston), so there is no Wayland to show a window on")
+        pytest.skip(
+            "weston is not installed (Debian: apt-get install weston), so there is no Wayland to"
+            " show a window on"
+        )
     place = tmp_path / "run"
     place.mkdir(mode=0o700)
     environment = {"XDG_RUNTIME_DIR": str(place), "WAYLAND_DISPLAY": "wayland-test"}
-    command = ["weston", "--socket=wayland-test", "--idle-time=0", f"--log={tmp_path / 'weston.log'}"]
-    for backend in ("headless-backend.so", "headless"):  # as it was called before version 12, and since
-        weston = subprocess.Popen([*command, f"--backend={backend}"], env=os.environ | environment, stderr=subprocess.DEVNULL)
+    command = [
+        "weston",
+        "--socket=wayland-test",
+        "--idle-time=0",
+        f"--log={tmp_path / 'weston.log'}",
+    ]
+    for backend in (
+        "headless-backend.so",
+        "headless",
+    ):  # as it was called before version 12, and since
+        weston = subprocess.Popen(
+            [*command, f"--backend={backend}"],
+            env=os.environ | environment,
+            stderr=subprocess.DEVNULL,
+        )
         deadline = time.monotonic() + 20
-        while weston.poll() is None and not (place / "wayland-test").exists() and time.monotonic() < deadline:
+        while (
+            weston.poll() is None
+            and not (place / "wayland-test").exists()
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.05)
         if weston.poll() is None:
             break

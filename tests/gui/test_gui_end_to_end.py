@@ -1,4 +1,5 @@
-"""A whole session in a real window under Xvfb: the demo, playing, wipe, relabel, restyle, undo, export, and back again."""
+"""A whole session in a real window under Xvfb: the demo, playing, wipe, relabel, restyle, undo,
+export, and back again."""
 
 import json
 import os
@@ -11,22 +12,30 @@ import numpy as np
 import pytest
 from PySide6.QtGui import QImage
 
-pytestmark = pytest.mark.timeout(600)  # a busy machine may take its time: what is asked is that it gets there
+pytestmark = pytest.mark.timeout(
+    600
+)  # a busy machine may take its time: what is asked is that it gets there
 
 DRIVER = Path(__file__).with_name("drive_editor.py")
 
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory, tiny_model):
-    """Runs the session once; its report and its folder. VIDTRANS_SCREENSHOTS names a folder that keeps the pictures."""
+    """Runs the session once; its report and its folder. VIDTRANS_SCREENSHOTS names a folder that
+    keeps the pictures."""
     if shutil.which("xvfb-run") is None:
-        pytest.skip("xvfb-run is not installed (Debian: apt-get install xvfb), so there is no screen to open a window on")
+        pytest.skip(
+            "xvfb-run is not installed (Debian: apt-get install xvfb), so there is no screen to"
+            " open a window on"
+        )
     from vidtrans.model import list_bundles
 
     embedded = {entry.name for entry in list_bundles() if entry.embedded and entry.card is not None}
     model = "street" if "street" in embedded else str(tiny_model)
     out = tmp_path_factory.mktemp("session")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("QT_", "WAYLAND"))}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("QT_", "WAYLAND"))
+    }
     environment |= {
         "QT_QPA_PLATFORM": "xcb",
         # As opencv-python leaves it in the processes that it starts.
@@ -35,7 +44,16 @@ def session(tmp_path_factory, tiny_model):
         "XDG_DATA_HOME": str(out / "data"),
         "LC_ALL": "C.UTF-8",
     }
-    command = ["xvfb-run", "-a", "-s", "-screen 0 1600x900x24", sys.executable, str(DRIVER), model, str(out)]
+    command = [
+        "xvfb-run",
+        "-a",
+        "-s",
+        "-screen 0 1600x900x24",
+        sys.executable,
+        str(DRIVER),
+        model,
+        str(out),
+    ]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=570)
     if kept := os.environ.get("VIDTRANS_SCREENSHOTS"):
         Path(kept).mkdir(parents=True, exist_ok=True)
@@ -91,5 +109,9 @@ def test_the_screenshots_show_a_window(session):
     for name in report["shots"]:
         image = QImage(str(out / f"{name}.png"))
         assert image.width() > 300, name
-        colours = {image.pixel(x, y) for x in range(0, image.width(), 7) for y in range(0, image.height(), 7)}
+        colours = {
+            image.pixel(x, y)
+            for x in range(0, image.width(), 7)
+            for y in range(0, image.height(), 7)
+        }
         assert len(colours) > 8, f"{name} is blank"

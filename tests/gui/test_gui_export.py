@@ -1,4 +1,5 @@
-"""Exports and models: the dialogs, the queue with a real conversion, and what is said about them."""
+"""Exports and models: the dialogs, the queue with a real conversion, and what is said about
+them."""
 
 import shlex
 
@@ -16,7 +17,9 @@ from vidtrans.pipeline.settings import LAYERS, ConvertSettings
 
 @pytest.fixture
 def base(label_film, tiny_model):
-    return ConvertSettings(input=str(label_film), output="x.mp4", model=str(tiny_model), device="cpu")
+    return ConvertSettings(
+        input=str(label_film), output="x.mp4", model=str(tiny_model), device="cpu"
+    )
 
 
 @pytest.fixture
@@ -66,8 +69,10 @@ def test_all_settings_of_convert(dialog, base):
         **base.model_dump()
         | {
             "output": dialog.output.text(), "codec": "libx265", "pixel_format": "yuv444p",
-            "encoder_options": {"crf": "20", "preset": "slow"}, "size_hw": (64, 128), "scene_cuts": (5, 9),
-            "rate": "30000/1001", "snapshot_every": 12, "fit": "resize", "precision": "bf16", "layer": "compare",
+            "encoder_options": {"crf": "20", "preset": "slow"}, "size_hw": (64, 128),
+            "scene_cuts": (5, 9),
+            "rate": "30000/1001", "snapshot_every": 12, "fit": "resize", "precision": "bf16",
+            "layer": "compare",
             "overwrite": True, "resume": True,
         }
     )  # fmt: skip
@@ -114,7 +119,10 @@ def test_an_interrupted_export_is_gone_on_with_or_replaced(dialog, tmp_path):
 
 
 def test_layers_are_called_as_in_the_viewer(dialog):
-    names = {dialog.layer.itemData(place): dialog.layer.itemText(place) for place in range(dialog.layer.count())}
+    names = {
+        dialog.layer.itemData(place): dialog.layer.itemText(place)
+        for place in range(dialog.layer.count())
+    }
     assert tuple(names) == LAYERS
     assert names["final"] == "Result"
 
@@ -132,7 +140,7 @@ def test_the_command_line_is_copied(dialog, tmp_path):
     assert words[-1] == str(tmp_path / "street.mp4")
 
 
-# -- the queue in the window ---------------------------------------------------------------------------------------------
+# -- the queue in the window -----------------------------------------------------------------------
 
 
 def test_an_export_from_dialog_to_file(opened, qtbot, tmp_path, tiny_model, decoded, monkeypatch):
@@ -168,15 +176,23 @@ def test_an_export_from_dialog_to_file(opened, qtbot, tmp_path, tiny_model, deco
 
 def test_a_failed_export_says_why_and_the_next_one_goes_on(opened, qtbot, tmp_path, tiny_model):
     opened.choices.use_model(str(tiny_model))
-    settings = opened.document.project.settings(output=str(tmp_path / "a.mkv"), codec="no_such_encoder")
+    settings = opened.document.project.settings(
+        output=str(tmp_path / "a.mkv"), codec="no_such_encoder"
+    )
     bad = opened.exporting.add(settings)
-    good = opened.exporting.add(settings.model_copy(update={"codec": "ffv1", "output": str(tmp_path / "b.mkv")}))
+    good = opened.exporting.add(
+        settings.model_copy(update={"codec": "ffv1", "output": str(tmp_path / "b.mkv")})
+    )
     qtbot.waitUntil(lambda: all(job.ended for job in opened.exporting.queue.jobs()))
     states = {job.id: job.state for job in opened.exporting.queue.jobs()}
     assert states == {bad.id: "failed", good.id: "done"}
     qtbot.waitUntil(lambda: "no_such_encoder" in opened.queue_panel.rows[bad.id].told.text())
     opened.exporting.ask("details", bad.id)
-    box = next(found for found in opened.findChildren(QDialog) if hasattr(found, "message") and found.isVisible())
+    box = next(
+        found
+        for found in opened.findChildren(QDialog)
+        if hasattr(found, "message") and found.isVisible()
+    )
     assert "no_such_encoder" in box.message
     box.accept()
 
@@ -212,7 +228,7 @@ def test_quitting_while_an_export_waits_asks_first(opened, tmp_path, tiny_model)
     assert opened.isVisible()
 
 
-# -- models --------------------------------------------------------------------------------------------------------------
+# -- models ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -226,7 +242,9 @@ def test_a_model_file_is_added_used_and_removed(window, qtbot, models, tiny_mode
     window.choices.open_models()
     dialog = next(found for found in window.findChildren(QDialog) if found.isVisible())
     dialog.add_file(str(tiny_model))
-    qtbot.waitUntil(lambda: not window.tasks.busy and "tiny" in dialog.card.text() + dialog.title.text())
+    qtbot.waitUntil(
+        lambda: not window.tasks.busy and "tiny" in dialog.card.text() + dialog.title.text()
+    )
     qtbot.waitUntil(lambda: "million" in dialog.card.text())
     assert dialog.title.text() == "tiny"
     assert (models / "tiny.safetensors").read_bytes() == tiny_model.read_bytes()
@@ -244,7 +262,9 @@ def test_a_model_file_is_added_used_and_removed(window, qtbot, models, tiny_mode
     dialog.reject()
 
 
-def test_published_checkpoints_are_imported_with_progress(window, qtbot, models, tmp_path, published_networks):
+def test_published_checkpoints_are_imported_with_progress(
+    window, qtbot, models, tmp_path, published_networks
+):
     from vidtrans.model import Bundle, write_folder
 
     folder = tmp_path / "mine"

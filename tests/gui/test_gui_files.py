@@ -1,4 +1,5 @@
-"""Projects in the window: saved, opened, recovered, relinked; nothing is lost without a question."""
+"""Projects in the window: saved, opened, recovered, relinked; nothing is lost without a
+question."""
 
 import json
 
@@ -110,7 +111,9 @@ def test_a_strange_project_is_refused_politely(window, qtbot, tmp_path, text):
     file = tmp_path / "x.vidtrans"
     file.write_text(text)
     window.files.open(str(file))
-    qtbot.waitUntil(lambda: any(hasattr(box, "message") and box.isVisible() for box in window.children()))
+    qtbot.waitUntil(
+        lambda: any(hasattr(box, "message") and box.isVisible() for box in window.children())
+    )
     box = next(box for box in window.children() if hasattr(box, "message"))
     assert "x.vidtrans" in box.message
     assert not box.details
@@ -121,7 +124,9 @@ def test_a_strange_project_is_refused_politely(window, qtbot, tmp_path, text):
 def test_missing_media_are_found_again(window, qtbot, label_film, tmp_path):
     moved = tmp_path / "elsewhere"
     moved.mkdir()
-    file = save_project(Project(input=str(tmp_path / "gone" / "labels.mkv"), edits=EDIT), tmp_path / "p.vidtrans")
+    file = save_project(
+        Project(input=str(tmp_path / "gone" / "labels.mkv"), edits=EDIT), tmp_path / "p.vidtrans"
+    )
     label_film.rename(moved / "labels.mkv")
     window.files.open(str(file))
     qtbot.waitUntil(lambda: question(window) is not None)
@@ -147,7 +152,9 @@ def test_work_of_a_crashed_window_is_offered(window, qtbot, label_film, tmp_path
     assert window.document.project.edits == EDIT
     assert window.document.modified
     qtbot.waitUntil(lambda: not window.tasks.busy)
-    assert len(list((tmp_path / "state" / "recovery").glob("*.json"))) == 1, "now it is this window's copy"
+    assert len(list((tmp_path / "state" / "recovery").glob("*.json"))) == 1, (
+        "now it is this window's copy"
+    )
 
 
 def test_work_of_a_crashed_window_whose_film_was_moved(window, qtbot, label_film, tmp_path):

@@ -1,4 +1,5 @@
-"""The parts behind the window: tasks, the inbox, the session, the document, the commands, the look."""
+"""The parts behind the window: tasks, the inbox, the session, the document, the commands, the
+look."""
 
 import gc
 import threading
@@ -24,7 +25,7 @@ from vidtrans.errors import InputError
 from vidtrans.labels.edit import EditList, RelabelClass
 from vidtrans.pipeline.settings import ConvertSettings
 
-# -- tasks and the inbox -------------------------------------------------------------------------------------------------
+# -- tasks and the inbox ---------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -79,7 +80,9 @@ def test_closing_waits_and_drops_the_outcome(qapp):
 
 def test_the_inbox_keeps_order_and_thread(qtbot):
     seen = []
-    inbox = Inbox(lambda value: seen.append((value, threading.current_thread() is threading.main_thread())))
+    inbox = Inbox(
+        lambda value: seen.append((value, threading.current_thread() is threading.main_thread()))
+    )
     sender = threading.Thread(target=lambda: [inbox.put(n) for n in range(50)])
     sender.start()
     sender.join()
@@ -93,7 +96,7 @@ def test_the_inbox_keeps_order_and_thread(qtbot):
     assert len(seen) == 50
 
 
-# -- the session ---------------------------------------------------------------------------------------------------------
+# -- the session -----------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -138,7 +141,9 @@ def test_shares_are_counted(session, qtbot):
 
 def test_a_fault_of_the_bridge_is_reported_not_raised(session, qtbot):
     open_film(session, qtbot)
-    session.painter.answer = lambda request, approximation=None: (_ for _ in ()).throw(AssertionError)  # never reached
+    session.painter.answer = lambda request, approximation=None: (_ for _ in ()).throw(
+        AssertionError
+    )  # never reached
     from vidtrans.preview import Answer, Request
 
     session._last = Request(9, 0)
@@ -147,7 +152,7 @@ def test_a_fault_of_the_bridge_is_reported_not_raised(session, qtbot):
     assert "Traceback" in session.faults[0][1]
 
 
-# -- the document --------------------------------------------------------------------------------------------------------
+# -- the document ----------------------------------------------------------------------------------
 
 
 def test_steps_are_undone_and_redone(qapp):
@@ -176,7 +181,9 @@ def test_a_change_that_changes_nothing_is_no_step(qapp):
 def test_turning_a_spin_box_is_one_step(qapp):
     document = Document()
     for end in (10, 11, 12):
-        document.change_edits("range", EditList((RelabelClass("car", "bus", 0, end),)), merge="range 0")
+        document.change_edits(
+            "range", EditList((RelabelClass("car", "bus", 0, end),)), merge="range 0"
+        )
     document.change_edits("range", EditList((RelabelClass("car", "bus", 0, 5),)), merge="range 1")
     assert document.undo.count() == 2
     document.undo.undo()
@@ -199,7 +206,7 @@ def test_modified_follows_the_saved_state(qapp, tmp_path):
     assert not document.modified
 
 
-# -- commands and their look ---------------------------------------------------------------------------------------------
+# -- commands and their look -----------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -230,7 +237,9 @@ def test_help_lists_every_shortcut(actions, qtbot):
     for place in range(dialog.table.topLevelItemCount()):
         head = dialog.table.topLevelItem(place)
         listed |= {head.child(row).text(1) for row in range(head.childCount())}
-    assert {action.shortcut().toString() for _, action in actions if not action.shortcut().isEmpty()} <= listed
+    assert {
+        action.shortcut().toString() for _, action in actions if not action.shortcut().isEmpty()
+    } <= listed
     assert len(listed) >= len([command for command in COMMANDS if command.shortcut])
 
 
@@ -241,7 +250,9 @@ def test_themes(qapp, chosen):
     assert theme.theme_of(qapp.palette()) is made
     for name in icons.names():
         image = icons.pixmap(name, made.text, 24).toImage()
-        assert any(image.pixelColor(x, y).alpha() for x in range(24) for y in range(24)), f"{name} is empty"
+        assert any(image.pixelColor(x, y).alpha() for x in range(24) for y in range(24)), (
+            f"{name} is empty"
+        )
 
 
 def test_a_problem_is_a_sentence_and_folds_its_details_away(qtbot):
@@ -259,11 +270,12 @@ def test_a_problem_is_a_sentence_and_folds_its_details_away(qtbot):
     assert not plain.unfold.isVisible()
 
 
-# -- garbage -------------------------------------------------------------------------------------------------------------
+# -- garbage ---------------------------------------------------------------------------------------
 
 
 def test_cycles_are_collected_in_the_windows_thread_only(qtbot):
-    """A busy thread beside the window would collect them otherwise, and destroy widgets where Qt does not allow it."""
+    """A busy thread beside the window would collect them otherwise, and destroy widgets where Qt
+    does not allow it."""
     seen = []
 
     class Cycle:

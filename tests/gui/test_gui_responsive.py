@@ -1,4 +1,5 @@
-"""Nothing blocks the window: the main thread never waits more than 50 ms while a slow model paints."""
+"""Nothing blocks the window: the main thread never waits more than 50 ms while a slow model
+paints."""
 
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ from vidtrans_gui.main_window import MainWindow
 
 from vidtrans.labels.edit import RelabelClass
 from vidtrans.preview import PreviewEngine
-from vidtrans.sequence import Model
+from vidtrans.sequence.model import Model
 
 SLOW_S = 0.3
 LIMIT_MS = 50
@@ -46,7 +47,8 @@ def real(qtbot, preferences, tmp_path, grey_film, scene, tiny_model, slow_model)
 
 
 def our_time():
-    """Seconds, without those in which this thread was ready to run and had to queue for a processor (Linux tells)."""
+    """Seconds, without those in which this thread was ready to run and had to queue for a
+    processor (Linux tells)."""
     try:
         queued = int(Path("/proc/thread-self/schedstat").read_text("ascii").split()[1])
     except (OSError, IndexError):
@@ -55,15 +57,23 @@ def our_time():
 
 
 def longest_wait_ms(window, qtbot):
-    """The longest time between two beats of the event loop while an editor is busy with all of the window.
+    """The longest time between two beats of the event loop while an editor is busy with all of the
+    window.
 
     Time in which the system ran other programs instead of this thread does not count.
     """
     canvas, viewer = window.timeline.canvas, window.viewer
     steps = [lambda frame=frame: canvas.scrubbed.emit(frame) for frame in range(0, 60, 3)]
     steps += [lambda x=x: viewer.hovered.emit(x, 100) for x in range(0, 500, 50)]
-    steps += [lambda: viewer.picked.emit(40, 150), lambda: window.set_layer("flow"), lambda: window.set_layer("final")]
-    steps += [lambda: window.editing.add(RelabelClass("building", "wall", 20)), window.document.undo.undo]
+    steps += [
+        lambda: viewer.picked.emit(40, 150),
+        lambda: window.set_layer("flow"),
+        lambda: window.set_layer("final"),
+    ]
+    steps += [
+        lambda: window.editing.add(RelabelClass("building", "wall", 20)),
+        window.document.undo.undo,
+    ]
     steps += [window.navigation.player.play, *[lambda: None] * 20, window.navigation.player.pause]
     waits, last = [], our_time()
 
@@ -86,7 +96,8 @@ def longest_wait_ms(window, qtbot):
 
 
 def test_the_window_never_waits_for_the_model(real, qtbot):
-    """Another program may take the processor for a moment, so the best of three counts; a wait of ours is in all three."""
+    """Another program may take the processor for a moment, so the best of three counts; a wait
+    of ours is in all three."""
     waits = []
     for _ in range(3):
         waits.append(longest_wait_ms(real, qtbot))

@@ -14,8 +14,8 @@ from vidtrans.labels.edit import EditList, StyleClass
 from vidtrans.model import Card, write_bundle
 from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans.preview import PreviewEngine
-from vidtrans.sequence import Model
-from vidtrans.stylesheet import SETTLES
+from vidtrans.sequence.model import Model
+from vidtrans.styles.sheet import SETTLES
 
 CARD = Card(
     name="styled",
@@ -39,16 +39,29 @@ def settings(film, model):
 
 def test_every_style_is_painted_and_cut_out(label_film, styled_model):
     box = (slice(14, 26), slice(0, 40))
-    thumbs = list(paint_styles(settings(label_film, styled_model), EditList(), 3, "car", 3, box, stop=threading.Event()))
+    thumbs = list(
+        paint_styles(
+            settings(label_film, styled_model), EditList(), 3, "car", 3, box, stop=threading.Event()
+        )
+    )
     assert [thumb.style for thumb in thumbs] == [0, 1, 2]
     assert all(thumb.picture.shape == (12, 40, 3) for thumb in thumbs)
     assert not np.array_equal(thumbs[0].picture, thumbs[1].picture)
 
 
-def test_a_model_with_a_memory_shows_no_paint_of_before(label_film, scene, tmp_path, random_networks):
-    """Its thumbnail is the picture of a film that had the style all along, not one that only begins to change."""
+def test_a_model_with_a_memory_shows_no_paint_of_before(
+    label_film, scene, tmp_path, random_networks
+):
+    """Its thumbnail is the picture of a film that had the style all along, not one that only
+    begins to change."""
     generator = {"channels": (4, 8, 8, 8), "blocks": (1, 1, 1, 1, 1), "feature_nc": 3}
-    card = Card(system="vid2vid", architecture="street", generator=generator, first_frames="raw", styles=CARD.styles)
+    card = Card(
+        system="vid2vid",
+        architecture="street",
+        generator=generator,
+        first_frames="raw",
+        styles=CARD.styles,
+    )
     networks = random_networks(card)
     write_bundle(tmp_path / "town.safetensors", card, networks.tensors())
     whole = (slice(0, 32), slice(0, 64))
@@ -56,15 +69,21 @@ def test_a_model_with_a_memory_shows_no_paint_of_before(label_film, scene, tmp_p
     thumbs = list(paint_styles(film, EditList(), SETTLES, "car", 3, whole, stop=threading.Event()))
     labels = np.stack([scene(n) for n in range(SETTLES + 1)])
     for style, thumb in enumerate(thumbs):
-        painted = Model(networks, device="cpu").translate(labels=labels, edits=EditList((StyleClass("car", style),)))[-1]
-        expected = np.clip(np.rint((painted + 1) * 127.5), 0, 255).astype(np.uint8).transpose(1, 2, 0)
+        painted = Model(networks, device="cpu").translate(
+            labels=labels, edits=EditList((StyleClass("car", style),))
+        )[-1]
+        expected = (
+            np.clip(np.rint((painted + 1) * 127.5), 0, 255).astype(np.uint8).transpose(1, 2, 0)
+        )
         assert np.array_equal(thumb.picture, expected)
 
 
 def test_painting_ends_when_nobody_looks_any_more(label_film, styled_model):
     stop = threading.Event()
     box = (slice(0, 32), slice(0, 64))
-    painting = paint_styles(settings(label_film, styled_model), EditList(), 3, "car", 3, box, stop=stop)
+    painting = paint_styles(
+        settings(label_film, styled_model), EditList(), 3, "car", 3, box, stop=stop
+    )
     assert next(painting).style == 0
     stop.set()
     assert list(painting) == []
@@ -73,7 +92,17 @@ def test_painting_ends_when_nobody_looks_any_more(label_film, styled_model):
 def test_a_model_that_cannot_says_so(label_film, tiny_model):
     box = (slice(0, 8), slice(0, 8))
     with pytest.raises(VidtransError, match="style"):
-        list(paint_styles(settings(label_film, tiny_model), EditList(), 0, "car", 1, box, stop=threading.Event()))
+        list(
+            paint_styles(
+                settings(label_film, tiny_model),
+                EditList(),
+                0,
+                "car",
+                1,
+                box,
+                stop=threading.Event(),
+            )
+        )
 
 
 def test_the_box_around_a_mask():
@@ -83,13 +112,17 @@ def test_the_box_around_a_mask():
     assert around(np.zeros((20, 30), bool)) == (slice(0, 20), slice(0, 30))
 
 
-def test_a_style_from_the_sheet_to_the_picture(qtbot, preferences, tmp_path, label_film, styled_model):
+def test_a_style_from_the_sheet_to_the_picture(
+    qtbot, preferences, tmp_path, label_film, styled_model
+):
     preferences.put("model", str(styled_model))
     window = MainWindow(preferences, tmp_path / "state", engine=PreviewEngine)
     window.show()
     window.files.open(str(label_film))
     seen = []
-    window.session.shown.connect(lambda shown: seen.append(shown) if shown.approximation is None else None)
+    window.session.shown.connect(
+        lambda shown: seen.append(shown) if shown.approximation is None else None
+    )
     qtbot.waitUntil(lambda: window.editing._shown is not None and bool(seen))
     before = from_qimage(window.viewer.result)
 

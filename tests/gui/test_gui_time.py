@@ -34,7 +34,9 @@ def test_every_drop_frame_number_comes_back():
         assert from_timecode(to_timecode(frame, NTSC), NTSC) == frame
 
 
-@pytest.mark.parametrize(("text", "frame"), [("12", 12), ("1:12", 37), ("2.0", 50), (" 00:01:00:00 ", 1500)])
+@pytest.mark.parametrize(
+    ("text", "frame"), [("12", 12), ("1:12", 37), ("2.0", 50), (" 00:01:00:00 ", 1500)]
+)
 def test_short_timecodes(text, frame):
     assert from_timecode(text, Fraction(25)) == frame
 

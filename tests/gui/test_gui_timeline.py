@@ -75,7 +75,9 @@ def test_what_the_cache_holds_is_drawn(timeline):
     y = held.height() - 4
     assert held.pixelColor(100, y) != empty.pixelColor(100, y)
     assert held.pixelColor(300, y) == empty.pixelColor(300, y)
-    assert held.pixelColor(97, held.height() - 8) != empty.pixelColor(97, held.height() - 8), "the snapshot at frame 24"
+    assert held.pixelColor(97, held.height() - 8) != empty.pixelColor(97, held.height() - 8), (
+        "the snapshot at frame 24"
+    )
 
 
 def test_cuts_and_the_playhead_are_drawn(timeline):
@@ -95,7 +97,8 @@ def test_the_wheel_zooms_and_scrolls(timeline):
     def wheel(modifier, steps):
         place = QPointF(400, 20)
         event = QWheelEvent(
-            place, canvas.mapToGlobal(place), QPoint(), QPoint(0, 120 * steps), Qt.MouseButton.NoButton, modifier,
+            place, canvas.mapToGlobal(place), QPoint(), QPoint(0, 120 * steps),
+            Qt.MouseButton.NoButton, modifier,
             Qt.ScrollPhase.NoScrollPhase, False,
         )  # fmt: skip
         QApplication.sendEvent(canvas, event)
@@ -113,13 +116,19 @@ def test_the_wheel_zooms_and_scrolls(timeline):
 def test_classes_are_sorted_by_share_and_keep_their_selection(qtbot):
     made = ClassList()
     qtbot.addWidget(made)
-    rows = [ClassRow("sky", (70, 130, 180), 0.1), ClassRow("road", (128, 64, 128), 0.6), ClassRow("bus", (0, 60, 100), 0.0)]
+    rows = [
+        ClassRow("sky", (70, 130, 180), 0.1),
+        ClassRow("road", (128, 64, 128), 0.6),
+        ClassRow("bus", (0, 60, 100), 0.0),
+    ]
     made.classes.show_rows(rows)
     made.resize(260, 200)
     made.show()
     assert [row.name for row in made.classes.rows] == ["road", "sky", "bus"]
     made.choose("sky")
-    made.classes.show_rows([ClassRow("sky", (70, 130, 180), 0.9), ClassRow("road", (128, 64, 128), 0.1)])
+    made.classes.show_rows(
+        [ClassRow("sky", (70, 130, 180), 0.9), ClassRow("road", (128, 64, 128), 0.1)]
+    )
     assert made.currentIndex().data() == "sky"
     assert made.currentIndex().row() == 0
     made.classes.mark("road")
@@ -131,7 +140,9 @@ def test_classes_are_sorted_by_share_and_keep_their_selection(qtbot):
 def test_a_click_picks_a_class(qtbot):
     made = ClassList()
     qtbot.addWidget(made)
-    made.classes.show_rows([ClassRow("road", (128, 64, 128), 0.6), ClassRow("sky", (70, 130, 180), 0.1)])
+    made.classes.show_rows(
+        [ClassRow("road", (128, 64, 128), 0.6), ClassRow("sky", (70, 130, 180), 0.1)]
+    )
     made.show()
     picked = []
     made.class_picked.connect(picked.append)

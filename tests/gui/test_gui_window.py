@@ -7,7 +7,15 @@ from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QImage
 from PySide6.QtWidgets import QApplication, QDialog, QMessageBox
 
-from vidtrans.labels.edit import DeleteInstance, FirstFrame, RelabelClass, RelabelInstance, ResetAt, StyleClass, StyleInstance
+from vidtrans.labels.edit import (
+    DeleteInstance,
+    FirstFrame,
+    RelabelClass,
+    RelabelInstance,
+    ResetAt,
+    StyleClass,
+    StyleInstance,
+)
 
 CAR = (8, 18)  # a pixel of the car in frame 0 of the scene
 
@@ -34,7 +42,7 @@ def edits(window):
     return window.document.project.edits.edits
 
 
-# -- opening and looking -------------------------------------------------------------------------------------------------
+# -- opening and looking ---------------------------------------------------------------------------
 
 
 def test_a_first_start_shows_the_welcome_page(window):
@@ -71,7 +79,8 @@ def test_an_open_film_is_described(opened):
 
 def test_stepping_and_jumping(opened, qtbot):
     for key, frame in (
-        ("next", 1), ("next-second", 26), ("previous", 25), ("previous-second", 0), ("last", 99), ("first", 0),
+        ("next", 1), ("next-second", 26), ("previous", 25), ("previous-second", 0), ("last", 99),
+        ("first", 0),
     ):  # fmt: skip
         trigger(opened, key)
         assert opened.navigation.frame == frame, key
@@ -82,7 +91,12 @@ def test_stepping_and_jumping(opened, qtbot):
 
 def test_keys(opened, qtbot):
     opened.viewer.setFocus()
-    for key, frame in ((Qt.Key.Key_Right, 1), (Qt.Key.Key_End, 99), (Qt.Key.Key_Left, 98), (Qt.Key.Key_Home, 0)):
+    for key, frame in (
+        (Qt.Key.Key_Right, 1),
+        (Qt.Key.Key_End, 99),
+        (Qt.Key.Key_Left, 98),
+        (Qt.Key.Key_Home, 0),
+    ):
         qtbot.keyClick(opened.viewer, key)
         assert opened.navigation.frame == frame
     qtbot.keyClick(opened.viewer, Qt.Key.Key_L)
@@ -233,7 +247,7 @@ def test_the_class_under_the_cursor(opened):
     assert opened.status.under.text() == ""
 
 
-# -- editing -------------------------------------------------------------------------------------------------------------
+# -- editing ---------------------------------------------------------------------------------------
 
 
 def test_relabel_a_class_by_its_dialog(opened, qtbot):
@@ -244,10 +258,16 @@ def test_relabel_a_class_by_its_dialog(opened, qtbot):
     dialog.accept()
     assert edits(opened) == (RelabelClass("building", "vegetation"),)
     assert opened.painter.edited[-1].edits == edits(opened)
-    qtbot.waitUntil(lambda: "vegetation" in {row.name for row in opened.class_list.classes.rows if row.share > 0})
+    qtbot.waitUntil(
+        lambda: (
+            "vegetation" in {row.name for row in opened.class_list.classes.rows if row.share > 0}
+        )
+    )
     trigger(opened, "undo")
     assert edits(opened) == ()
-    qtbot.waitUntil(lambda: "building" in {row.name for row in opened.class_list.classes.rows if row.share > 0})
+    qtbot.waitUntil(
+        lambda: "building" in {row.name for row in opened.class_list.classes.rows if row.share > 0}
+    )
     trigger(opened, "redo")
     assert edits(opened) == (RelabelClass("building", "vegetation"),)
 
@@ -260,13 +280,21 @@ def test_relabel_and_delete_the_clicked_instance(opened):
     trigger(opened, "delete")
     assert edits(opened) == (RelabelInstance(26001, "truck"), DeleteInstance(26001))
     assert opened.editing.selection is None
-    assert [span.text for span in opened.timeline.canvas.edits] == ["Instance 26001 → truck", "Delete instance 26001"]
+    assert [span.text for span in opened.timeline.canvas.edits] == [
+        "Instance 26001 → truck",
+        "Delete instance 26001",
+    ]
 
 
 def test_the_reach_of_new_edits(opened):
     opened.navigation.set_range(10, 20)
     opened.navigation.go(15)
-    for reach, expected in (("range", (10, 20)), ("onward", (15, None)), ("frame", (15, 16)), ("film", (0, None))):
+    for reach, expected in (
+        ("range", (10, 20)),
+        ("onward", (15, None)),
+        ("frame", (15, 16)),
+        ("film", (0, None)),
+    ):
         opened.edits_panel.reach.setCurrentIndex(opened.edits_panel.reach.findData(reach))
         opened.editing.pick_class("road")
         opened.editing.relabel_as("sidewalk")
@@ -344,7 +372,7 @@ def test_the_context_menu(opened):
     menu.close()
 
 
-# -- settings of the film ------------------------------------------------------------------------------------------------
+# -- settings of the film --------------------------------------------------------------------------
 
 
 def test_changes_of_the_film_open_it_anew_where_it_was(opened, qtbot):
@@ -421,13 +449,17 @@ def test_precision_is_a_step(opened):
     assert "precision" in opened.document.undo.undoText()
 
 
-# -- the rest ------------------------------------------------------------------------------------------------------------
+# -- the rest --------------------------------------------------------------------------------------
 
 
 def drop(window, path):
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path))])
-    action, button, keys = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    action, button, keys = (
+        Qt.DropAction.CopyAction,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
     window.dropEvent(QDropEvent(QPointF(10, 10), action, data, button, keys))
 
 
@@ -445,7 +477,9 @@ def test_films_models_and_pictures_can_be_dropped(window, qtbot, label_film, tmp
     window.document.load(window.document.project, None)  # nothing unsaved
     window.files.new()
     drop(window, picture)
-    assert window.document.project.input == str(picture), "on the welcome page a picture is a film of one frame"
+    assert window.document.project.input == str(picture), (
+        "on the welcome page a picture is a film of one frame"
+    )
 
 
 def test_a_failure_is_told_and_playing_stops(opened):
@@ -495,11 +529,25 @@ def test_appearance(window):
 
 
 def test_every_control_has_a_name_for_screen_readers(opened):
-    from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QComboBox, QLineEdit, QProgressBar, QSpinBox
+    from PySide6.QtWidgets import (
+        QAbstractButton,
+        QAbstractItemView,
+        QComboBox,
+        QLineEdit,
+        QProgressBar,
+        QSpinBox,
+    )
 
     nameless = [
         widget
-        for kind in (QAbstractButton, QAbstractItemView, QComboBox, QLineEdit, QProgressBar, QSpinBox)
+        for kind in (
+            QAbstractButton,
+            QAbstractItemView,
+            QComboBox,
+            QLineEdit,
+            QProgressBar,
+            QSpinBox,
+        )
         for widget in opened.findChildren(kind)
         if widget.isVisible() and not widget.objectName().startswith("qt_") and not _named(widget)
     ]

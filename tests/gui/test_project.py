@@ -1,4 +1,5 @@
-"""Projects in their files: readable, moved together with their media, whole or not there, found again after a crash."""
+"""Projects in their files: readable, moved together with their media, whole or not there, found
+again after a crash."""
 
 import json
 import subprocess
@@ -46,7 +47,9 @@ def project(tmp_path):
         first_frame=(look,),
         rate=Fraction(30000, 1001),
         seed=4,
-        edits=EditList((RelabelClass("car", "truck", 3, 9), FirstFrame(look, 5), DeleteInstance(26001))),
+        edits=EditList(
+            (RelabelClass("car", "truck", 3, 9), FirstFrame(look, 5), DeleteInstance(26001))
+        ),
         view=View(playhead=17, in_point=3, compare="wipe"),
     )
 
@@ -68,7 +71,9 @@ def test_people_can_read_the_file(project, tmp_path):
     assert data["size"] == "512x256"
     assert data["rate"] == "30000/1001"
     assert data["edits"][1] == {"kind": "first-frame", "picture": "media/look.png", "start": 5}
-    assert json.loads(save_project(Project(), tmp_path / "b.vidtrans").read_text()) == {"version": 1}
+    assert json.loads(save_project(Project(), tmp_path / "b.vidtrans").read_text()) == {
+        "version": 1
+    }
 
 
 def test_a_project_travels_with_its_media(project, tmp_path):
@@ -77,7 +82,9 @@ def test_a_project_travels_with_its_media(project, tmp_path):
     loaded = load_project(tmp_path / "elsewhere" / "a.vidtrans")
     assert loaded.missing == ()
     assert loaded.project.input == str(tmp_path / "elsewhere" / "media" / "labels.mkv")
-    assert loaded.project.edits.edits[1].picture == str(tmp_path / "elsewhere" / "media" / "look.png")
+    assert loaded.project.edits.edits[1].picture == str(
+        tmp_path / "elsewhere" / "media" / "look.png"
+    )
 
 
 def test_a_model_beside_the_project_is_not_taken_for_a_name(tmp_path):
@@ -91,7 +98,11 @@ def test_a_model_beside_the_project_is_not_taken_for_a_name(tmp_path):
 
 def test_a_project_makes_the_settings_of_convert(project):
     settings = project.settings(output="out.mp4", codec="libx265")
-    assert (settings.input, settings.output, settings.codec) == (project.input, "out.mp4", "libx265")
+    assert (settings.input, settings.output, settings.codec) == (
+        project.input,
+        "out.mp4",
+        "libx265",
+    )
     assert settings.edits == project.edits
     assert settings.scene_cuts == (12, 90)
     with pytest.raises(UsageError, match="no film"):
@@ -169,14 +180,23 @@ def test_missing_media_are_all_told_and_found_together(project, tmp_path):
     (tmp_path / "film" / "media").rename(tmp_path / "film" / "moved")
     loaded = load_project(path)
     fields = [(missing.field, missing.place) for missing in loaded.missing]
-    assert fields == [("input", 0), ("instances", 0), ("model", 0), ("labels", 0), ("first_frame", 0), ("edits", 1)]
+    assert fields == [
+        ("input", 0),
+        ("instances", 0),
+        ("model", 0),
+        ("labels", 0),
+        ("first_frame", 0),
+        ("edits", 1),
+    ]
     linked = relink(loaded.project, loaded.missing[0], tmp_path / "film" / "moved" / "labels.mkv")
     assert missing_media(linked) == ()
     assert linked.labels.endswith("moved/own.toml:colours")
 
 
 def test_relinking_follows_a_tree_that_moved(tmp_path):
-    project = Project(input=str(tmp_path / "old" / "a" / "l.mkv"), instances=str(tmp_path / "old" / "b" / "i.mkv"))
+    project = Project(
+        input=str(tmp_path / "old" / "a" / "l.mkv"), instances=str(tmp_path / "old" / "b" / "i.mkv")
+    )
     touch(tmp_path / "new" / "a" / "l.mkv")
     touch(tmp_path / "new" / "b" / "i.mkv")
     linked = relink(project, missing_media(project)[0], tmp_path / "new" / "a" / "l.mkv")
@@ -184,7 +204,9 @@ def test_relinking_follows_a_tree_that_moved(tmp_path):
 
 
 def test_a_renamed_film_is_relinked_alone(tmp_path):
-    project = Project(input=str(tmp_path / "gone.mkv"), instances=str(tmp_path / "also" / "gone.mkv"))
+    project = Project(
+        input=str(tmp_path / "gone.mkv"), instances=str(tmp_path / "also" / "gone.mkv")
+    )
     linked = relink(project, Missing("input", tmp_path / "gone.mkv"), touch(tmp_path / "other.mkv"))
     assert linked.input == str(tmp_path / "other.mkv")
     assert [missing.field for missing in missing_media(linked)] == ["instances"]
@@ -199,11 +221,16 @@ def test_patterns_and_addresses_are_not_missing(tmp_path):
 def test_a_crashed_window_leaves_its_work_behind(project, tmp_path):
     save_project(project, tmp_path / "p.vidtrans")
     code = (
-        "import os, sys; from vidtrans_gui.project import load_project; from vidtrans_gui.recovery import Recovery\n"
-        "loaded = load_project(sys.argv[1]); r = Recovery(sys.argv[2])\n"
-        "r.autosave(loaded.project.model_copy(update={'device': 'cuda'}), loaded.path); os.kill(os.getpid(), 9)"
+        "import os, sys; from vidtrans_gui.project import load_project; from vidtrans_gui.recovery"
+        " import Recovery\nloaded = load_project(sys.argv[1]); r ="
+        " Recovery(sys.argv[2])\nr.autosave(loaded.project.model_copy(update={'device': 'cuda'}),"
+        " loaded.path); os.kill(os.getpid(), 9)"
     )
-    subprocess.run([sys.executable, "-c", code, tmp_path / "p.vidtrans", tmp_path / "state"], check=False, timeout=60)
+    subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "p.vidtrans", tmp_path / "state"],
+        check=False,
+        timeout=60,
+    )
     mine = Recovery(tmp_path / "state")
     mine.autosave(Project(), None)
     (left,) = mine.left_behind()

@@ -18,7 +18,9 @@ def frame_of() -> Callable[..., Frame]:
     """``frame_of(pixels, palette=None, index=0, source="clip.mkv")``."""
 
     def make(pixels, palette=None, index=0, source="clip.mkv") -> Frame:
-        return Frame(index, np.ascontiguousarray(pixels), FrameTime(index, Fraction(1, 17)), palette, source)
+        return Frame(
+            index, np.ascontiguousarray(pixels), FrameTime(index, Fraction(1, 17)), palette, source
+        )
 
     return make
 
@@ -34,7 +36,8 @@ def real() -> Path:
 
 @pytest.fixture(scope="session")
 def street() -> np.ndarray:
-    """A plain street in Cityscapes labelIds, uint8 [128,256]: sky, houses, trees, road, pavement, cars, poles."""
+    """A plain street in Cityscapes labelIds, uint8 [128,256]: sky, houses, trees, road,
+    pavement, cars, poles."""
     ids = np.full((128, 256), 11, np.uint8)
     ids[:28] = 23
     ids[20:70, 150:256] = 21

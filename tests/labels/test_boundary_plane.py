@@ -40,7 +40,8 @@ def test_real_instance_maps(real):
     for place, path in enumerate(paths):
         whole = cv2.imread(str(path), cv2.IMREAD_UNCHANGED).astype(np.int32)
         edges = boundary(whole)
-        # The first map whole; of the others the band where cars and people are, since a plain loop is slow.
+        # The first map whole; of the others the band where cars and people are, since a plain loop
+        # is slow.
         rows = slice(0, whole.shape[0]) if place == 0 else slice(400, 520)
         assert np.array_equal(edges[rows][1:-1], by_loop(whole[rows])[1:-1])
         assert 0.001 < edges.mean() < 0.1

@@ -25,7 +25,12 @@ ROAD, BUILDING, VEGETATION, SKY, PERSON, CAR, TRUCK = 7, 11, 21, 23, 24, 26, 27
 
 def frame(ids, instances=None, index=0):
     ids = np.asarray(ids, np.uint8)
-    return LabelFrame(index, ids, FrameTime(index, Fraction(1)), None if instances is None else np.asarray(instances, np.int32))
+    return LabelFrame(
+        index,
+        ids,
+        FrameTime(index, Fraction(1)),
+        None if instances is None else np.asarray(instances, np.int32),
+    )
 
 
 def applied(edit, labels, scheme=CITY):
@@ -36,7 +41,9 @@ def test_relabelled_stuff_merges_with_its_new_class():
     labels = frame([[SKY, VEGETATION, BUILDING]], [[SKY, VEGETATION, BUILDING]])
     edited = applied(RelabelClass("vegetation", "building"), labels)
     assert edited.ids.tolist() == [[SKY, BUILDING, BUILDING]]
-    assert edited.instances.tolist() == [[SKY, BUILDING, BUILDING]]  # no boundary between what was two classes
+    assert edited.instances.tolist() == [
+        [SKY, BUILDING, BUILDING]
+    ]  # no boundary between what was two classes
     assert labels.ids.tolist() == [[SKY, VEGETATION, BUILDING]]  # the frame itself is as it was
 
 
@@ -46,20 +53,25 @@ def test_cars_turned_into_road_leave_no_outlines():
 
 
 def test_a_new_area_takes_a_number_of_its_own():
-    # No road in the frame, and its number 7 belongs to something else: merged cars must not merge with that.
+    # No road in the frame, and its number 7 belongs to something else: merged cars must not merge
+    # with that.
     edited = applied(RelabelClass("car", "road"), frame([[CAR, CAR, SKY]], [[40, 41, ROAD]]))
     assert edited.ids.tolist() == [[ROAD, ROAD, SKY]]
     assert edited.instances[0, 0] == edited.instances[0, 1] != edited.instances[0, 2]
 
 
 def test_cars_turned_into_trucks_stay_apart():
-    edited = applied(RelabelClass("car", "truck"), frame([[CAR, CAR, ROAD]], [[26001, 26002, ROAD]]))
+    edited = applied(
+        RelabelClass("car", "truck"), frame([[CAR, CAR, ROAD]], [[26001, 26002, ROAD]])
+    )
     assert edited.ids.tolist() == [[TRUCK, TRUCK, ROAD]]
     assert edited.instances.tolist() == [[26001, 26002, ROAD]]
 
 
 def test_one_instance_is_relabelled_and_the_others_stay():
-    edited = applied(RelabelInstance(26002, "truck"), frame([[CAR, CAR, ROAD]], [[26001, 26002, ROAD]]))
+    edited = applied(
+        RelabelInstance(26002, "truck"), frame([[CAR, CAR, ROAD]], [[26001, 26002, ROAD]])
+    )
     assert edited.ids.tolist() == [[CAR, TRUCK, ROAD]]
 
 
@@ -70,7 +82,9 @@ def test_a_deleted_instance_is_filled_from_the_areas_around_it():
     ids[1:5, 2:5], instances[1:5, 2:5] = CAR, 26001
     ids[1:5, 5:7], instances[1:5, 5:7] = CAR, 26002  # a neighbour, which must not grow into the gap
     edited = applied(DeleteInstance(26001), frame(ids, instances))
-    expected = np.where(instances == 26001, np.where(np.arange(6)[:, None] < 3, BUILDING, ROAD), ids)
+    expected = np.where(
+        instances == 26001, np.where(np.arange(6)[:, None] < 3, BUILDING, ROAD), ids
+    )
     # The nearest area, not the nearest thing: above the middle that is building, below it road.
     assert np.array_equal(edited.ids, expected)
     assert not (edited.instances == 26001).any()
@@ -88,7 +102,9 @@ def test_an_instance_edit_without_instances_is_refused():
 
 
 def test_edits_hold_in_their_range_only_and_apply_in_order():
-    plan = EditList((RelabelClass("car", "truck", 2, 4), RelabelClass("truck", "bus", 3))).plan(CITY, 35)
+    plan = EditList((RelabelClass("car", "truck", 2, 4), RelabelClass("truck", "bus", 3))).plan(
+        CITY, 35
+    )
     names = [CITY.name_of(int(plan.apply(frame([[CAR]], index=i)).ids[0, 0])) for i in range(5)]
     assert names == ["car", "car", "truck", "bus", "car"]
     untouched = frame([[CAR]], index=1)
@@ -97,7 +113,9 @@ def test_edits_hold_in_their_range_only_and_apply_in_order():
 
 def test_resets_pictures_and_styles_by_frame():
     style = StyleClass("car", 3, 2, 5)
-    plan = EditList((ResetAt(2), FirstFrame("a.png", 4), style, StyleInstance(26001, 1, 4))).plan(CITY, 35)
+    plan = EditList((ResetAt(2), FirstFrame("a.png", 4), style, StyleInstance(26001, 1, 4))).plan(
+        CITY, 35
+    )
     assert [plan.resets(i) for i in range(6)] == [False, False, True, False, True, False]
     assert str(plan.picture(4)) == "a.png"
     assert plan.picture(2) is None
@@ -112,7 +130,9 @@ def test_unknown_classes_are_refused_with_the_nearest():
         EditList((RelabelClass("car", "road"),)).plan(CITY, 19)
     with pytest.raises(UsageError, match="by number"):
         EditList((RelabelClass("car", "road"),)).plan(None, 19)
-    assert EditList((RelabelClass("3", "4"),)).plan(None, 19).apply(frame([[3]])).ids.tolist() == [[4]]
+    assert EditList((RelabelClass("3", "4"),)).plan(None, 19).apply(frame([[3]])).ids.tolist() == [
+        [4]
+    ]
 
 
 def test_ranges_that_hold_no_frame_are_refused():
@@ -148,7 +168,9 @@ def test_pictures_travel_with_the_file(tmp_path):
     edits = EditList((FirstFrame(str(here / "looks" / "a.png")),))
     edits.save(here / "edits.json")
     here.rename(there)
-    assert EditList.load(there / "edits.json") == EditList((FirstFrame(str(there / "looks" / "a.png")),))
+    assert EditList.load(there / "edits.json") == EditList(
+        (FirstFrame(str(there / "looks" / "a.png")),)
+    )
 
 
 @pytest.mark.parametrize(
@@ -157,7 +179,10 @@ def test_pictures_travel_with_the_file(tmp_path):
         ("[1]", "edit 1"),
         ('[{"kind": "relabel-class", "source": "car"}]', "edit 1, target"),
         ('[{"kind": "relabel-class", "source": "car", "target": "bus", "colour": 1}]', "colour"),
-        ('[{"kind": "relabel-class", "source": "car", "target": "bus", "start": 9, "end": 3}]', "holds no frame"),
+        (
+            '[{"kind": "relabel-class", "source": "car", "target": "bus", "start": 9, "end": 3}]',
+            "holds no frame",
+        ),
         ('[{"kind": "explode"}]', "relabel-class"),
         ("{}", "not a list"),
         ('{"version": 99, "edits": []}', "newer"),

@@ -5,8 +5,23 @@ import json
 import pytest
 
 from vidtrans.errors import InputError, UsageError
-from vidtrans.labels.edit import DeleteInstance, EditList, RelabelClass, RelabelInstance, ResetAt, StyleClass, StyleInstance
-from vidtrans.labels.editwords import StyleFile, gather_edits, load_styles, parse_drop, parse_relabel, parse_style
+from vidtrans.labels.edit import (
+    DeleteInstance,
+    EditList,
+    RelabelClass,
+    RelabelInstance,
+    ResetAt,
+    StyleClass,
+    StyleInstance,
+)
+from vidtrans.labels.editwords import (
+    StyleFile,
+    gather_edits,
+    load_styles,
+    parse_drop,
+    parse_relabel,
+    parse_style,
+)
 
 
 def test_styles_of_classes_and_instances():
@@ -17,7 +32,9 @@ def test_styles_of_classes_and_instances():
     assert parse_style("instance:26001=5@:7") == StyleInstance(26001, 5, 0, 7)
 
 
-@pytest.mark.parametrize("text", ["car", "car=", "=3", "car=red", "car=-1", "instance:x=3", "car=3@5", "car=3=4"])
+@pytest.mark.parametrize(
+    "text", ["car", "car=", "=3", "car=red", "car=-1", "instance:x=3", "car=3@5", "car=3=4"]
+)
 def test_what_is_no_style(text):
     with pytest.raises(UsageError, match=r"a style is CLASS=NUMBER|an instance is a number"):
         parse_style(text)
@@ -51,10 +68,14 @@ def test_all_edits_of_a_command_line_in_order():
 
 
 def test_a_styles_file_in_toml_and_json(tmp_path):
-    (tmp_path / "s.toml").write_text('seed = 7\n[classes]\ncar = 3\n"traffic light" = 1\n[instances]\n26001 = 5\n')
+    (tmp_path / "s.toml").write_text(
+        'seed = 7\n[classes]\ncar = 3\n"traffic light" = 1\n[instances]\n26001 = 5\n'
+    )
     content = {"seed": 7, "classes": {"car": 3, "traffic light": 1}, "instances": {"26001": 5}}
     (tmp_path / "s.json").write_text(json.dumps(content))
-    expected = StyleFile((StyleClass("car", 3), StyleClass("traffic light", 1), StyleInstance(26001, 5)), 7)
+    expected = StyleFile(
+        (StyleClass("car", 3), StyleClass("traffic light", 1), StyleInstance(26001, 5)), 7
+    )
     assert load_styles(tmp_path / "s.toml") == load_styles(tmp_path / "s.json") == expected
 
 
@@ -88,7 +109,9 @@ def test_a_missing_styles_file(tmp_path):
 
 def test_relabellings_in_words():
     assert parse_relabel("vegetation = building") == RelabelClass("vegetation", "building")
-    assert parse_relabel("traffic light=pole@10:20") == RelabelClass("traffic light", "pole", 10, 20)
+    assert parse_relabel("traffic light=pole@10:20") == RelabelClass(
+        "traffic light", "pole", 10, 20
+    )
     assert parse_relabel("car=bus@10:") == RelabelClass("car", "bus", 10)
     assert parse_relabel("instance:26001=truck@:9") == RelabelInstance(26001, "truck", 0, 9)
     for wrong in ("instance:car=bus", "car", "car=bus=road", "=bus", "car=bus@x:y"):

@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 
 from vidtrans.errors import InputError, UsageError
-from vidtrans.labels import LabelChoice, builtin_schemes, colourise, detect, load_scheme, parse_labels, resolve
+from vidtrans.labels import (
+    LabelChoice,
+    builtin_schemes,
+    colourise,
+    detect,
+    load_scheme,
+    parse_labels,
+    resolve,
+)
 from vidtrans.labels.palette import palette_of
 from vidtrans.labels.scheme import canonical
 
@@ -21,7 +29,13 @@ def renumbered(ids, name):
     table = np.zeros(256, np.uint8)
     for entry in CITY.classes[:34]:
         moving = vehicle if 24 < entry.id <= 33 else by_name["unlabeled"]
-        table[entry.id] = next((by_name[n] for n in map(canonical, (entry.name, *entry.alike)) if n in by_name), moving) & 0xFF
+        table[entry.id] = (
+            next(
+                (by_name[n] for n in map(canonical, (entry.name, *entry.alike)) if n in by_name),
+                moving,
+            )
+            & 0xFF
+        )
     return table[ids]
 
 
@@ -35,7 +49,9 @@ def test_ids_of_every_numbering(frame_of, street, name):
 
 @pytest.mark.parametrize("name", NUMBERED)
 def test_real_labels_in_every_numbering(frame_of, real, name):
-    paths = sorted((real / "sequence" / "labels").glob("*.png")) + sorted((real / "pairs" / "labels").glob("*.png"))
+    paths = sorted((real / "sequence" / "labels").glob("*.png")) + sorted(
+        (real / "pairs" / "labels").glob("*.png")
+    )
     assert len(paths) == 14
     for path in paths:
         ids = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)[::4, ::4]
@@ -50,7 +66,10 @@ def test_ids_over_33_are_kitti_360(frame_of, street):
 
 def test_real_instance_maps_alone(frame_of, real):
     path = sorted((real / "pairs" / "instances").glob("*.png"))[0]
-    assert str(detect([frame_of(cv2.imread(str(path), cv2.IMREAD_UNCHANGED))])) == "cityscapes:instances"
+    assert (
+        str(detect([frame_of(cv2.imread(str(path), cv2.IMREAD_UNCHANGED))]))
+        == "cityscapes:instances"
+    )
 
 
 @pytest.mark.parametrize("labels", ["auto", "cityscapes"])
@@ -71,12 +90,23 @@ def test_colours(frame_of, street):
     lines = street.copy()
     lines[100:104] = 24
     carla = load_scheme("carla")
-    assert str(detect([frame_of(colourise(np.where(lines == 24, 24, renumbered(street, "carla")), carla))])) == "carla:colours"
+    assert (
+        str(
+            detect(
+                [frame_of(colourise(np.where(lines == 24, 24, renumbered(street, "carla")), carla))]
+            )
+        )
+        == "carla:colours"
+    )
 
 
 def test_colours_after_a_lossy_codec(frame_of, street):
-    blurred = cv2.GaussianBlur(cv2.resize(colourise(street, CITY), (512, 256), interpolation=cv2.INTER_NEAREST), (5, 5), 0)
-    noisy = np.clip(blurred.astype(int) + np.random.default_rng(0).integers(-3, 4, blurred.shape), 0, 255).astype(np.uint8)
+    blurred = cv2.GaussianBlur(
+        cv2.resize(colourise(street, CITY), (512, 256), interpolation=cv2.INTER_NEAREST), (5, 5), 0
+    )
+    noisy = np.clip(
+        blurred.astype(int) + np.random.default_rng(0).integers(-3, 4, blurred.shape), 0, 255
+    ).astype(np.uint8)
     found = detect([frame_of(noisy)], lossy=True)
     assert str(found) == "cityscapes:colours"
     assert any("lossy" in reason for reason in found.reasons)
@@ -94,20 +124,31 @@ def test_carla_raw_pictures(frame_of, street, name):
 def test_palette_pictures(frame_of, street):
     assert str(detect([frame_of(street, palette_of(CITY))])) == "cityscapes:palette"
     strange = np.random.default_rng(0).integers(0, 256, (256, 3), dtype=np.uint8)
-    assert str(detect([frame_of(renumbered(street, "cityscapes-train"), strange)])) == "cityscapes-train:palette"
+    assert (
+        str(detect([frame_of(renumbered(street, "cityscapes-train"), strange)]))
+        == "cityscapes-train:palette"
+    )
 
 
 def test_ids_through_a_lossy_codec_are_warned_of(frame_of, street):
     found = detect([frame_of(street)], lossy=True)
     assert str(found) == "cityscapes:ids"
-    assert any(reason.startswith("Warning: ids arrive through a lossy codec") for reason in found.reasons)
-    assert not any("Warning" in reason for reason in detect([frame_of(street)], lossy=False).reasons)
+    assert any(
+        reason.startswith("Warning: ids arrive through a lossy codec") for reason in found.reasons
+    )
+    assert not any(
+        "Warning" in reason for reason in detect([frame_of(street)], lossy=False).reasons
+    )
 
 
 def photo_like(height=120, width=200):
     """Smooth light, texture and noise, as photos have."""
     rng = np.random.default_rng(5)
-    smooth = cv2.resize(rng.integers(0, 256, (6, 10, 3)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    smooth = cv2.resize(
+        rng.integers(0, 256, (6, 10, 3)).astype(np.float32),
+        (width, height),
+        interpolation=cv2.INTER_CUBIC,
+    )
     return np.clip(smooth + rng.normal(0, 3, (height, width, 3)), 0, 255).astype(np.uint8)
 
 
@@ -124,45 +165,69 @@ def photo_like(height=120, width=200):
     ids=["photo", "blurred", "dark", "noise", "grey", "ramp"],
 )
 def test_what_is_no_label_map_is_refused(frame_of, picture):
-    with pytest.raises(InputError, match=r"clip\.mkv, frame 0: this is not a label map: .*--labels"):
+    with pytest.raises(
+        InputError, match=r"clip\.mkv, frame 0: this is not a label map: .*--labels"
+    ):
         detect([frame_of(picture)])
 
 
 def test_real_photos_are_refused(frame_of, real):
-    paths = sorted((real / "sequence" / "images").glob("*"))[:1] + sorted((real / "pairs" / "images").glob("*"))[:2]
+    paths = (
+        sorted((real / "sequence" / "images").glob("*"))[:1]
+        + sorted((real / "pairs" / "images").glob("*"))[:2]
+    )
     for path in paths:
         photo = cv2.cvtColor(cv2.imread(str(path))[::2, ::2], cv2.COLOR_BGR2RGB)
-        for picture in (photo, cv2.resize(photo, (512, 256), interpolation=cv2.INTER_AREA), photo // 4, photo[..., 1]):
+        for picture in (
+            photo,
+            cv2.resize(photo, (512, 256), interpolation=cv2.INTER_AREA),
+            photo // 4,
+            photo[..., 1],
+        ):
             with pytest.raises(InputError, match="not a label map"):
                 detect([frame_of(picture)])
 
 
 def test_what_could_be_several_is_refused_with_the_options(frame_of, street):
-    blocks = np.kron(np.random.default_rng(0).integers(0, 34, (8, 16)), np.ones((8, 8))).astype(np.uint8)
-    with pytest.raises(InputError, match=r"several schemes.*--labels cityscapes:ids, --labels bdd100k:ids"):
+    blocks = np.kron(np.random.default_rng(0).integers(0, 34, (8, 16)), np.ones((8, 8))).astype(
+        np.uint8
+    )
+    with pytest.raises(
+        InputError, match=r"several schemes.*--labels cityscapes:ids, --labels bdd100k:ids"
+    ):
         detect([frame_of(blocks)])
     with pytest.raises(InputError, match="several schemes"):
         detect([frame_of(np.where(street == 7, 255, 0).astype(np.uint8))])
 
 
 def test_the_model_settles_what_the_pictures_leave_open(frame_of):
-    blocks = np.kron(np.random.default_rng(0).integers(0, 34, (8, 16)), np.ones((8, 8))).astype(np.uint8)
+    blocks = np.kron(np.random.default_rng(0).integers(0, 34, (8, 16)), np.ones((8, 8))).astype(
+        np.uint8
+    )
     found = detect([frame_of(blocks)], expected=CITY)
     assert str(found) == "cityscapes:ids"
     assert any("the model was trained on cityscapes" in reason for reason in found.reasons)
 
 
 def test_the_model_does_not_overrule_what_the_pictures_say(frame_of, street):
-    assert str(detect([frame_of(renumbered(street, "cityscapes-train"))], expected=CITY)) == "cityscapes-train:ids"
+    assert (
+        str(detect([frame_of(renumbered(street, "cityscapes-train"))], expected=CITY))
+        == "cityscapes-train:ids"
+    )
 
 
 def test_labels_of_no_known_scheme_are_refused(frame_of, street):
     ids = street.copy()
     ids[:10] = 90
-    with pytest.raises(InputError, match=r"no known scheme has all its label values; the nearest, \S+, lacks 90.*palette file"):
+    with pytest.raises(
+        InputError,
+        match=r"no known scheme has all its label values; the nearest, \S+, lacks 90.*palette file",
+    ):
         detect([frame_of(ids)])
     strange = np.random.default_rng(4).integers(0, 256, (256, 3), dtype=np.uint8)
-    with pytest.raises(InputError, match=r"may be labels, but no known scheme has their colours.*palette file"):
+    with pytest.raises(
+        InputError, match=r"may be labels, but no known scheme has their colours.*palette file"
+    ):
         detect([frame_of(strange[street])])
 
 
@@ -178,7 +243,9 @@ def test_a_named_scheme_leaves_only_the_encoding_open(frame_of, street):
     assert str(resolve(choice, [frame_of(street.astype(np.uint16) * 1000)])) == "bdd100k:instances"
     assert str(resolve(choice, [frame_of(street, palette_of(CITY))])) == "bdd100k:palette"
     assert str(resolve(parse_labels("auto:ids"), [frame_of(street)])) == "cityscapes:ids"
-    assert str(resolve(parse_labels("carla:ids"), [frame_of(colourise(street, CITY))])) == "carla:ids"  # as was said
+    assert (
+        str(resolve(parse_labels("carla:ids"), [frame_of(colourise(street, CITY))])) == "carla:ids"
+    )  # as was said
 
 
 def test_parsing(tmp_path):

@@ -19,8 +19,10 @@ def through_x264(clip, crf, encoded="bt709", decoded="bt709"):
     raw = ["-f", "rawvideo", "-pix_fmt", "rgb24"]
     encode = f"scale=out_color_matrix={encoded}"
     packed = subprocess.run(
-        ["ffmpeg", "-v", "error", *raw, "-s", f"{width}x{height}", "-r", "17", "-i", "-", "-vf", encode,
-         "-c:v", "libx264", "-crf", str(crf), "-pix_fmt", "yuv420p", "-threads", "1", "-f", "matroska", "-"],
+        ["ffmpeg", "-v", "error", *raw, "-s", f"{width}x{height}", "-r", "17", "-i", "-", "-vf",
+        encode,
+         "-c:v", "libx264", "-crf", str(crf), "-pix_fmt", "yuv420p", "-threads", "1", "-f",
+         "matroska", "-"],
         input=clip.tobytes(), stdout=subprocess.PIPE, check=True,
     ).stdout  # fmt: skip
     plain = subprocess.run(
@@ -31,7 +33,9 @@ def through_x264(clip, crf, encoded="bt709", decoded="bt709"):
 
 
 def right(reader, frame_of, clip, truth):
-    return np.mean([np.mean(reader.read(frame_of(p))[0].ids == t) for p, t in zip(clip, truth, strict=True)])
+    return np.mean(
+        [np.mean(reader.read(frame_of(p))[0].ids == t) for p, t in zip(clip, truth, strict=True)]
+    )
 
 
 def pan(ids, frames, step):
@@ -46,8 +50,16 @@ def busy_street():
     for x in range(0, 320, 40):
         cv2.rectangle(ids, (x, int(rng.integers(15, 50))), (x + 36, 100), 11, -1)
     for _ in range(12):
-        cv2.circle(ids, (int(rng.integers(0, 320)), int(rng.integers(40, 80))), int(rng.integers(6, 18)), 21, -1)
-    cv2.fillPoly(ids, [np.array([[0, 110], [140, 88], [190, 88], [320, 118], [320, 160], [0, 160]])], 7)
+        cv2.circle(
+            ids,
+            (int(rng.integers(0, 320)), int(rng.integers(40, 80))),
+            int(rng.integers(6, 18)),
+            21,
+            -1,
+        )
+    cv2.fillPoly(
+        ids, [np.array([[0, 110], [140, 88], [190, 88], [320, 118], [320, 160], [0, 160]])], 7
+    )
     cv2.fillPoly(ids, [np.array([[0, 100], [140, 86], [140, 90], [0, 116]])], 8)
     for x in (40, 95, 225, 290):
         cv2.line(ids, (x, 30), (x + 3, 108), 17, 2)
@@ -62,7 +74,9 @@ def busy_street():
 def test_a_pan_after_x264(frame_of, crf, at_least):
     truth = pan(busy_street(), 9, 3)
     clip = through_x264(np.stack([colourise(ids, CITY) for ids in truth]), crf)
-    before = right(LabelReader(CITY, "colours", CITY, 35, clean_fringe=False), frame_of, clip, truth)
+    before = right(
+        LabelReader(CITY, "colours", CITY, 35, clean_fringe=False), frame_of, clip, truth
+    )
     after = right(LabelReader(CITY, "colours", CITY, 35), frame_of, clip, truth)
     assert before < 0.98  # else this proves nothing
     assert after > at_least
@@ -77,18 +91,24 @@ def test_a_film_decoded_with_the_wrong_matrix(frame_of, encoded, decoded):
     found = detect([frame_of(picture) for picture in clip], lossy=True)
     assert str(found) == "cityscapes:colours"
     names = {"bt601": "BT.601", "bt709": "BT.709"}
-    assert any(f"encoded with {names[encoded]}, but decoded as {names[decoded]}" in reason for reason in found.reasons)
+    assert any(
+        f"encoded with {names[encoded]}, but decoded as {names[decoded]}" in reason
+        for reason in found.reasons
+    )
     told = right(LabelReader(found.scheme, "colours", CITY, 35), frame_of, clip, truth)
     assert told > 0.99
     assert right(LabelReader(CITY, "colours", CITY, 35), frame_of, clip, truth) < told
 
 
 def test_real_labels_after_x264(frame_of, real):
-    """Network output at a quarter of its size: thin poles, specks, and an edge within three pixels nearly everywhere."""
+    """Network output at a quarter of its size: thin poles, specks, and an edge within three
+    pixels nearly everywhere."""
     paths = sorted((real / "sequence" / "labels").glob("*.png"))[:4]
     truth = np.stack([cv2.imread(str(path), cv2.IMREAD_UNCHANGED)[::4, ::4] for path in paths])
     clip = through_x264(np.stack([colourise(ids, CITY) for ids in truth]), 23)
-    before = right(LabelReader(CITY, "colours", CITY, 35, clean_fringe=False), frame_of, clip, truth)
+    before = right(
+        LabelReader(CITY, "colours", CITY, 35, clean_fringe=False), frame_of, clip, truth
+    )
     after = right(LabelReader(CITY, "colours", CITY, 35), frame_of, clip, truth)
     assert before < 0.98
     assert after > 0.99
@@ -133,13 +153,16 @@ def test_the_table_is_the_nearest_entry(tolerance):
     """All that the table says, against distances worked out one by one."""
     rng = np.random.default_rng(tolerance)
     near = np.array(PALETTE)[rng.integers(0, len(PALETTE), 4000)] + rng.integers(-40, 41, (4000, 3))
-    colours = np.concatenate([np.clip(near, 0, 255), rng.integers(0, 256, (1000, 3)), PALETTE]).astype(np.uint8)
+    colours = np.concatenate(
+        [np.clip(near, 0, 255), rng.integers(0, 256, (1000, 3)), PALETTE]
+    ).astype(np.uint8)
     squares = ((colours[:, None].astype(int) - np.array(PALETTE)) ** 2).sum(axis=2)
     found = colour_table(PALETTE, tolerance).snap(colours[None], clean=False)
     within = squares.min(axis=1) <= tolerance**2
     entries = found.entries[0]
     assert np.array_equal(entries == 255, ~within)
     assert np.array_equal(
-        squares[np.arange(len(colours)), np.minimum(entries, len(PALETTE) - 1)][within], squares.min(axis=1)[within]
+        squares[np.arange(len(colours)), np.minimum(entries, len(PALETTE) - 1)][within],
+        squares.min(axis=1)[within],
     )
     assert found.unreadable == int((~within).sum())

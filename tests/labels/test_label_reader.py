@@ -69,7 +69,12 @@ def test_carla_red_channel(frame_of):
     assert label.ids.tolist() == [[7, 26, 7], [23, 26, 0]]
     assert label.instances is None
     assert report.unmatched == {"other": 1}
-    assert LabelReader(load_scheme("carla-0.9.13"), "carla-red", CITY, 35).read(frame_of(raw[:1, :1]))[0].ids[0, 0] == 11
+    assert (
+        LabelReader(load_scheme("carla-0.9.13"), "carla-red", CITY, 35)
+        .read(frame_of(raw[:1, :1]))[0]
+        .ids[0, 0]
+        == 11
+    )
 
 
 def test_carla_actors_in_green_and_blue(frame_of):
@@ -93,7 +98,10 @@ def test_instance_maps_alone(frame_of):
 def test_instance_maps_alone_agree_with_the_real_labels(frame_of, real):
     for path in sorted((real / "pairs" / "instances").glob("*.png"))[:2]:
         raw = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        labels = cv2.imread(str(path).replace("instances", "labels").replace("instanceIds", "labelIds"), cv2.IMREAD_UNCHANGED)
+        labels = cv2.imread(
+            str(path).replace("instances", "labels").replace("instanceIds", "labelIds"),
+            cv2.IMREAD_UNCHANGED,
+        )
         assert np.array_equal(reader("instances").read(frame_of(raw))[0].ids, labels)
 
 
@@ -105,7 +113,9 @@ def test_instances_beside_the_labels(frame_of, street, dtype):
 
 
 def test_each_colour_of_a_coloured_instance_map_is_an_instance(frame_of):
-    assert instance_ids(frame_of(np.array([[(1, 2, 3), (0, 0, 9)]], np.uint8))).tolist() == [[0x010203, 9]]
+    assert instance_ids(frame_of(np.array([[(1, 2, 3), (0, 0, 9)]], np.uint8))).tolist() == [
+        [0x010203, 9]
+    ]
 
 
 def test_instance_map_of_another_size(frame_of, street):
@@ -116,7 +126,10 @@ def test_instance_map_of_another_size(frame_of, street):
 def test_values_beyond_the_scheme(frame_of, street):
     ids = street.copy()
     ids[3, :7] = 77
-    with pytest.raises(InputError, match=r"clip\.mkv, frame 9: label value 77 \(7 pixels\) is no class of scheme cityscapes"):
+    with pytest.raises(
+        InputError,
+        match=r"clip\.mkv, frame 9: label value 77 \(7 pixels\) is no class of scheme cityscapes",
+    ):
         reader("ids").read(frame_of(ids, index=9))
     label, report = reader("ids", beyond="unlabeled").read(frame_of(ids))
     assert report.beyond == {77: 7}
@@ -181,7 +194,9 @@ def test_reports_add_up(frame_of):
     kitti = load_scheme("kitti-360")
     builder = ReportBuilder(kitti, "ids")
     for values in ([7, 7, 7, 38], [7, 26, 26, 77]):
-        builder.add(reader("ids", kitti, beyond="unlabeled").read(frame_of(np.array([values], np.uint8)))[1])
+        builder.add(
+            reader("ids", kitti, beyond="unlabeled").read(frame_of(np.array([values], np.uint8)))[1]
+        )
     report = builder.report()
     assert (report.frames, report.pixels) == (2, 8)
     assert [(c.name, c.pixels, c.share, c.frames, c.matched) for c in report.classes] == [

@@ -18,8 +18,12 @@ def test_cityscapes_is_the_published_table():
 
 
 def test_cityscapes_train_is_the_published_table():
-    ours = {c.id: (c.name, c.colour) for c in load_scheme("cityscapes-train").classes if c.id != 255}
-    assert ours == {entry.trainId: (entry.name, entry.color) for entry in oracle if 0 <= entry.trainId < 255}
+    ours = {
+        c.id: (c.name, c.colour) for c in load_scheme("cityscapes-train").classes if c.id != 255
+    }
+    assert ours == {
+        entry.trainId: (entry.name, entry.color) for entry in oracle if 0 <= entry.trainId < 255
+    }
 
 
 def test_all_builtin_schemes_load():
@@ -37,8 +41,12 @@ def test_carla_since_0_9_14_counts_as_train_ids_do():
 
 
 def test_kitti_360_continues_cityscapes():
-    city, kitti = ({c.id: c for c in load_scheme(name).classes} for name in ("cityscapes", "kitti-360"))
-    assert all(kitti[i].name == city[i].name and kitti[i].colour == city[i].colour for i in range(34))
+    city, kitti = (
+        {c.id: c for c in load_scheme(name).classes} for name in ("cityscapes", "kitti-360")
+    )
+    assert all(
+        kitti[i].name == city[i].name and kitti[i].colour == city[i].colour for i in range(34)
+    )
     assert max(kitti) == 44
     assert kitti[44].name == "unknown object"
 
@@ -61,7 +69,9 @@ def test_a_colour_means_the_same_in_all_schemes():
         scheme = load_scheme(name)
         for colour, identity in scheme.colours():
             meaning = canonical(scheme.name_of(identity))
-            assert seen.setdefault(colour, vehicle_is_car.get(meaning, meaning)) == vehicle_is_car.get(meaning, meaning)
+            assert seen.setdefault(
+                colour, vehicle_is_car.get(meaning, meaning)
+            ) == vehicle_is_car.get(meaning, meaning)
 
 
 def test_same_scheme_keeps_its_numbers_and_the_spare_plane():
@@ -76,7 +86,28 @@ def test_same_scheme_keeps_its_numbers_and_the_spare_plane():
 def test_classes_meet_by_name():
     city = load_scheme("cityscapes")
     carla = load_scheme("carla").to_model(city, 35)
-    assert carla.table[:20].tolist() == [0, 7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33]
+    assert carla.table[:20].tolist() == [
+        0,
+        7,
+        8,
+        11,
+        12,
+        13,
+        17,
+        19,
+        20,
+        21,
+        22,
+        23,
+        24,
+        25,
+        26,
+        27,
+        28,
+        31,
+        32,
+        33,
+    ]
     assert carla.table[24] == 7  # road line
     assert carla.unmatched == ("other", "water", "rock")
     assert {carla.table[22], carla.table[23], carla.table[29]} == {0}
@@ -117,10 +148,14 @@ def test_unknown_scheme_names_the_nearest():
 
 def test_own_palette_in_toml_and_json(tmp_path):
     toml = tmp_path / "mine.toml"
-    toml.write_text('classes = [{ id = 3, name = "Road", colour = "#ff8000" }, { id = 9, name = "Tree", colour = [0, 9, 0] }]')
+    toml.write_text(
+        'classes = [{ id = 3, name = "Road", colour = "#ff8000" }, { id = 9, name = "Tree", colour'
+        " = [0, 9, 0] }]"
+    )
     data = tmp_path / "mine.json"
     data.write_text(json.dumps({"classes": [
-        {"id": 3, "name": "Road", "colour": [255, 128, 0]}, {"id": 9, "name": "Tree", "colour": "#000900"},
+        {"id": 3, "name": "Road", "colour": [255, 128, 0]}, {"id": 9, "name": "Tree",
+        "colour": "#000900"},
     ]}))  # fmt: skip
     assert load_scheme(toml) == load_scheme(data)
     assert load_scheme(toml).colours() == (((255, 128, 0), 3), ((0, 9, 0), 9))
@@ -136,11 +171,23 @@ def test_own_palette_in_toml_and_json(tmp_path):
         ("classes = []", "classes: "),
         ('classes = [{ id = 1, name = "a", colour = [1, 2] }]', r"classes\[0\]\.colour"),
         ('classes = [{ id = 1, name = "a", colour = [1, 2, 300] }]', r"classes\[0\]\.colour\[2\]"),
-        ('classes = [{ id = 1, name = "a", colour = "red" }]', r"classes\[0\]\.colour: a colour is"),
+        (
+            'classes = [{ id = 1, name = "a", colour = "red" }]',
+            r"classes\[0\]\.colour: a colour is",
+        ),
         ('classes = [{ id = -7, name = "a" }]', r"classes\[0\]\.id"),
-        ('classes = [{ id = 1, name = "a" }, { id = 1, name = "b" }]', r"classes\[1\]\.id: 1 is taken"),
-        ('classes = [{ id = 1, name = "a" }, { id = 2, name = "A" }]', r"classes\[1\]\.name: 'A' is taken"),
-        ('classes = [{ id = 1, name = "a", colr = [1, 2, 3] }]', r"classes\[0\]\.colr: unknown key\. Nearest: colour"),
+        (
+            'classes = [{ id = 1, name = "a" }, { id = 1, name = "b" }]',
+            r"classes\[1\]\.id: 1 is taken",
+        ),
+        (
+            'classes = [{ id = 1, name = "a" }, { id = 2, name = "A" }]',
+            r"classes\[1\]\.name: 'A' is taken",
+        ),
+        (
+            'classes = [{ id = 1, name = "a", colr = [1, 2, 3] }]',
+            r"classes\[0\]\.colr: unknown key\. Nearest: colour",
+        ),
     ],
 )
 def test_a_bad_palette_names_the_key(tmp_path, content, complaint):

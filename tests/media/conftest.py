@@ -16,7 +16,10 @@ FRAMES, HEIGHT, WIDTH = 6, 32, 48
 def ffmpeg(*args: str | Path, data: bytes | None = None) -> bytes:
     stdin = {"input": data} if data is not None else {"stdin": subprocess.DEVNULL}
     done = subprocess.run(
-        ["ffmpeg", "-v", "error", "-y", "-nostdin", *map(str, args)], capture_output=True, check=False, **stdin
+        ["ffmpeg", "-v", "error", "-y", "-nostdin", *map(str, args)],
+        capture_output=True,
+        check=False,
+        **stdin,
     )
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout
@@ -71,7 +74,9 @@ def encode():
 def write_images():
     """write_images(frames, folder, pattern, start=0, step=1): PNGs as stored."""
 
-    def run(frames: np.ndarray, folder: Path, pattern: str = "{:06d}.png", start: int = 0, step: int = 1) -> list[Path]:
+    def run(
+        frames: np.ndarray, folder: Path, pattern: str = "{:06d}.png", start: int = 0, step: int = 1
+    ) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         made = []
         for i, frame in enumerate(frames):

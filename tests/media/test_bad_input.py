@@ -90,7 +90,8 @@ def films(tmp_path_factory, run_ffmpeg):
 
 @pytest.mark.parametrize("share", [0.3, 0.71, 0.99])
 @pytest.mark.parametrize(
-    "name", ["tail.mp4", "front.mp4", "front.mov", "a.mkv", "ids.mkv", "a.webm", "a.avi", "a.y4m", "a.nut"]
+    "name",
+    ["tail.mp4", "front.mp4", "front.mov", "a.mkv", "ids.mkv", "a.webm", "a.avi", "a.y4m", "a.nut"],
 )
 def test_truncated_films(films, tmp_path, name, share):
     whole = films[name]
@@ -124,7 +125,15 @@ def test_an_empty_folder_and_one_that_has_them_deeper(tmp_path, ids, write_image
 def test_the_size_changes_midway(tmp_path, run_ffmpeg):
     for name, size in (("a", "160x96"), ("b", "96x160")):
         run_ffmpeg(
-            "-f", "lavfi", "-i", f"testsrc2=s={size}:r=25:d=0.4", "-c:v", "libx264", "-bf", "0", tmp_path / f"{name}.h264"
+            "-f",
+            "lavfi",
+            "-i",
+            f"testsrc2=s={size}:r=25:d=0.4",
+            "-c:v",
+            "libx264",
+            "-bf",
+            "0",
+            tmp_path / f"{name}.h264",
         )
     joined = tmp_path / "joined.h264"
     joined.write_bytes((tmp_path / "a.h264").read_bytes() + (tmp_path / "b.h264").read_bytes())
@@ -135,10 +144,14 @@ def test_the_size_changes_midway(tmp_path, run_ffmpeg):
 
 def test_a_bomb_is_refused_before_memory_is_taken(tmp_path):
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", 60000, 60000, 8, 0, 0, 0, 0))
-    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b""))
+    (tmp_path / "a.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    )
     assert "60000x60000" in refusal(tmp_path / "a.png")
 
 

@@ -39,7 +39,10 @@ def probe(film, *entries):
     return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
 
 
-PATCHES = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [128, 64, 128], [70, 130, 180], [107, 142, 35]], np.uint8)
+PATCHES = np.array(
+    [[255, 0, 0], [0, 255, 0], [0, 0, 255], [128, 64, 128], [70, 130, 180], [107, 142, 35]],
+    np.uint8,
+)
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +62,24 @@ def test_bt709_limited_is_written_and_tagged(patches, tmp_path, suffix):
         assert stream["color_primaries"] == stream["color_transfer"] == "bt709"
     # Not our own reader's opinion: ffmpeg's, told nothing but the file.
     matrix = "scale=in_color_matrix=bt709:in_range=tv:flags=accurate_rnd+full_chroma_int"
-    raw = ["ffmpeg", "-v", "error", "-nostdin", "-i", str(film), "-vf", matrix, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
-    shown = np.frombuffer(subprocess.run(raw, capture_output=True, check=True).stdout, np.uint8).reshape(3, 64, 96, 3)
+    raw = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-nostdin",
+        "-i",
+        str(film),
+        "-vf",
+        matrix,
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        "rgb24",
+        "-",
+    ]
+    shown = np.frombuffer(
+        subprocess.run(raw, capture_output=True, check=True).stdout, np.uint8
+    ).reshape(3, 64, 96, 3)
     inside = shown[:, 16::32, 16::32].reshape(3, 6, 3).astype(int)
     assert np.abs(inside - PATCHES).max() <= 4
 
@@ -104,7 +123,12 @@ def test_encoders_and_options_by_name(patches, tmp_path):
     small = write(tmp_path / "small.mp4", patches, encoder_options={"crf": "51"}).stat().st_size
     large = write(tmp_path / "large.mp4", patches, encoder_options={"crf": "0"}).stat().st_size
     assert small < large
-    film = write(tmp_path / "a.mkv", patches, codec="libx265", encoder_options={"x265-params": "log-level=none"})
+    film = write(
+        tmp_path / "a.mkv",
+        patches,
+        codec="libx265",
+        encoder_options={"x265-params": "log-level=none"},
+    )
     assert probe(film, "-show_streams")["streams"][0]["codec_name"] == "hevc"
     film = write(tmp_path / "b.mov", patches, codec="prores", encoder_options={"profile": "hq"})
     assert probe(film, "-show_streams")["streams"][0]["codec_tag_string"] == "apch"
@@ -125,10 +149,15 @@ def test_encoders_and_options_by_name(patches, tmp_path):
         ({"pixel_format": "yuv420x"}, "pixel format 'yuv420x'"),
         ({"codec": "ffv1", "container_format": "webm"}, "a webm file cannot hold what ffv1 makes"),
         ({"container_format": "mp5"}, "container 'mp5'"),
-        ({"size_hw": (33, 48), "pixel_format": "yuv420p"}, "needs even sides, and the picture is 48x33"),
+        (
+            {"size_hw": (33, 48), "pixel_format": "yuv420p"},
+            "needs even sides, and the picture is 48x33",
+        ),
     ],
 )
-def test_settings_that_cannot_be_are_refused_before_anything_is_written(tmp_path, options, sentence):
+def test_settings_that_cannot_be_are_refused_before_anything_is_written(
+    tmp_path, options, sentence
+):
     with pytest.raises(OutputError) as caught:
         opened(tmp_path / "a.mp4", **options)
     assert sentence in str(caught.value)
@@ -178,7 +207,7 @@ def test_a_time_that_does_not_grow_is_refused(patches, tmp_path):
             writer.write(patches[1], FrameTime(pts=4, time_base=BASE))
 
 
-# -- what cannot be written ---------------------------------------------------------------------------------------------
+# -- what cannot be written ------------------------------------------------------------------------
 
 
 def test_the_folder_is_missing(tmp_path):
@@ -202,7 +231,8 @@ def test_the_folder_is_not_writable(tmp_path):
 def full_disk():
     """No file may grow over 8 KiB: writing fails as on a full disk.
 
-    It counts for the whole process, so it holds around the writing alone: pytest's own output may be a longer file.
+    It counts for the whole process, so it holds around the writing alone: pytest's own output may
+    be a longer file.
     """
     was = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8192, was[1]))
@@ -222,12 +252,13 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, name):
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
-# -- what lies beside the pictures ----------------------------------------------------------------------------------------
+# -- what lies beside the pictures -----------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def rich_film(tmp_path_factory, run_ffmpeg):
-    """One second of labels with two languages of sound, subtitles, chapters, an attachment and a title."""
+    """One second of labels with two languages of sound, subtitles, chapters, an attachment and a
+    title."""
     top = tmp_path_factory.mktemp("rich")
     (top / "words.srt").write_text("1\n00:00:00,100 --> 00:00:00,600\nThe street\n")
     (top / "chapters.txt").write_text(
@@ -238,9 +269,11 @@ def rich_film(tmp_path_factory, run_ffmpeg):
     run_ffmpeg(
         "-f", "lavfi", "-i", "testsrc2=s=96x64:r=25:d=1",
         "-f", "lavfi", "-i", "sine=440:d=1", "-f", "lavfi", "-i", "sine=880:d=1",
-        "-i", top / "words.srt", "-i", top / "chapters.txt", "-map", "0", "-map", "1", "-map", "2", "-map", "3",
+        "-i", top / "words.srt", "-i", top / "chapters.txt", "-map", "0", "-map", "1", "-map",
+        "2", "-map", "3",
         "-map_metadata", "4", "-attach", top / "font.ttf", "-metadata:s:t", "mimetype=font/ttf",
-        "-metadata:s:a:0", "language=deu", "-metadata:s:a:1", "language=jpn", "-disposition:a:1", "default",
+        "-metadata:s:a:0", "language=deu", "-metadata:s:a:1", "language=jpn", "-disposition:a:1",
+        "default",
         "-c:v", "ffv1", "-c:a", "aac", "-c:s", "srt", top / "rich.mkv",
     )  # fmt: skip
     return top / "rich.mkv"
@@ -252,14 +285,18 @@ def packets(film, kind):
     with av.open(str(film)) as container:
         for packet in container.demux():
             if packet.size and packet.stream.type == kind:
-                tracks.setdefault(packet.stream.index, []).append((packet.pts * packet.time_base, bytes(packet)))
+                tracks.setdefault(packet.stream.index, []).append(
+                    (packet.pts * packet.time_base, bytes(packet))
+                )
     return [tracks[index] for index in sorted(tracks)]
 
 
 def convert(film, out, **more):
     with open_reader(film) as reader:
         info = reader.info
-        with opened(out, rate=info.rate, time_base=info.time_base, copy_from=film, **more) as writer:
+        with opened(
+            out, rate=info.rate, time_base=info.time_base, copy_from=film, **more
+        ) as writer:
             for frame in reader:
                 writer.write(frame.pixels, frame.time)
             return writer.finish()
@@ -291,9 +328,13 @@ def test_what_mp4_cannot_hold_is_left_out_with_a_warning(rich_film, tmp_path, ca
         film = convert(rich_film, tmp_path / "out.mp4")
     assert "subtitle track" in caplog.text
     copied, source = packets(film, "audio"), packets(rich_film, "audio")
-    assert [[data for _, data in track] for track in copied] == [[data for _, data in track] for track in source]
+    assert [[data for _, data in track] for track in copied] == [
+        [data for _, data in track] for track in source
+    ]
     for ours, theirs in zip(copied, source, strict=True):
-        assert max(abs(a - b) for (a, _), (b, _) in zip(ours, theirs, strict=True)) < Fraction(1, 1000)
+        assert max(abs(a - b) for (a, _), (b, _) in zip(ours, theirs, strict=True)) < Fraction(
+            1, 1000
+        )
 
 
 def test_sound_and_picture_are_interleaved(rich_film, tmp_path):
@@ -306,7 +347,19 @@ def test_sound_and_picture_are_interleaved(rich_film, tmp_path):
 
 def test_sound_alone_is_copied_to_the_end(tmp_path, run_ffmpeg):
     source = tmp_path / "long.mkv"
-    run_ffmpeg("-f", "lavfi", "-i", "testsrc2=s=96x64:r=25:d=0.2", "-f", "lavfi", "-i", "sine=d=2", "-c:v", "ffv1", source)
+    run_ffmpeg(
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=s=96x64:r=25:d=0.2",
+        "-f",
+        "lavfi",
+        "-i",
+        "sine=d=2",
+        "-c:v",
+        "ffv1",
+        source,
+    )
     film = convert(source, tmp_path / "out.mkv")
     assert packets(film, "audio") == packets(source, "audio")
 
@@ -324,7 +377,7 @@ def test_images_have_no_tracks_to_copy(patches, tmp_path, ids, write_images):
     write(tmp_path / "b.mp4", patches, copy_from=str(tmp_path / "in" / "*.png"))
 
 
-# -- folders --------------------------------------------------------------------------------------------------------------
+# -- folders ---------------------------------------------------------------------------------------
 
 
 def test_pngs_are_named_after_the_input_and_resume(patches, tmp_path):
@@ -343,9 +396,14 @@ def test_nothing_of_a_longer_run_stays_behind_a_shorter_one(patches, tmp_path):
         with opened(f"{tmp_path}/out/", overwrite=overwrite) as writer:
             for n in range(frames):
                 writer.write(patches[n % len(patches)], FrameTime(pts=n, time_base=BASE))
-            (tmp_path / "out" / "000009.png").touch()  # not in a row with the others, so not of that run
+            (
+                tmp_path / "out" / "000009.png"
+            ).touch()  # not in a row with the others, so not of that run
             writer.finish()
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [*(f"00000{n}.png" for n in range(3)), "000009.png"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        *(f"00000{n}.png" for n in range(3)),
+        "000009.png",
+    ]
 
 
 def test_names_that_are_not_unique_become_numbers(patches, tmp_path):

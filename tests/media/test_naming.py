@@ -60,7 +60,11 @@ def test_glob_across_folders(tmp_path):
 
 def test_cityscapes_names_group_into_sequences(tmp_path):
     drives = [("aachen", "000000", 0), ("aachen", "000001", 7), ("ulm", "000000", 3)]
-    names = [f"{c}_{s}_{n:06d}_gtFine_labelIds.png" for c, s, first in drives for n in range(first, first + 3)]
+    names = [
+        f"{c}_{s}_{n:06d}_gtFine_labelIds.png"
+        for c, s, first in drives
+        for n in range(first, first + 3)
+    ]
     put(tmp_path, *names)
     values, reader = read(tmp_path)
     assert values == list(range(9))
@@ -68,7 +72,9 @@ def test_cityscapes_names_group_into_sequences(tmp_path):
 
 
 def test_annotated_stills_are_cut_from_each_other(tmp_path):
-    put(tmp_path, *[f"frankfurt_000000_{n:06d}_gtFine_labelIds.png" for n in (294, 576, 1016, 1236)])
+    put(
+        tmp_path, *[f"frankfurt_000000_{n:06d}_gtFine_labelIds.png" for n in (294, 576, 1016, 1236)]
+    )
     assert read(tmp_path)[1].sequence_starts == {1, 2, 3}
 
 
@@ -103,14 +109,19 @@ def test_what_is_no_image_is_passed_over_in_a_folder_and_refused_in_a_pattern(tm
 def test_mixed_sizes_are_refused_before_the_first_frame_is_read(tmp_path):
     put(tmp_path, "0.png", "1.png")
     put(tmp_path, "2.png", size=(8, 6))
-    with pytest.raises(InputError, match=r"2\.png, frame 2: is 6x8, while the images before it are 6x4"):
+    with pytest.raises(
+        InputError, match=r"2\.png, frame 2: is 6x8, while the images before it are 6x4"
+    ):
         open_reader(tmp_path)
 
 
 def test_mixed_sizes_of_jpegs_are_refused_at_the_frame(tmp_path):
     put(tmp_path, "0.jpg", "1.jpg")
     put(tmp_path, "2.jpg", size=(8, 6))
-    with open_reader(tmp_path) as reader, pytest.raises(InputError, match=r"2\.jpg, frame 2: is 6x8"):
+    with (
+        open_reader(tmp_path) as reader,
+        pytest.raises(InputError, match=r"2\.jpg, frame 2: is 6x8"),
+    ):
         list(reader)
 
 
@@ -119,7 +130,10 @@ def test_grey_and_colour_are_not_mixed(tmp_path):
 
     put(tmp_path, "0.png")
     cv2.imwrite(str(tmp_path / "1.png"), np.zeros((4, 6, 3), np.uint8))
-    with open_reader(tmp_path) as reader, pytest.raises(InputError, match=r"1\.png, frame 1: holds rgb pixels"):
+    with (
+        open_reader(tmp_path) as reader,
+        pytest.raises(InputError, match=r"1\.png, frame 1: holds rgb pixels"),
+    ):
         list(reader)
 
 
@@ -129,11 +143,18 @@ def test_a_name_that_looks_like_a_pattern_but_is_there(tmp_path):
 
 
 def test_list_sequences(tmp_path):
-    put(tmp_path, "ulm_000000_000000_leftImg8bit.png", "ulm_000000_000001_leftImg8bit.png", "sub/f_2.png", "sub/f_10.png",
+    put(tmp_path, "ulm_000000_000000_leftImg8bit.png", "ulm_000000_000001_leftImg8bit.png",
+    "sub/f_2.png", "sub/f_10.png",
         "ulm_000001_000000_leftImg8bit.png")  # fmt: skip
-    found = [(sequence.name, [path.name for path in sequence.files]) for sequence in list_sequences(tmp_path)]
+    found = [
+        (sequence.name, [path.name for path in sequence.files])
+        for sequence in list_sequences(tmp_path)
+    ]
     assert found == [
         ("sub/f", ["f_2.png", "f_10.png"]),
-        ("ulm_000000_leftImg8bit", ["ulm_000000_000000_leftImg8bit.png", "ulm_000000_000001_leftImg8bit.png"]),
+        (
+            "ulm_000000_leftImg8bit",
+            ["ulm_000000_000000_leftImg8bit.png", "ulm_000000_000001_leftImg8bit.png"],
+        ),
         ("ulm_000001_leftImg8bit", ["ulm_000001_000000_leftImg8bit.png"]),
     ]

@@ -16,12 +16,16 @@ def only_frame(source, **options):
     return frames[0]
 
 
-PATCHES = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [128, 64, 128], [70, 130, 180], [107, 142, 35]], np.uint8)
+PATCHES = np.array(
+    [[255, 0, 0], [0, 255, 0], [0, 0, 255], [128, 64, 128], [70, 130, 180], [107, 142, 35]],
+    np.uint8,
+)
 
 
 @pytest.fixture(scope="module")
 def patches():
-    """uint8 [1,64,96,3]: six patches of 32x32, large enough that chroma subsampling leaves their inside alone."""
+    """uint8 [1,64,96,3]: six patches of 32x32, large enough that chroma subsampling leaves their
+    inside alone."""
     return PATCHES.reshape(2, 3, 3).repeat(32, 0).repeat(32, 1)[None]
 
 
@@ -35,15 +39,26 @@ def inside(picture):
 def test_tagged_matrix_and_range_are_undone(patches, encode, tmp_path, matrix, full, form):
     scale = f"scale=out_color_matrix={matrix}:out_range={full}:flags=accurate_rnd+full_chroma_int"
     tags = ["-colorspace", matrix, "-color_range", full]
-    film = encode(patches, tmp_path / "a.mkv", "-vf", scale, "-pix_fmt", form, "-c:v", "ffv1", *tags)
+    film = encode(
+        patches, tmp_path / "a.mkv", "-vf", scale, "-pix_fmt", form, "-c:v", "ffv1", *tags
+    )
     frame = only_frame(film)
     assert np.abs(inside(frame.pixels) - PATCHES).max() <= 2
 
 
 @pytest.mark.parametrize(("height", "matrix"), [(480, "smpte170m"), (720, "bt709")])
-def test_untagged_yuv_is_bt601_below_720_lines_and_bt709_from_there(encode, tmp_path, height, matrix):
+def test_untagged_yuv_is_bt601_below_720_lines_and_bt709_from_there(
+    encode, tmp_path, height, matrix
+):
     picture = np.full((1, height, 64, 3), (70, 130, 180), np.uint8)
-    film = encode(picture, tmp_path / "a.y4m", "-vf", f"scale=out_color_matrix={matrix}:out_range=tv", "-pix_fmt", "yuv444p")
+    film = encode(
+        picture,
+        tmp_path / "a.y4m",
+        "-vf",
+        f"scale=out_color_matrix={matrix}:out_range=tv",
+        "-pix_fmt",
+        "yuv444p",
+    )
     assert np.abs(only_frame(film).pixels.astype(int) - (70, 130, 180)).max() <= 2
 
 
@@ -108,7 +123,9 @@ def test_palette_keeps_its_indices(ids, palette, tmp_path):
     np.testing.assert_array_equal(frame.pixels, ids[0])
     np.testing.assert_array_equal(frame.palette[:34], palette)
     assert frame.palette.shape == (256, 3)
-    np.testing.assert_array_equal(only_frame(tmp_path / "a.png", labels=False).pixels, palette[ids[0]])
+    np.testing.assert_array_equal(
+        only_frame(tmp_path / "a.png", labels=False).pixels, palette[ids[0]]
+    )
 
 
 def test_one_bit_png_is_black_and_white(tmp_path):
@@ -124,7 +141,9 @@ def test_rotation_is_applied(colours, encode, run_ffmpeg, tmp_path, degrees):
     film = encode(colours, tmp_path / "a.mp4", "-c:v", "libx264rgb", "-qp", "0")
     turned = tmp_path / "turned.mp4"
     run_ffmpeg("-i", film, "-c", "copy", "-metadata:s:v", f"rotate={degrees}", turned)
-    upright = run_ffmpeg("-i", turned, "-f", "rawvideo", "-pix_fmt", "rgb24", "-")  # ffmpeg turns by itself
+    upright = run_ffmpeg(
+        "-i", turned, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"
+    )  # ffmpeg turns by itself
     with open_reader(turned) as reader:
         got = np.stack([frame.pixels for frame in reader])
         assert reader.info.size_hw == got.shape[1:3] == ((32, 48) if degrees == 180 else (48, 32))

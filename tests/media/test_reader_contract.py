@@ -41,18 +41,30 @@ def inputs(tmp_path_factory, ids, instance_ids, colours, palette, encode, write_
     write_images(instance_ids, top / "grey16")
     write_images(colours, top / "rgb")
     to_palette = "split[a][b];[a]palettegen=stats_mode=full[p];[b][p]paletteuse=dither=none"
-    run_ffmpeg("-i", top / "rgb" / "%06d.png", "-vf", to_palette, "-start_number", "0", _made(top / "palette") / "%06d.png")
+    run_ffmpeg(
+        "-i",
+        top / "rgb" / "%06d.png",
+        "-vf",
+        to_palette,
+        "-start_number",
+        "0",
+        _made(top / "palette") / "%06d.png",
+    )
     lossless = ["-c:v", "ffv1", "-strict", "-1"]
     return {
-        "h264.mp4": (encode(colours, top / "a.mp4", "-c:v", "libx264", "-crf", "1", "-pix_fmt", "yuv444p"), colours),
-        "h264_lossless_rgb.mp4": (encode(colours, top / "q.mp4", "-c:v", "libx264rgb", "-qp", "0"), colours),
+        "h264.mp4": (encode(colours, top / "a.mp4", "-c:v", "libx264", "-crf", "1", "-pix_fmt",
+        "yuv444p"), colours),
+        "h264_lossless_rgb.mp4": (encode(colours, top / "q.mp4", "-c:v", "libx264rgb", "-qp",
+        "0"), colours),
         "ffv1_grey8.mkv": (encode(ids, top / "g8.mkv", *lossless), ids),
         "ffv1_grey16.mkv": (encode(instance_ids, top / "g16.mkv", *lossless), instance_ids),
         "ffv1_rgb.mkv": (encode(colours, top / "rgb.mkv", *lossless, "-pix_fmt", "gbrp"), colours),
-        "vp9.webm": (encode(colours, top / "a.webm", "-c:v", "libvpx-vp9", "-crf", "4", "-b:v", "0", "-deadline", "realtime",
+        "vp9.webm": (encode(colours, top / "a.webm", "-c:v", "libvpx-vp9", "-crf", "4", "-b:v",
+        "0", "-deadline", "realtime",
                             "-cpu-used", "8", "-pix_fmt", "yuv444p"), colours),
         "png.mov": (encode(colours, top / "a.mov", "-c:v", "png"), colours),
-        "raw.avi": (encode(colours, top / "a.avi", "-c:v", "rawvideo", "-pix_fmt", "bgr24"), colours),
+        "raw.avi": (encode(colours, top / "a.avi", "-c:v", "rawvideo", "-pix_fmt", "bgr24"),
+        colours),
         "grey.y4m": (encode(ids, top / "a.y4m", "-pix_fmt", "gray"), ids),
         "folder_grey8": (top / "grey8", ids),
         "folder_grey16": (top / "grey16", instance_ids),
@@ -190,7 +202,9 @@ def test_as_pictures_every_frame_is_rgb(case):
     with opened(labels=False) as reader:
         got = [frame.pixels for frame in reader]
         assert reader.info.kind == "rgb"
-    assert all(pixels.dtype == np.uint8 and pixels.shape == (*frames.shape[1:3], 3) for pixels in got)
+    assert all(
+        pixels.dtype == np.uint8 and pixels.shape == (*frames.shape[1:3], 3) for pixels in got
+    )
 
 
 def test_close_from_another_thread_ends_the_reading(case):

@@ -1,4 +1,5 @@
-"""Pieces joined give what one uninterrupted run of pieces gives, bit for bit, and each picture its exact time."""
+"""Pieces joined give what one uninterrupted run of pieces gives, bit for bit, and each picture
+its exact time."""
 
 from __future__ import annotations
 
@@ -19,7 +20,13 @@ CASES = {
     "mp4": ("out.mp4", {}),
     "mov": ("out.mov", {"codec": "prores"}),
     "mkv": ("out.mkv", {"encoder_options": {"bf": "3"}}),
-    "hevc": ("out.mp4", {"codec": "libx265", "encoder_options": {"x265-params": "log-level=none", "preset": "ultrafast"}}),
+    "hevc": (
+        "out.mp4",
+        {
+            "codec": "libx265",
+            "encoder_options": {"x265-params": "log-level=none", "preset": "ultrafast"},
+        },
+    ),
     "webm": ("out.webm", {"encoder_options": {"cpu-used": "8", "deadline": "realtime"}}),
     "ffv1": ("out.mkv", {"codec": "ffv1"}),
     "nut": ("out.nut", {"codec": "png"}),
@@ -41,7 +48,13 @@ def frames():
 def film(request, tmp_path):
     name, options = CASES[request.param]
     target = tmp_path / name
-    settings = {"target": target, "size_hw": (64, 96), "rate": Fraction(18), "time_base": BASE, **options}
+    settings = {
+        "target": target,
+        "size_hw": (64, 96),
+        "rate": Fraction(18),
+        "time_base": BASE,
+        **options,
+    }
     return target, settings
 
 
@@ -59,7 +72,9 @@ def run(settings, frames, first=0, stop=COUNT):
 def decoded(target):
     with open_reader(target, labels=False) as reader:
         got = list(reader)
-    return np.stack([frame.pixels for frame in got]), [frame.time.pts * frame.time.time_base for frame in got]
+    return np.stack([frame.pixels for frame in got]), [
+        frame.time.pts * frame.time.time_base for frame in got
+    ]
 
 
 def test_a_broken_run_gives_the_film_of_a_whole_one(film, frames):
@@ -116,7 +131,12 @@ def test_every_piece_begins_with_a_key_frame(film, frames):
 
 @pytest.fixture
 def mp4(tmp_path):
-    return {"target": tmp_path / "out.mp4", "size_hw": (64, 96), "rate": Fraction(18), "time_base": BASE}
+    return {
+        "target": tmp_path / "out.mp4",
+        "size_hw": (64, 96),
+        "rate": Fraction(18),
+        "time_base": BASE,
+    }
 
 
 def test_pieces_of_a_broken_run_that_do_not_count_are_removed(mp4, frames):
@@ -124,7 +144,10 @@ def test_pieces_of_a_broken_run_that_do_not_count_are_removed(mp4, frames):
     (parts[0].parent / ".000009.packets.77.partial").write_text("half")
     with open_segments(parts[0].parent, first_segment=2, **mp4):
         pass
-    assert [path.name for path in sorted(parts[0].parent.iterdir())] == ["000000.packets", "000001.packets"]
+    assert [path.name for path in sorted(parts[0].parent.iterdir())] == [
+        "000000.packets",
+        "000001.packets",
+    ]
 
 
 def test_an_exception_drops_the_open_piece_only(mp4, frames):
@@ -164,7 +187,9 @@ def test_the_output_is_kept_and_the_settings_are_checked_at_once(mp4, tmp_path):
         open_segments(tmp_path / "p", **{**mp4, "codec": "nonsense"})
     with pytest.raises(OutputError, match=r"refuses .* crf=high") as caught:
         open_segments(tmp_path / "p", **{**mp4, "encoder_options": {"crf": "high"}})
-    assert caught.value.where == str(mp4["target"])  # not the hidden folder, of which the user knows nothing
+    assert caught.value.where == str(
+        mp4["target"]
+    )  # not the hidden folder, of which the user knows nothing
     assert list(tmp_path.iterdir()) == []
     mp4["target"].write_text("mine")
     with pytest.raises(OutputError, match="already"):
@@ -174,7 +199,19 @@ def test_the_output_is_kept_and_the_settings_are_checked_at_once(mp4, tmp_path):
 def test_sound_is_copied_by_the_join(mp4, frames, tmp_path, run_ffmpeg):
     source = tmp_path / "in.mkv"
     run_ffmpeg(
-        "-f", "lavfi", "-i", "testsrc2=s=96x64:r=18:d=1", "-f", "lavfi", "-i", "sine=d=1", "-c:v", "ffv1", "-c:a", "aac", source
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=s=96x64:r=18:d=1",
+        "-f",
+        "lavfi",
+        "-i",
+        "sine=d=1",
+        "-c:v",
+        "ffv1",
+        "-c:a",
+        "aac",
+        source,
     )
     join_segments(run(mp4, frames), mp4["target"], copy_from=source)
     with av.open(str(mp4["target"])) as container:

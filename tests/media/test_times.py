@@ -42,7 +42,9 @@ def test_an_offset_and_uneven_times_survive_reading_and_writing(ids, encode, tmp
         writer.finish()
     with open_reader(out) as reader:
         back = list(reader)
-    assert [f.time.pts * f.time.time_base for f in back] == [f.time.pts * f.time.time_base for f in frames]
+    assert [f.time.pts * f.time.time_base for f in back] == [
+        f.time.pts * f.time.time_base for f in frames
+    ]
     assert frames[0].time.pts == 1234
 
 
@@ -57,7 +59,9 @@ def test_images_run_at_25_unless_told(ids, write_images, tmp_path):
 
 def test_seek_through_long_groups_of_pictures(tmp_path, encode):
     frames = np.stack([np.full((32, 48, 3), i * 4, np.uint8) for i in range(60)])
-    film = encode(frames, tmp_path / "a.mp4", "-c:v", "libx264", "-g", "24", "-bf", "3", "-pix_fmt", "yuv420p")
+    film = encode(
+        frames, tmp_path / "a.mp4", "-c:v", "libx264", "-g", "24", "-bf", "3", "-pix_fmt", "yuv420p"
+    )
     with open_reader(film) as reader:
         whole = list(reader)
     with open_reader(film) as reader:

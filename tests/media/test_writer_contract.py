@@ -19,7 +19,12 @@ CASES = {
     "mp4": ("out.mp4", {}, False, 0),
     "mov": ("out.mov", {}, False, 0),
     "mkv": ("out.mkv", {}, False, Fraction(1, 2000)),
-    "webm": ("out.webm", {"encoder_options": {"cpu-used": "8", "deadline": "realtime"}}, False, Fraction(1, 2000)),
+    "webm": (
+        "out.webm",
+        {"encoder_options": {"cpu-used": "8", "deadline": "realtime"}},
+        False,
+        Fraction(1, 2000),
+    ),
     "mkv_ffv1": ("out.mkv", {"codec": "ffv1"}, True, Fraction(1, 2000)),
     "mov_prores": ("out.mov", {"codec": "prores"}, False, 0),
     "mp4_rgb": ("out.mp4", {"codec": "libx264rgb", "encoder_options": {"qp": "0"}}, True, 0),
@@ -116,7 +121,9 @@ def test_what_is_there_is_kept_unless_overwrite(case, pictures):
     with pytest.raises(OutputError, match="already") as caught:
         opened()
     assert caught.value.exit_code == 5
-    assert before == {path: path.read_bytes() for path in opened.folder.rglob("*") if path.is_file()}
+    assert before == {
+        path: path.read_bytes() for path in opened.folder.rglob("*") if path.is_file()
+    }
     with opened(overwrite=True) as writer:
         write_all(writer, pictures[::-1])
         writer.finish()
@@ -153,7 +160,9 @@ def test_abort_twice_and_after_finish_is_harmless(case, pictures):
 
 
 def test_a_picture_of_one_pixel_whatever_its_strides(tmp_path):
-    with open_writer(str(tmp_path / "one.mkv"), size_hw=(1, 1), rate=RATE, time_base=BASE, codec="ffv1") as writer:
+    with open_writer(
+        str(tmp_path / "one.mkv"), size_hw=(1, 1), rate=RATE, time_base=BASE, codec="ffv1"
+    ) as writer:
         cut_out = np.full((8, 8, 3), 200, np.uint8)[3:4, 5:6]
         writer.write(np.moveaxis(np.moveaxis(cut_out, 2, 0), 0, 2), times()[0])
         writer.finish()

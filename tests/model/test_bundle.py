@@ -8,7 +8,16 @@ import torch
 from safetensors.torch import save_file
 
 from vidtrans.errors import ModelError, OutputError
-from vidtrans.model import Bundle, Card, build, find_bundle, list_bundles, read_bundle, read_card, write_bundle
+from vidtrans.model import (
+    Bundle,
+    Card,
+    build,
+    find_bundle,
+    list_bundles,
+    read_bundle,
+    read_card,
+    write_bundle,
+)
 
 
 @pytest.fixture
@@ -19,7 +28,9 @@ def small(published_networks):
 
 def test_a_bundle_comes_back_as_it_was(small, tmp_path):
     card, tensors = small
-    card = card.model_copy(update={"styles": {"26": [[0.1, -0.2]]}, "training_hw": (256, 512), "licence": "Apache-2.0"})
+    card = card.model_copy(
+        update={"styles": {"26": [[0.1, -0.2]]}, "training_hw": (256, 512), "licence": "Apache-2.0"}
+    )
     write_bundle(tmp_path / "m.safetensors", card, tensors)
     found = read_bundle(tmp_path / "m.safetensors")
     assert found.card == card == read_card(tmp_path / "m.safetensors")
@@ -34,7 +45,9 @@ def test_half_precision_storage_is_read_as_float32(small, tmp_path):
     card, tensors = small
     write_bundle(tmp_path / "whole.safetensors", card, tensors)
     write_bundle(tmp_path / "half.safetensors", card, tensors, storage=torch.float16)
-    assert (tmp_path / "half.safetensors").stat().st_size < 0.7 * (tmp_path / "whole.safetensors").stat().st_size
+    assert (tmp_path / "half.safetensors").stat().st_size < 0.7 * (
+        tmp_path / "whole.safetensors"
+    ).stat().st_size
     found = read_bundle(tmp_path / "half.safetensors")
     for name, tensor in build(found.card, found.tensors, where="half").tensors().items():
         assert tensor.dtype == tensors[name].dtype
@@ -62,7 +75,9 @@ def test_a_card_that_asks_for_the_world_is_refused_before_memory_is_taken(small,
     greedy = card.model_copy(update={"generator": card.generator | {"channels": 1 << 40}})
     with pytest.raises(ModelError, match="channels is 1099511627776"):
         build(greedy, tensors, where="greedy")
-    large = card.model_copy(update={"generator": card.generator | {"channels": 4096, "blocks": 64, "downsamplings": 8}})
+    large = card.model_copy(
+        update={"generator": card.generator | {"channels": 4096, "blocks": 64, "downsamplings": 8}}
+    )
     with pytest.raises(ModelError, match="misshapen"):
         build(large, tensors, where="large")
 
@@ -86,7 +101,9 @@ def test_a_pickle_is_named_as_one_and_never_loaded(tmp_path):
 
 
 def test_a_text_file_and_a_missing_one(tmp_path):
-    (tmp_path / "m.safetensors").write_text("this is no model, but a letter of some length to somebody\n" * 20)
+    (tmp_path / "m.safetensors").write_text(
+        "this is no model, but a letter of some length to somebody\n" * 20
+    )
     with pytest.raises(ModelError, match="no model bundle"):
         read_bundle(tmp_path / "m.safetensors")
     with pytest.raises(ModelError, match="No such file"):
@@ -97,10 +114,19 @@ def test_other_safetensors_and_newer_bundles(tmp_path, small):
     save_file({"x": torch.zeros(2)}, tmp_path / "other.safetensors")
     with pytest.raises(ModelError, match="no model bundle of vidtrans"):
         read_bundle(tmp_path / "other.safetensors")
-    save_file({"x": torch.zeros(2)}, tmp_path / "new.safetensors", {"format": "vidtrans-bundle", "format_version": "99"})
+    save_file(
+        {"x": torch.zeros(2)},
+        tmp_path / "new.safetensors",
+        {"format": "vidtrans-bundle", "format_version": "99"},
+    )
     with pytest.raises(ModelError, match=r"format 99.*newer vidtrans"):
         read_bundle(tmp_path / "new.safetensors")
-    metadata = {"format": "vidtrans-bundle", "format_version": "1", "system": json.dumps("cyclegan"), "generator": "{}"}
+    metadata = {
+        "format": "vidtrans-bundle",
+        "format_version": "1",
+        "system": json.dumps("cyclegan"),
+        "generator": "{}",
+    }
     save_file({"x": torch.zeros(2)}, tmp_path / "odd.safetensors", metadata)
     with pytest.raises(ModelError, match=r"unreadable card \(system"):
         read_bundle(tmp_path / "odd.safetensors")
@@ -130,7 +156,10 @@ def test_tensors_that_do_not_fit_are_all_named(small):
     assert second == f"{layer}.bias"
     assert f"missing:\n    {layer}: weight {list(small[1][first].shape)}\n" in text
     assert "unexpected:\n    G0: extra [1, 2]\n" in text
-    assert f"misshapen:\n    {third.rpartition('.')[0]}: weight found [7], expected {list(small[1][third].shape)}" in text
+    assert (
+        f"misshapen:\n    {third.rpartition('.')[0]}: weight found [7], expected"
+        f" {list(small[1][third].shape)}" in text
+    )
     assert "1 missing, 1 unexpected, 1 misshapen" in text
 
 
@@ -162,7 +191,9 @@ def test_the_list_of_models(small, tmp_path, monkeypatch):
     assert find_bundle("mine") == tmp_path / "mine.safetensors"
     (tmp_path / "work" / "mine").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "work")
-    assert find_bundle("mine") == tmp_path / "mine.safetensors"  # and not a folder of pictures of that name
+    assert (
+        find_bundle("mine") == tmp_path / "mine.safetensors"
+    )  # and not a folder of pictures of that name
     (tmp_path / "work" / "mine" / "latest_net_G.pth").touch()
     assert find_bundle("mine") == Path("mine")
     with pytest.raises(ModelError, match="Did you mean mine"):

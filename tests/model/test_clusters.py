@@ -29,7 +29,8 @@ STYLED = Card(
 
 
 def save_as_published(path, content, protocol=3):
-    """What numpy saves, with any of the pickle protocols that Pythons and numpys have used for it."""
+    """What numpy saves, with any of the pickle protocols that Pythons and numpys have used for
+    it."""
     array = np.array(content, dtype=object)
     with path.open("wb") as file:
         npy.write_array_header_1_0(file, npy.header_data_from_array_1_0(array))
@@ -46,7 +47,9 @@ def test_a_pickled_dictionary_is_read_without_running_it(tmp_path, protocol):
 
 
 def test_numbers_of_numpy_as_keys_and_big_endian_arrays(tmp_path):
-    found = read_clusters(save_as_published(tmp_path / "c.npy", {np.int64(26): CENTRES[7].astype(">f4")}))
+    found = read_clusters(
+        save_as_published(tmp_path / "c.npy", {np.int64(26): CENTRES[7].astype(">f4")})
+    )
     np.testing.assert_allclose(found[26], CENTRES[7])
 
 
@@ -78,13 +81,16 @@ class Runs:
 @pytest.mark.parametrize("protocol", [0, 2, 4, 5])
 def test_a_pickle_that_would_run_code_is_refused_and_does_not_run(tmp_path, protocol):
     file = save_as_published(tmp_path / "evil.npy", {26: Runs(tmp_path / "ran")}, protocol)
-    with pytest.raises(ModelError, match=r"evil\.npy: is refused: it holds .*nothing in a model file is run.*savez"):
+    with pytest.raises(
+        ModelError, match=r"evil\.npy: is refused: it holds .*nothing in a model file is run.*savez"
+    ):
         read_clusters(file)
     assert not (tmp_path / "ran").exists()
 
 
 def test_the_advice_of_the_refusal_works(tmp_path):
-    """An object that is harmless, but more than arrays: the sentence says how to save it so that it can be read."""
+    """An object that is harmless, but more than arrays: the sentence says how to save it so that
+    it can be read."""
     file = save_as_published(tmp_path / "FILE.npy", {26: CENTRES[7].astype("M8[s]")})
     with pytest.raises(ModelError) as caught:
         read_clusters(file)
@@ -129,7 +135,9 @@ def test_lies_about_sizes_are_refused(tmp_path):
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_header_that_claims_the_world_is_refused_before_memory_is_taken(tmp_path, rows, packed):
     header = io.BytesIO()
-    npy.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": (rows, 1, 3)})
+    npy.write_array_header_1_0(
+        header, {"descr": "<f4", "fortran_order": False, "shape": (rows, 1, 3)}
+    )
     path = tmp_path / "c.npz"
     if packed:
         with zipfile.ZipFile(path, "w") as archive:
@@ -171,7 +179,7 @@ def test_a_missing_file(tmp_path):
         read_clusters(tmp_path / "c.npy")
 
 
-# -- folders and bundles ---------------------------------------------------------------------------------------------------
+# -- folders and bundles ---------------------------------------------------------------------------
 
 
 @pytest.fixture

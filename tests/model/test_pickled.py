@@ -60,14 +60,18 @@ def test_a_whole_network_is_refused(tmp_path):
 @pytest.mark.parametrize("old", [False, True])
 @pytest.mark.parametrize("keep", [0.0, 0.1, 0.5, 0.9, 0.999])
 def test_truncated_files(tmp_path, old, keep):
-    torch.save({"w": torch.rand(64, 64)}, tmp_path / "m.pth", _use_new_zipfile_serialization=not old)
+    torch.save(
+        {"w": torch.rand(64, 64)}, tmp_path / "m.pth", _use_new_zipfile_serialization=not old
+    )
     whole = (tmp_path / "m.pth").read_bytes()
     (tmp_path / "cut.pth").write_bytes(whole[: int(len(whole) * keep)])
     with pytest.raises(ModelError, match=r"cut\.pth"):
         read_pth(tmp_path / "cut.pth")
 
 
-@pytest.mark.parametrize("content", [[1, 2], {}, {"a": 3}, {1: torch.zeros(1)}, {"state_dict": {"w": torch.zeros(1)}}])
+@pytest.mark.parametrize(
+    "content", [[1, 2], {}, {"a": 3}, {1: torch.zeros(1)}, {"state_dict": {"w": torch.zeros(1)}}]
+)
 def test_other_contents(tmp_path, content):
     torch.save(content, tmp_path / "m.pth")
     with pytest.raises(ModelError, match="named tensors"):
@@ -84,7 +88,10 @@ def test_a_text_file_and_a_missing_one(tmp_path):
 
 def test_a_compressed_archive_is_refused(tmp_path):
     torch.save({"w": torch.zeros(1 << 16)}, tmp_path / "m.pth")
-    with zipfile.ZipFile(tmp_path / "m.pth") as archive, zipfile.ZipFile(tmp_path / "bomb.pth", "w", 8) as bomb:
+    with (
+        zipfile.ZipFile(tmp_path / "m.pth") as archive,
+        zipfile.ZipFile(tmp_path / "bomb.pth", "w", 8) as bomb,
+    ):
         for entry in archive.infolist():
             bomb.writestr(entry.filename, archive.read(entry))
     with pytest.raises(ModelError, match="compressed"):

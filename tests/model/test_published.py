@@ -1,4 +1,5 @@
-"""Published checkpoint folders: what is read off them, what is said when they do not fit, and the way back."""
+"""Published checkpoint folders: what is read off them, what is said when they do not fit, and
+the way back."""
 
 from itertools import pairwise
 
@@ -10,7 +11,14 @@ from vidtrans.errors import ModelError, OutputError, UsageError
 from vidtrans.model import Bundle, Card, describe, flop_per_frame, read_folder, write_folder
 from vidtrans.model.export import published_options
 
-SINGLE = {"use_instance": False, "channels": 4, "downsamplings": 1, "blocks": 1, "stored": True, "channel_cap": 1024}
+SINGLE = {
+    "use_instance": False,
+    "channels": 4,
+    "downsamplings": 1,
+    "blocks": 1,
+    "stored": True,
+    "channel_cap": 1024,
+}
 CARDS = {
     "vid2vid with a first-frame generator": Card(
         system="vid2vid",
@@ -30,7 +38,13 @@ CARDS = {
     ),
     "vid2vid without": Card(
         system="vid2vid",
-        generator={"channels": 4, "downsamplings": 1, "blocks": 1, "norm": "instance", "flow": False},
+        generator={
+            "channels": 4,
+            "downsamplings": 1,
+            "blocks": 1,
+            "norm": "instance",
+            "flow": False,
+        },
         first_frames="none",
     ),
     "vid2vid from pictures with boundaries": Card(
@@ -48,7 +62,9 @@ CARDS = {
         first_frames="given",
         label_scheme=None,
     ),
-    "pix2pixHD global": Card(system="pix2pixhd", generator={"channels": 4, "downsamplings": 2, "blocks": 2}),
+    "pix2pixHD global": Card(
+        system="pix2pixhd", generator={"channels": 4, "downsamplings": 2, "blocks": 2}
+    ),
     "pix2pixHD with two enhancers and features": Card(
         system="pix2pixhd",
         generator={
@@ -63,10 +79,18 @@ CARDS = {
         },
         encoder={"channels": 2, "downsamplings": 1},
     ),
-    "pix2pix": Card(system="pix2pix", generator={"channels": 2, "downsamplings": 7}, label_scheme=None),
+    "pix2pix": Card(
+        system="pix2pix", generator={"channels": 2, "downsamplings": 7}, label_scheme=None
+    ),
     "pix2pix with instance norm": Card(
         system="pix2pix",
-        generator={"channels": 2, "downsamplings": 5, "norm": "instance", "statistics": "frame", "stored": False},
+        generator={
+            "channels": 2,
+            "downsamplings": 5,
+            "norm": "instance",
+            "statistics": "frame",
+            "stored": False,
+        },
         label_scheme=None,
     ),
     "pix2pix with a ResNet": Card(
@@ -122,9 +146,14 @@ def test_the_tensors_alone_tell_the_rest(bundle, tmp_path):
 def test_files_of_data_parallel_and_without_counters(folder):
     path = folder / "latest_net_G0.pth"
     tensors = torch.load(path, weights_only=True)
-    torch.save({f"module.{n}": t for n, t in tensors.items() if not n.endswith("num_batches_tracked")}, path)
+    torch.save(
+        {f"module.{n}": t for n, t in tensors.items() if not n.endswith("num_batches_tracked")},
+        path,
+    )
     model = vidtrans.import_checkpoint(folder, device="cpu")
-    assert torch.equal(model.networks.tensors()["G0.model_final_img.1.weight"], tensors["model_final_img.1.weight"])
+    assert torch.equal(
+        model.networks.tensors()["G0.model_final_img.1.weight"], tensors["model_final_img.1.weight"]
+    )
 
 
 def test_an_unknown_option_names_the_nearest(folder):
@@ -137,9 +166,15 @@ def test_an_unknown_option_names_the_nearest(folder):
 
 
 def test_options_that_the_tensors_contradict(folder):
-    with pytest.raises(ModelError, match=r"model_down_seg\.1: weight found \[4, 144, 7, 7\], expected \[8, 144, 7, 7\]; bias"):
+    with pytest.raises(
+        ModelError,
+        match=r"model_down_seg\.1: weight found \[4, 144, 7, 7\], expected \[8, 144, 7, 7\]; bias",
+    ):
         vidtrans.import_checkpoint(folder, options={"ngf": 8}, device="cpu")
-    with pytest.raises(ModelError, match=r"36 missing of 540\.(.|\n)*res_img\.1\.conv_block\.1: weight \[32, 32, 3, 3\]; bias"):
+    with pytest.raises(
+        ModelError,
+        match=r"36 missing of 540\.(.|\n)*res_img\.1\.conv_block\.1: weight \[32, 32, 3, 3\]; bias",
+    ):
         vidtrans.import_checkpoint(folder, options={"n_blocks": 4}, device="cpu")
     with pytest.raises(ModelError, match="unexpected"):
         vidtrans.import_checkpoint(folder, options={"fg": False}, device="cpu")
@@ -148,7 +183,9 @@ def test_options_that_the_tensors_contradict(folder):
 
 
 def test_options_that_opt_txt_contradicts(folder):
-    (folder / "opt.txt").write_text("--- Options ---\nngf: 4   \t[default: 128]\nn_blocks: 3\nbatchSize: 1\nnetG: composite\n")
+    (folder / "opt.txt").write_text(
+        "--- Options ---\nngf: 4   \t[default: 128]\nn_blocks: 3\nbatchSize: 1\nnetG: composite\n"
+    )
     assert read_folder(folder).card.generator["channels"] == 4
     with pytest.raises(ModelError, match=r"opt\.txt: ngf is given as 8, and opt.txt says 4"):
         read_folder(folder, options={"ngf": 8})
@@ -166,7 +203,9 @@ def test_another_epoch_than_training_went_on_from(folder):
     for text in ("latest", "10"):
         (folder / "opt.txt").write_text(f"which_epoch: {text}\n")
         for epoch in ("20", 20):  # a command line reads it as a number
-            assert read_folder(folder, options={"which_epoch": epoch}).card.generator["channels"] == 4
+            assert (
+                read_folder(folder, options={"which_epoch": epoch}).card.generator["channels"] == 4
+            )
 
 
 def test_the_tensors_tell_a_picture_s_channels(random_networks, tmp_path):
@@ -176,7 +215,9 @@ def test_the_tensors_tell_a_picture_s_channels(random_networks, tmp_path):
         write_folder(tmp_path / str(n), Bundle(card, random_networks(card).tensors()))
         (tmp_path / str(n) / "opt.txt").unlink()
         options = {"label_nc": 0, "no_instance": not generator["use_instance"]}
-        found = vidtrans.import_checkpoint(tmp_path / str(n), system="pix2pixHD", options=options, device="cpu")
+        found = vidtrans.import_checkpoint(
+            tmp_path / str(n), system="pix2pixHD", options=options, device="cpu"
+        )
         assert found.card.generator["input_nc"] == 5
 
 
@@ -189,20 +230,26 @@ def test_the_tensors_tell_a_picture_s_channels(random_networks, tmp_path):
         ("pix2pixHD global", "model.1.weight"),
     ],
 )
-def test_a_missing_tensor_is_named_even_where_it_tells_the_options(random_networks, tmp_path, card, name):
+def test_a_missing_tensor_is_named_even_where_it_tells_the_options(
+    random_networks, tmp_path, card, name
+):
     write_folder(tmp_path, Bundle(CARDS[card], random_networks(CARDS[card]).tensors()))
     (tmp_path / "opt.txt").unlink()
     (path,) = tmp_path.glob("*.pth")
     tensors = torch.load(path, weights_only=True)
     del tensors[name]
     torch.save(tensors, path)
-    with pytest.raises(ModelError, match=rf"missing:\n(.*\n)*.*{name.removesuffix('.weight')}: weight \["):
+    with pytest.raises(
+        ModelError, match=rf"missing:\n(.*\n)*.*{name.removesuffix('.weight')}: weight \["
+    ):
         vidtrans.import_checkpoint(tmp_path, device="cpu")
 
 
 @pytest.mark.parametrize("scale", [0, 1])
 def test_a_missing_scale(random_networks, tmp_path, scale):
-    card = CARDS["vid2vid without"].model_copy(update={"generator": {"channels": 4, "scales": 3, "local_blocks": 1}})
+    card = CARDS["vid2vid without"].model_copy(
+        update={"generator": {"channels": 4, "scales": 3, "local_blocks": 1}}
+    )
     write_folder(tmp_path, Bundle(card, random_networks(card).tensors()))
     (tmp_path / f"latest_net_G{scale}.pth").unlink()
     with pytest.raises(ModelError, match=rf"latest_net_G{scale}\.pth is missing"):
@@ -210,8 +257,16 @@ def test_a_missing_scale(random_networks, tmp_path, scale):
 
 
 def test_options_as_texts(folder):
-    options = {"ngf": "4", "fg": "True", "fg_labels": "[24, 26]", "statistics": "None", "first_frames": "single"}
-    found = read_folder(folder, system="vid2vid", options=options | {"single": "{'netG': 'local', 'ngf': 4}"})
+    options = {
+        "ngf": "4",
+        "fg": "True",
+        "fg_labels": "[24, 26]",
+        "statistics": "None",
+        "first_frames": "single",
+    }
+    found = read_folder(
+        folder, system="vid2vid", options=options | {"single": "{'netG': 'local', 'ngf': 4}"}
+    )
     assert found.card.generator["foreground_labels"] == [24, 26]
     assert found.card.first["channels"] == 4
     read_folder(folder, system="vid2vid", options=options | {"single": "None"})
@@ -232,7 +287,9 @@ def test_a_folder_of_another_system(folder, random_networks, tmp_path):
         read_folder(tmp_path / "hd", system="vid2vid")
     (tmp_path / "hd" / "opt.txt").unlink()
     with pytest.raises(ModelError, match="missing"):
-        vidtrans.import_checkpoint(tmp_path / "hd", system="pix2pix", options={"netG": "unet_256"}, device="cpu")
+        vidtrans.import_checkpoint(
+            tmp_path / "hd", system="pix2pix", options={"netG": "unet_256"}, device="cpu"
+        )
     card = CARDS["pix2pix"]
     write_folder(tmp_path / "unet", Bundle(card, random_networks(card).tensors()))
     with pytest.raises(ModelError, match="holds a model of pix2pix, and pix2pixhd was asked for"):
@@ -269,7 +326,9 @@ def test_places_without_checkpoints(tmp_path, folder):
 
 def test_several_first_frame_generators_need_a_choice(folder):
     for name in ("512", "1024"):
-        (folder / f"latest_net_G_{name}.pth").write_bytes((folder / "latest_net_G_single.pth").read_bytes())
+        (folder / f"latest_net_G_{name}.pth").write_bytes(
+            (folder / "latest_net_G_single.pth").read_bytes()
+        )
     (folder / "latest_net_G_single.pth").unlink()
     with pytest.raises(ModelError, match="several single-image generators"):
         read_folder(folder)
@@ -302,13 +361,18 @@ def test_figures_of_a_model(folder, random_networks):
     figures = describe(bundle, size_hw=(64, 128))
     assert figures["system"] == "vid2vid"
     assert figures["parameters"] == sum(
-        t.numel() for n, t in bundle.tensors.items() if not n.endswith(("running_mean", "running_var", "num_batches_tracked"))
+        t.numel()
+        for n, t in bundle.tensors.items()
+        if not n.endswith(("running_mean", "running_var", "num_batches_tracked"))
     )
     networks = random_networks(CARDS["pix2pix"])
     # By hand: every 4x4 convolution costs 2 * 16 * in * out for each pixel of its smaller side.
     widths = [3, 2, 4, 8, 16, 16, 16, 16]
     down = sum(2 * 16 * a * b * (128 >> i + 1) ** 2 for i, (a, b) in enumerate(pairwise(widths)))
-    up = sum(2 * 16 * b * (1 if i == 6 else 2) * a * (128 >> i + 1) ** 2 for i, (a, b) in enumerate(pairwise(widths)))
+    up = sum(
+        2 * 16 * b * (1 if i == 6 else 2) * a * (128 >> i + 1) ** 2
+        for i, (a, b) in enumerate(pairwise(widths))
+    )
     assert flop_per_frame(networks, (128, 128)) == down + up
     assert flop_per_frame(networks, (128, 256)) == 2 * (down + up)
     with pytest.raises(UsageError, match="multiples of 128"):

@@ -12,7 +12,9 @@ def test_a_frames_own_statistics_whatever_is_stored():
         norm.running_mean.fill_(50)
     x = torch.rand(2, 3, 6, 8) * 4 + 2
     mean, variance = x.mean((2, 3), keepdim=True), x.var((2, 3), correction=0, keepdim=True)
-    wanted = (x - mean) / (variance + 1e-5).sqrt() * norm.weight.view(1, 3, 1, 1) + norm.bias.view(1, 3, 1, 1)
+    wanted = (x - mean) / (variance + 1e-5).sqrt() * norm.weight.view(1, 3, 1, 1) + norm.bias.view(
+        1, 3, 1, 1
+    )
     torch.testing.assert_close(norm(x), wanted, atol=1e-5, rtol=1e-5)
     assert norm.running_mean.tolist() == [50, 50, 50]
 
@@ -27,7 +29,8 @@ def test_stored_statistics_where_they_are_asked_for():
 
 
 def test_statistics_are_float32_inside_autocast():
-    """A large mean with a small spread survives only where the statistics are not taken in bfloat16."""
+    """A large mean with a small spread survives only where the statistics are not taken in
+    bfloat16."""
     norm = FrameNorm(1, affine=False, stored=False)
     x = 100 + torch.rand(1, 1, 16, 16)
     with torch.autocast("cpu", dtype=torch.bfloat16):

@@ -22,14 +22,20 @@ def boundary_by_loop(instances):
     for y in range(height):
         for x in range(width):
             for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0)):
-                if 0 <= y + dy < height and 0 <= x + dx < width and instances[y + dy, x + dx] != instances[y, x]:
+                if (
+                    0 <= y + dy < height
+                    and 0 <= x + dx < width
+                    and instances[y + dy, x + dx] != instances[y, x]
+                ):
                     edge[y, x] = True
     return edge
 
 
 def test_boundaries_are_those_of_a_plain_loop():
     instances = np.random.default_rng(0).integers(0, 3, (13, 17)).astype(np.int32) * 1000
-    assert np.array_equal(boundary(torch.from_numpy(instances)).numpy(), boundary_by_loop(instances))
+    assert np.array_equal(
+        boundary(torch.from_numpy(instances)).numpy(), boundary_by_loop(instances)
+    )
 
 
 def test_boundaries_of_real_instances(shared):
@@ -44,7 +50,9 @@ def test_boundaries_of_real_instances(shared):
 
 def random_window(classes=(3, 7, 26), frames=3, size=(12, 20)):
     generator = torch.Generator().manual_seed(1)
-    ids = torch.tensor(classes)[torch.randint(len(classes), (1, frames, *size), generator=generator)].to(torch.uint8)
+    ids = torch.tensor(classes)[
+        torch.randint(len(classes), (1, frames, *size), generator=generator)
+    ].to(torch.uint8)
     edges = torch.rand((1, frames, *size), generator=generator) < 0.2
     return ids, edges
 
@@ -130,5 +138,7 @@ def test_what_inference_used_first_can_be_trained_with():
     convolution = nn.Conv2d(108, 2, 7)
     with torch.inference_mode():
         convolve_planes(stack_window(window, label_nc=35, use_boundary=True), [convolution])
-    convolve_planes(stack_window(window, label_nc=35, use_boundary=True), [convolution])[0].sum().backward()
+    convolve_planes(stack_window(window, label_nc=35, use_boundary=True), [convolution])[
+        0
+    ].sum().backward()
     assert convolution.weight.grad is not None

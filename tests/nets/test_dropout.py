@@ -40,7 +40,9 @@ def test_without_a_seed_nothing_is_dropped(layers):
 
 NETWORKS = {
     "unet": lambda **more: UNet(Pix2PixConfig(channels=2, downsamplings=6, **more)),
-    "resnet": lambda **more: Resnet(ResnetConfig(channels=2, blocks=2, dropout_layers=True, **more)),
+    "resnet": lambda **more: Resnet(
+        ResnetConfig(channels=2, blocks=2, dropout_layers=True, **more)
+    ),
 }
 
 
@@ -69,4 +71,6 @@ def test_a_network_configured_to_drop_does_so_by_seed_0():
     with torch.inference_mode():
         plain = network(Conditioning(image=image), None).picture
         assert torch.equal(plain, network(Conditioning(image=image, dropout_seed=0), None).picture)
-        assert not torch.equal(plain, network(Conditioning(image=image, dropout_seed=1), None).picture)
+        assert not torch.equal(
+            plain, network(Conditioning(image=image, dropout_seed=1), None).picture
+        )

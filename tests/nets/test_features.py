@@ -34,7 +34,9 @@ def test_without_choice_or_seed_every_class_has_its_first_style(table):
 
 def test_a_choice_for_an_instance_goes_before_its_class(table):
     ids, instances = scene((CAR, 26001), (CAR, 26002), (ROAD, ROAD))
-    numbers, chosen = style_numbers(ids, instances, table, choice=StyleChoice(((CAR, 3),), ((26002, 5),)))
+    numbers, chosen = style_numbers(
+        ids, instances, table, choice=StyleChoice(((CAR, 3),), ((26002, 5),))
+    )
     assert numbers[0, 0].tolist() == [3, 5, 0]
     assert chosen[0, 0].tolist() == [True, True, False]
 
@@ -69,7 +71,16 @@ def test_known_draws_stay_what_they_are(table):
     """Films painted with a seed must come out alike with the next version too."""
     instances = torch.arange(26000, 26008, dtype=torch.int32)[None, None]
     ids = torch.full_like(instances, CAR, dtype=torch.uint8)
-    assert style_numbers(ids, instances, table, seed=0)[0][0, 0].tolist() == [4, 6, 1, 4, 5, 2, 7, 8]
+    assert style_numbers(ids, instances, table, seed=0)[0][0, 0].tolist() == [
+        4,
+        6,
+        1,
+        4,
+        5,
+        2,
+        7,
+        8,
+    ]
 
 
 def test_a_number_beyond_a_class_never_reaches_another(table):
@@ -78,7 +89,7 @@ def test_a_number_beyond_a_class_never_reaches_another(table):
     assert planes[0, :, 0].T.tolist() == [[0.125, 0.75], [0.0, 0.0]]
 
 
-# -- averaging ---------------------------------------------------------------------------------------------------------------
+# -- averaging -------------------------------------------------------------------------------------
 
 
 def test_the_mean_of_every_instance_and_channel_by_itself():
@@ -98,7 +109,10 @@ def test_the_mean_of_every_instance_and_channel_by_itself():
 
 def test_the_device_s_way_to_average_gives_the_same():
     generator = torch.Generator().manual_seed(0)
-    features, index = torch.randn(3, 200, generator=generator), torch.randint(0, 9, (200,), generator=generator)
+    features, index = (
+        torch.randn(3, 200, generator=generator),
+        torch.randint(0, 9, (200,), generator=generator),
+    )
     host, device = torch.empty(3, 200), torch.empty(3, 200)
     features_module._average_on_host(features, index, 12, host)
     features_module._average(features, index, 12, device)
@@ -106,8 +120,11 @@ def test_the_device_s_way_to_average_gives_the_same():
 
 
 def test_averaging_a_large_picture_is_fast():
-    """Processor time, which other work on the machine does not lengthen much: 32 ms at 2048x1024 where this was written."""
-    blocks = torch.randint(0, 34000, (64, 128), generator=torch.Generator().manual_seed(0), dtype=torch.int32)
+    """Processor time, which other work on the machine does not lengthen much: 32 ms at 2048x1024
+    where this was written."""
+    blocks = torch.randint(
+        0, 34000, (64, 128), generator=torch.Generator().manual_seed(0), dtype=torch.int32
+    )
     instances = blocks.repeat_interleave(16, 0).repeat_interleave(16, 1)[None]
     features = torch.randn(1, 3, 1024, 2048)
     spent = []

@@ -48,7 +48,9 @@ def test_it_is_the_convolution(size, frames, with_edges):
 
 def test_noise_everywhere_and_one_class_alone():
     convolution = nn.Conv2d(35, 5, 7, bias=False)
-    noise = torch.from_numpy(np.random.default_rng(0).integers(0, 35, (1, 1, 24, 24), dtype=np.uint8))
+    noise = torch.from_numpy(
+        np.random.default_rng(0).integers(0, 35, (1, 1, 24, 24), dtype=np.uint8)
+    )
     for ids in (noise, torch.full((1, 1, 12, 12), 34, dtype=torch.uint8)):
         with torch.inference_mode():
             found = convolve_labels(ids, None, present(ids), convolution.weight, None, 35)
@@ -57,7 +59,9 @@ def test_noise_everywhere_and_one_class_alone():
 
 def test_planes_are_not_made_where_labels_are_looked_up(monkeypatch):
     ids = street(2, (16, 32))
-    window = Conditioning(ids=ids, boundary=boundary(ids), features=torch.rand(1, 3, 16, 32), present=present(ids))
+    window = Conditioning(
+        ids=ids, boundary=boundary(ids), features=torch.rand(1, 3, 16, 32), present=present(ids)
+    )
     convolutions = [nn.Conv2d(2 * 36 + 3, 4, 7), nn.Conv2d(2 * 36 + 3, 2, 7)]
     wanted = convolve_planes(stack_window(window, label_nc=35, use_boundary=True), convolutions)
     planes = WindowPlanes(window, 35, True)

@@ -10,7 +10,9 @@ def test_every_byte_comes_back():
 
 
 def test_ends_are_clamped_and_halves_go_to_even():
-    found = to_bytes(torch.tensor([-3.0, -1.0, 0.0, 1.0, 2.0]).reshape(1, 1, 1, 5).repeat(1, 3, 1, 1))
+    found = to_bytes(
+        torch.tensor([-3.0, -1.0, 0.0, 1.0, 2.0]).reshape(1, 1, 1, 5).repeat(1, 3, 1, 1)
+    )
     assert found.dtype == torch.uint8
     assert found[0, :, 0].tolist() == [0, 0, 128, 255, 255]
 

@@ -6,8 +6,8 @@ from torch import nn
 
 from vidtrans.nets.extent import extents
 from vidtrans.nets.painting import Conditioning
-from vidtrans.nets.scene import places, scene_after, scene_planes
 from vidtrans.nets.street import Place, StreetConfig, StreetGenerator
+from vidtrans.nets.street_geometry import places, scene_after, scene_planes
 from vidtrans.nets.warp import warp
 
 SMALL = StreetConfig(channels=(4, 8, 8, 16), blocks=(1, 1, 1, 1, 1))
@@ -15,7 +15,9 @@ SMALL = StreetConfig(channels=(4, 8, 8, 16), blocks=(1, 1, 1, 1, 1))
 
 def window(height: int = 32, width: int = 64, frames: int = 2, batch: int = 1) -> Conditioning:
     generator = torch.Generator().manual_seed(height * width)
-    ids = torch.randint(0, 34, (batch, frames, height, width), generator=generator, dtype=torch.uint8)
+    ids = torch.randint(
+        0, 34, (batch, frames, height, width), generator=generator, dtype=torch.uint8
+    )
     return Conditioning(ids=ids, boundary=ids > 30)
 
 
@@ -29,7 +31,10 @@ def set_flow(street: StreetGenerator, x: float, y: float) -> None:
     """Makes the network see the same motion everywhere: channels 0..15 are x, the others y."""
     nn.init.zeros_(street.head_flow.weight)
     with torch.no_grad():
-        street.head_flow.bias[:16], street.head_flow.bias[16:] = x / SMALL.flow_scale, y / SMALL.flow_scale
+        street.head_flow.bias[:16], street.head_flow.bias[16:] = (
+            x / SMALL.flow_scale,
+            y / SMALL.flow_scale,
+        )
 
 
 @torch.inference_mode()
@@ -46,7 +51,9 @@ def test_picture_is_composed_of_its_layers(street):
     past = torch.rand(1, 3, 32, 64) * 2 - 1
     painting = street(window(), (past,))
     anew = painting.weight * painting.raw + (1 - painting.weight) * painting.warped
-    expected = painting.foreground_mask * painting.foreground + (1 - painting.foreground_mask) * anew
+    expected = (
+        painting.foreground_mask * painting.foreground + (1 - painting.foreground_mask) * anew
+    )
     torch.testing.assert_close(painting.picture, expected)
     cars = torch.isin(window().ids[:, -1], torch.tensor(SMALL.fg_labels))
     assert torch.equal(painting.foreground_mask[:, 0].bool(), cars)
@@ -106,7 +113,9 @@ def test_a_crop_knows_its_place(street):
 @torch.inference_mode()
 def test_it_remembers_how_far_it_has_come(street):
     road = Conditioning(torch.full((1, 2, 64, 128), 7, dtype=torch.uint8))
-    set_flow(street, 0, -1)  # what is seen now was nearer the horizon a frame ago: the camera drives ahead
+    set_flow(
+        street, 0, -1
+    )  # what is seen now was nearer the horizon a frame ago: the camera drives ahead
     first = street(road, None)
     assert first.memory[0][0, 0] == 0
     second = street(road, (first.picture, *first.memory))
@@ -124,7 +133,9 @@ def test_longer_windows_and_no_foreground():
     painting = street(window(frames=3), (past,))
     assert painting.foreground is None
     torch.testing.assert_close(painting.warped, warp(past[:, 3:], painting.flow))
-    torch.testing.assert_close(painting.picture, torch.lerp(painting.warped, painting.raw, painting.weight))
+    torch.testing.assert_close(
+        painting.picture, torch.lerp(painting.warped, painting.raw, painting.weight)
+    )
 
 
 @torch.inference_mode()
@@ -140,7 +151,9 @@ def test_what_was_another_thing_is_painted_anew(street):
 
 
 def test_places_are_convolved_as_if_all_planes_were_whole(street):
-    planes = scene_planes(places(torch.tensor([[3.0, 10.0, 7.0]]), torch.zeros(1, 2), (32, 64), (8, 16), 4))
+    planes = scene_planes(
+        places(torch.tensor([[3.0, 10.0, 7.0]]), torch.zeros(1, 2), (32, 64), (8, 16), 4)
+    )
     by_place = street.scene_mid
     plain = by_place.third(by_place.second(by_place.first(planes.whole()).relu()).relu())
     torch.testing.assert_close(by_place(planes), plain)
@@ -149,7 +162,9 @@ def test_places_are_convolved_as_if_all_planes_were_whole(street):
 @pytest.fixture
 def styled() -> StreetGenerator:
     torch.manual_seed(0)
-    street = StreetGenerator(StreetConfig(channels=SMALL.channels, blocks=SMALL.blocks, feature_nc=3)).eval()
+    street = StreetGenerator(
+        StreetConfig(channels=SMALL.channels, blocks=SMALL.blocks, feature_nc=3)
+    ).eval()
     for layer in (street.style_mid, street.style_fine, street.style_shown):
         nn.init.normal_(layer.weight)  # as training would make them; they begin with nothing
     return street
@@ -162,7 +177,10 @@ def test_styles_paint_the_things_that_have_them(styled):
     grey, red = torch.zeros(1, 3, 64, 128), torch.zeros(1, 3, 64, 128)
     red[:, 0, 24:40, 8:24] = 0.8
     for history in (None, (torch.zeros(1, 3, 64, 128),)):
-        plain, painted = (styled(Conditioning(ids, features=features), history).picture for features in (grey, red))
+        plain, painted = (
+            styled(Conditioning(ids, features=features), history).picture
+            for features in (grey, red)
+        )
         changed = (painted - plain).abs().amax(dim=(0, 1))
         assert changed[24:40, 8:24].mean() > 0.05
         assert changed[24:40, 8:24].mean() > 5 * changed[:, 96:].mean()
@@ -173,7 +191,10 @@ def test_styles_begin_with_nothing_and_are_asked_for(styled):
     new = StreetGenerator(styled.config).eval()
     ids = torch.full((1, 2, 32, 64), 26, dtype=torch.uint8)
     with torch.inference_mode():
-        looks = [new(Conditioning(ids, features=torch.full((1, 3, 32, 64), value)), None).picture for value in (0.0, 0.7)]
+        looks = [
+            new(Conditioning(ids, features=torch.full((1, 3, 32, 64), value)), None).picture
+            for value in (0.0, 0.7)
+        ]
     assert torch.equal(*looks)
     with pytest.raises(ValueError, match="3 style planes"):
         new(Conditioning(ids), None)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vidtrans.nets.scene import EYE_M, FOCAL, HORIZON, places
+from vidtrans.nets.street_geometry import EYE_M, FOCAL, HORIZON, places
 from vidtrans.nets.texture import ROUND_M, StreetTexture
 
 FULL_HW = (256, 512)
@@ -24,20 +24,25 @@ def texture() -> StreetTexture:
 
 @torch.inference_mode()
 def test_it_is_the_same_after_a_round(texture):
-    torch.testing.assert_close(seen_from(texture, 1.0), seen_from(texture, 1.0 + ROUND_M), atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(
+        seen_from(texture, 1.0), seen_from(texture, 1.0 + ROUND_M), atol=1e-4, rtol=1e-3
+    )
     assert not torch.allclose(seen_from(texture, 1.0), seen_from(texture, 3.0), atol=1e-2)
 
 
 @torch.inference_mode()
 def test_a_mark_on_the_road_stays_where_it_is(texture):
-    """One white texel row across the road: it is seen where perspective says, and nearer after two metres."""
+    """One white texel row across the road: it is seen where perspective says, and nearer after
+    two metres."""
     for part in texture.parameters():
         part.zero_()
     texture.road[1][..., 90] = 1.0  # 9 m along the street
     for travelled in (0.0, 2.0):
         shown = seen_from(texture, travelled)[0].abs().sum(0)
         row = shown[:, 128].argmax().item()
-        assert row == pytest.approx((EYE_M * FOCAL / (9.05 - travelled) + HORIZON) * 128 - 0.5, abs=1)
+        assert row == pytest.approx(
+            (EYE_M * FOCAL / (9.05 - travelled) + HORIZON) * 128 - 0.5, abs=1
+        )
 
 
 @torch.inference_mode()

@@ -1,4 +1,5 @@
-"""Places on things: a car's left end is its left end wherever the car stands, and its texture with it."""
+"""Places on things: a car's left end is its left end wherever the car stands, and its texture
+with it."""
 
 import pytest
 import torch

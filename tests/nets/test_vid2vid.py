@@ -7,14 +7,17 @@ from vidtrans.nets.vid2vid import Vid2Vid, Vid2VidConfig
 
 def window(frames=3, size=(32, 48)):
     generator = torch.Generator().manual_seed(3)
-    ids = torch.tensor([7, 11, 26])[torch.randint(3, (1, frames, *size), generator=generator)].to(torch.uint8)
+    ids = torch.tensor([7, 11, 26])[torch.randint(3, (1, frames, *size), generator=generator)].to(
+        torch.uint8
+    )
     return Conditioning(ids=ids, boundary=torch.rand((1, frames, *size), generator=generator) < 0.1)
 
 
 def history(frames=3, scales=2, size=(32, 48)):
     generator = torch.Generator().manual_seed(4)
     return tuple(
-        torch.rand((1, 3 * (frames - 1), size[0] // 2**s, size[1] // 2**s), generator=generator) * 2 - 1
+        torch.rand((1, 3 * (frames - 1), size[0] // 2**s, size[1] // 2**s), generator=generator) * 2
+        - 1
         for s in reversed(range(scales))
     )
 
@@ -47,7 +50,9 @@ def test_weight_one_paints_anew(published_networks):
 def test_each_scale_scales_its_flow(published_networks):
     network = published_networks(foreground=False, scales=3).generator
     biases(network, "model_final_flow", 0.1)
-    assert network(window(), history(scales=3)).flow.unique().tolist() == pytest.approx([0.1 * 20 * 4])
+    assert network(window(), history(scales=3)).flow.unique().tolist() == pytest.approx(
+        [0.1 * 20 * 4]
+    )
 
 
 def test_the_foreground_covers_its_classes_alone(published_networks):
@@ -56,7 +61,9 @@ def test_the_foreground_covers_its_classes_alone(published_networks):
     conditioning = window()
     painting = network(conditioning, history())
     cars = (conditioning.ids[:, -1:] == 26).expand(-1, 3, -1, -1)
-    assert painting.picture[cars].unique().tolist() == pytest.approx([torch.tanh(torch.tensor(0.5)).item()])
+    assert painting.picture[cars].unique().tolist() == pytest.approx(
+        [torch.tanh(torch.tensor(0.5)).item()]
+    )
     assert torch.equal(painting.raw[cars], painting.picture[cars])
     elsewhere = painting.weight * painting.raw + (1 - painting.weight) * painting.warped
     torch.testing.assert_close(painting.picture[~cars], elsewhere[~cars])
@@ -89,7 +96,8 @@ def test_other_window_lengths(published_networks, frames):
 
 
 def test_the_newest_frame_and_the_newest_picture_are_the_last(published_networks):
-    """The order is oldest first: changing the oldest frame matters less than nothing to the mask of the newest."""
+    """The order is oldest first: changing the oldest frame matters less than nothing to the mask
+    of the newest."""
     network = published_networks().generator
     conditioning = window()
     other = conditioning.ids.clone()
@@ -118,6 +126,8 @@ def test_half_precision_stays_near(published_networks):
 def test_gradients_reach_every_weight(published_networks):
     network = published_networks().generator.requires_grad_(True)
     painting = network(window(), history())
-    (painting.scales[0].sum() + painting.picture.sum() + painting.flow.sum() + painting.raw.sum()).backward()
+    (
+        painting.scales[0].sum() + painting.picture.sum() + painting.flow.sum() + painting.raw.sum()
+    ).backward()
     idle = [name for name, p in network.named_parameters() if p.grad is None]
     assert idle == []

@@ -26,7 +26,9 @@ def no_thread_left():
 def settings(label_film, tiny_model, tmp_path):
     def make(**values):
         values = {"output": str(tmp_path / "film.mkv"), **LOSSLESS, **values}
-        return ConvertSettings.read(**{"input": str(label_film), "model": str(tiny_model), "labels": "cityscapes"} | values)
+        return ConvertSettings.read(
+            **{"input": str(label_film), "model": str(tiny_model), "labels": "cityscapes"} | values
+        )
 
     return make
 
@@ -39,7 +41,9 @@ def plain_loop(tiny_model):
         from vidtrans import load_model
 
         pictures = load_model(tiny_model).translate(labels=np.stack(labels))
-        return np.clip(np.rint((pictures + 1) * 127.5), 0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
+        return (
+            np.clip(np.rint((pictures + 1) * 127.5), 0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
+        )
 
     return paint
 
@@ -57,7 +61,9 @@ def test_a_film_holds_the_model_s_pictures_bit_for_bit(settings, plain_loop, sce
     assert [p.name for p in summary.output.parent.iterdir() if p.name.startswith(".")] == []
 
 
-def test_three_threads_make_the_same_bits_as_one_frame_of_room(settings, decoded, monkeypatch, tmp_path):
+def test_three_threads_make_the_same_bits_as_one_frame_of_room(
+    settings, decoded, monkeypatch, tmp_path
+):
     """However the threads are scheduled, the pictures are the same."""
     import time
 
@@ -72,7 +78,9 @@ def test_three_threads_make_the_same_bits_as_one_frame_of_room(settings, decoded
         return paint(self, state, read)
 
     monkeypatch.setattr(Painter, "paint", dawdling)
-    assert np.array_equal(decoded(convert(settings(output=str(tmp_path / "slow.mkv"))).output), first)
+    assert np.array_equal(
+        decoded(convert(settings(output=str(tmp_path / "slow.mkv"))).output), first
+    )
 
 
 def test_every_frame_keeps_its_time(settings, label_film):
@@ -86,8 +94,12 @@ def test_every_frame_keeps_its_time(settings, label_film):
 
 def test_a_folder_of_pngs(settings, decoded, tmp_path):
     film = decoded(convert(settings()).output)
-    summary = convert(settings(output=f"{tmp_path}/pngs/", codec=None, encoder_options={}, pixel_format=None))
-    assert sorted(p.name for p in (tmp_path / "pngs").iterdir()) == [f"{n:06d}.png" for n in range(12)]
+    summary = convert(
+        settings(output=f"{tmp_path}/pngs/", codec=None, encoder_options={}, pixel_format=None)
+    )
+    assert sorted(p.name for p in (tmp_path / "pngs").iterdir()) == [
+        f"{n:06d}.png" for n in range(12)
+    ]
     assert summary.output == tmp_path / "pngs"
     assert np.array_equal(decoded(tmp_path / "pngs"), film)
     assert not (tmp_path / ".pngs.parts").exists()
@@ -103,7 +115,12 @@ def test_compare_is_the_labels_beside_the_picture(settings, decoded):
 
 def test_size_and_fit(settings, decoded):
     assert decoded(convert(settings(size_hw="48x48", fit="resize")).output).shape == (12, 48, 48, 3)
-    assert decoded(convert(settings(size_hw="48x48", fit="pad", overwrite=True)).output).shape == (12, 24, 48, 3)
+    assert decoded(convert(settings(size_hw="48x48", fit="pad", overwrite=True)).output).shape == (
+        12,
+        24,
+        48,
+        3,
+    )
 
 
 def test_odd_sizes(settings, grey_film, scene, tmp_path, decoded):
@@ -123,7 +140,9 @@ def test_instances_are_read_beside_the_labels(settings, grey_film, scene, tmp_pa
 
 def test_given_cuts_start_the_history_anew(settings, scene, plain_loop, decoded):
     summary = convert(settings(scene_cuts="5"))
-    expected = np.concatenate([plain_loop([scene(n) for n in range(5)]), plain_loop([scene(n) for n in range(5, 12)])])
+    expected = np.concatenate(
+        [plain_loop([scene(n) for n in range(5)]), plain_loop([scene(n) for n in range(5, 12)])]
+    )
     assert summary.cuts == (5,)
     assert np.array_equal(decoded(summary.output), expected)
 
@@ -142,9 +161,15 @@ def test_a_first_frame_sets_the_look(settings, decoded, tmp_path, square):
     cv2.imwrite(str(tmp_path / "first.png"), picture[..., ::-1])
     film = decoded(convert(settings(first_frame=(str(tmp_path / "first.png"),))).output)
     assert np.array_equal(film[0], picture)
-    with pytest.raises(UsageError, match=r"first\.png: the first frame has the size 64x32, and the film 48x48"):
+    with pytest.raises(
+        UsageError, match=r"first\.png: the first frame has the size 64x32, and the film 48x48"
+    ):
         convert(
-            settings(first_frame=(str(tmp_path / "first.png"),), input=str(square(tmp_path)), output=str(tmp_path / "o.mkv"))
+            settings(
+                first_frame=(str(tmp_path / "first.png"),),
+                input=str(square(tmp_path)),
+                output=str(tmp_path / "o.mkv"),
+            )
         )
 
 
@@ -154,7 +179,9 @@ def square(grey_film, scene):
 
 
 @pytest.mark.parametrize("stage", ["decode", "translate", "encode", "progress"])
-def test_a_failure_anywhere_is_raised_with_its_frame_and_leaves_nothing(settings, tmp_path, monkeypatch, stage):
+def test_a_failure_anywhere_is_raised_with_its_frame_and_leaves_nothing(
+    settings, tmp_path, monkeypatch, stage
+):
     from vidtrans.labels.reader import LabelReader
     from vidtrans.media.segments import PacketSegments
     from vidtrans.pipeline.stream import Painter, PipelineError
@@ -169,11 +196,19 @@ def test_a_failure_anywhere_is_raised_with_its_frame_and_leaves_nothing(settings
 
     told = None
     if stage == "decode":
-        monkeypatch.setattr(LabelReader, "read", fails_at_seven(LabelReader.read, lambda frame, _: frame.index))
+        monkeypatch.setattr(
+            LabelReader, "read", fails_at_seven(LabelReader.read, lambda frame, _: frame.index)
+        )
     elif stage == "translate":
-        monkeypatch.setattr(Painter, "paint", fails_at_seven(Painter.paint, lambda _, read: read.frame.index))
+        monkeypatch.setattr(
+            Painter, "paint", fails_at_seven(Painter.paint, lambda _, read: read.frame.index)
+        )
     elif stage == "encode":
-        monkeypatch.setattr(PacketSegments, "write", fails_at_seven(PacketSegments.write, lambda _, time: time.pts // 40))
+        monkeypatch.setattr(
+            PacketSegments,
+            "write",
+            fails_at_seven(PacketSegments.write, lambda _, time: time.pts // 40),
+        )
     else:
 
         def told(progress):
@@ -215,12 +250,16 @@ def test_the_input_is_not_replaced_by_the_output(settings, label_film):
 
 
 @pytest.mark.parametrize("source", ["f_*.png", "f_%d.png", "f_1.png"])
-def test_label_pictures_are_not_replaced_by_what_is_painted_of_them(settings, scene, tmp_path, source):
+def test_label_pictures_are_not_replaced_by_what_is_painted_of_them(
+    settings, scene, tmp_path, source
+):
     for n in range(3):
         cv2.imwrite(str(tmp_path / f"f_{n}.png"), scene(n))
     before = {path: path.read_bytes() for path in tmp_path.glob("*.png")}
     with pytest.raises(UsageError, match="replace the input"):
-        convert(settings(input=str(tmp_path / source), output=f"{tmp_path}/", overwrite=True, **PNGS))
+        convert(
+            settings(input=str(tmp_path / source), output=f"{tmp_path}/", overwrite=True, **PNGS)
+        )
     assert {path: path.read_bytes() for path in tmp_path.glob("*.png")} == before
 
 
@@ -239,18 +278,30 @@ def test_png_folders_of_failed_runs_are_cleared(settings, tmp_path, grey_film, s
     film = grey_film(tmp_path / "bad.mkv", frames)
     before = sorted(tmp_path.iterdir())
     with pytest.raises(InputError):
-        convert(settings(input=str(film), output=f"{tmp_path}/pngs/", codec=None, encoder_options={}, pixel_format=None))
+        convert(
+            settings(
+                input=str(film),
+                output=f"{tmp_path}/pngs/",
+                codec=None,
+                encoder_options={},
+                pixel_format=None,
+            )
+        )
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_instance_maps_of_another_length_are_told_before_any_work(settings, grey_film, scene, tmp_path):
+def test_instance_maps_of_another_length_are_told_before_any_work(
+    settings, grey_film, scene, tmp_path
+):
     short = grey_film(tmp_path / "short.mkv", [scene(n).astype(np.uint16) for n in range(5)])
     with pytest.raises(InputError, match="instance maps end here, after 5 frames"):
         convert(settings(instances=str(short)))
     long = grey_film(tmp_path / "long.mkv", [scene(n).astype(np.uint16) for n in range(20)])
     with pytest.raises(InputError, match="go on at frame 12"):
         convert(settings(instances=str(long)))
-    other = grey_film(tmp_path / "other.mkv", [scene(n, 16, 32).astype(np.uint16) for n in range(12)])
+    other = grey_film(
+        tmp_path / "other.mkv", [scene(n, 16, 32).astype(np.uint16) for n in range(12)]
+    )
     with pytest.raises(InputError, match="size 32x16, and the labels 64x32"):
         convert(settings(instances=str(other)))
     assert not (tmp_path / "film.mkv").exists()
@@ -262,7 +313,7 @@ def test_a_painted_frame_asks_the_kernel_for_no_memory_anew():
 import resource, threading
 import cv2
 import numpy as np
-from vidtrans.heap import keep_freed_memory
+from vidtrans.sequence.allocator import keep_freed_memory
 keep_freed_memory()
 def work():
     def fill():
@@ -277,11 +328,15 @@ thread = threading.Thread(target=work)
 thread.start()
 thread.join()
 """
-    faults = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    faults = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     assert int(faults.stdout) < 500  # 8,192 pages were written
 
 
 def test_a_film_takes_no_rate(settings, tmp_path):
-    with pytest.raises(UsageError, match=r"labels.*rate of 30 was given, and a film has its own \(25\)"):
+    with pytest.raises(
+        UsageError, match=r"labels.*rate of 30 was given, and a film has its own \(25\)"
+    ):
         convert(settings(rate="30"))
     assert not list(tmp_path.glob("*film*"))

@@ -18,17 +18,29 @@ def run(label_film, tiny_model, tmp_path, decoded):
     """``run(**settings)``: the pictures of a conversion."""
 
     def make(**values):
-        settings = {"input": str(label_film), "output": str(tmp_path / "out"), "model": str(tiny_model), "labels": "cityscapes"}
-        return decoded(convert(ConvertSettings.read(**settings | {"overwrite": True} | values)).output)
+        settings = {
+            "input": str(label_film),
+            "output": str(tmp_path / "out"),
+            "model": str(tiny_model),
+            "labels": "cityscapes",
+        }
+        return decoded(
+            convert(ConvertSettings.read(**settings | {"overwrite": True} | values)).output
+        )
 
     return make
 
 
 def test_a_relabelled_film_is_the_film_of_relabelled_labels(run, grey_film, scene, tmp_path):
     ids = [scene(n) for n in range(12)]
-    other = [np.where((i == SIDEWALK) & (3 <= n < 8), ROAD, i).astype(np.uint8) for n, i in enumerate(ids)]
+    other = [
+        np.where((i == SIDEWALK) & (3 <= n < 8), ROAD, i).astype(np.uint8)
+        for n, i in enumerate(ids)
+    ]
     edits = EditList((RelabelClass("sidewalk", "road", 3, 8),))
-    assert np.array_equal(run(edits=edits), run(input=str(grey_film(tmp_path / "other.mkv", other))))
+    assert np.array_equal(
+        run(edits=edits), run(input=str(grey_film(tmp_path / "other.mkv", other)))
+    )
 
 
 def test_a_reset_forgets_the_past(run, grey_film, scene, tmp_path):
@@ -48,10 +60,15 @@ def test_a_given_picture_is_shown_and_gone_on_from(run, tmp_path):
 
 
 def test_a_relabelling_makes_no_cut(label_film, tiny_model, tmp_path):
-    """Half of the picture changes class from one frame to the next, which is an edit and no scene."""
+    """Half of the picture changes class from one frame to the next, which is an edit and no
+    scene."""
     edits = EditList((RelabelClass("road", "sky", 6), RelabelClass("building", "vegetation", 6)))
     settings = ConvertSettings(
-        input=str(label_film), output=str(tmp_path / "out"), model=str(tiny_model), labels="cityscapes", edits=edits
+        input=str(label_film),
+        output=str(tmp_path / "out"),
+        model=str(tiny_model),
+        labels="cityscapes",
+        edits=edits,
     )
     assert convert(settings).cuts == ()
 
@@ -77,7 +94,11 @@ def test_a_run_is_resumed_with_its_own_edits_only(label_film, tiny_model, tmp_pa
             return self.asked > 4
 
     settings = ConvertSettings(
-        input=str(label_film), output=str(tmp_path / "out.mkv"), model=str(tiny_model), labels="cityscapes", resume=True
+        input=str(label_film),
+        output=str(tmp_path / "out.mkv"),
+        model=str(tiny_model),
+        labels="cityscapes",
+        resume=True,
     )
     with pytest.raises(Interrupted):
         convert(settings, cancel=AfterFour())
@@ -90,7 +111,10 @@ def test_the_command_takes_edits(run, label_film, tiny_model, tmp_path, decoded)
     from vidtrans.cli.app import app
 
     EditList((ResetAt(5),)).save(tmp_path / "edits.json")
-    line = f"convert {label_film} {tmp_path / 'cli'} --model {tiny_model} --labels cityscapes --progress none"
+    line = (
+        f"convert {label_film} {tmp_path / 'cli'} --model {tiny_model} --labels cityscapes"
+        " --progress none"
+    )
     line += f" --edits {tmp_path / 'edits.json'} --relabel sidewalk=road@3:8"
     result = CliRunner().invoke(app, line.split(), catch_exceptions=False)
     assert result.exit_code == 0, result.output

@@ -1,4 +1,5 @@
-"""The image systems through a whole conversion: films frame by frame, styles that stay, edits, dropout by a seed."""
+"""The image systems through a whole conversion: films frame by frame, styles that stay, edits,
+dropout by a seed."""
 
 import cv2
 import numpy as np
@@ -54,8 +55,15 @@ def films(tmp_path, grey_film, scene):
 @pytest.fixture
 def run(films, hd, tmp_path, decoded):
     def make(**values):
-        settings = {"input": str(tmp_path / "labels.mkv"), "output": str(tmp_path / "out"), "model": hd, "labels": "cityscapes"}
-        return decoded(convert(ConvertSettings.read(**settings | {"overwrite": True} | values)).output)
+        settings = {
+            "input": str(tmp_path / "labels.mkv"),
+            "output": str(tmp_path / "out"),
+            "model": hd,
+            "labels": "cityscapes",
+        }
+        return decoded(
+            convert(ConvertSettings.read(**settings | {"overwrite": True} | values)).output
+        )
 
     return make
 
@@ -69,7 +77,14 @@ def test_pix2pixhd_frame_by_frame_with_styles_and_edits(run, films, hd, tmp_path
     from vidtrans import load_model
 
     labels, maps = films
-    edits = EditList((RelabelClass("building", "sky"), StyleClass("car", 1), StyleInstance(26002, 3), DeleteInstance(26001, 3)))
+    edits = EditList(
+        (
+            RelabelClass("building", "sky"),
+            StyleClass("car", 1),
+            StyleInstance(26002, 3),
+            DeleteInstance(26001, 3),
+        )
+    )
     film = run(instances=str(tmp_path / "instances.mkv"), edits=edits)
     expected = load_model(hd).translate(labels=labels, instances=maps.astype(np.int32), edits=edits)
     assert np.array_equal(film, as_bytes(expected))
@@ -84,8 +99,15 @@ def test_a_seed_gives_the_same_film_again_and_other_seeds_others(run, tmp_path):
 
 
 def test_pix2pix_paints_pictures_with_and_without_dropout(bundle, run, tmp_path):
-    model = bundle("p2p", system="pix2pix", generator={"channels": 2, "downsamplings": 5, "norm": "batch"}, label_scheme=None)
-    deep = bundle("deep", system="pix2pix", generator={"channels": 2, "downsamplings": 6}, label_scheme=None)
+    model = bundle(
+        "p2p",
+        system="pix2pix",
+        generator={"channels": 2, "downsamplings": 5, "norm": "batch"},
+        label_scheme=None,
+    )
+    deep = bundle(
+        "deep", system="pix2pix", generator={"channels": 2, "downsamplings": 6}, label_scheme=None
+    )
     (tmp_path / "pictures").mkdir()
     picture = np.random.default_rng(0).integers(0, 256, (33, 70, 3), np.uint8)
     for n in range(3):
@@ -103,7 +125,7 @@ def test_pix2pix_paints_pictures_with_and_without_dropout(bundle, run, tmp_path)
         run(input=pictures, model=model, edits=EditList((RelabelClass("road", "sky"),)))
 
 
-# -- mistakes: one sentence, and nothing written -------------------------------------------------------------------------------
+# -- mistakes: one sentence, and nothing written ---------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -142,7 +164,7 @@ def test_styles_asked_of_a_model_that_has_none(run, tiny_model, bundle, tmp_path
     assert not (tmp_path / "out").exists()
 
 
-# -- the commands -------------------------------------------------------------------------------------------------------------
+# -- the commands ----------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -158,14 +180,37 @@ def vidtrans_command():
 def test_the_command_line_of_all_edits(run, vidtrans_command, hd, tmp_path, decoded):
     (tmp_path / "styles.toml").write_text("seed = 5\n[classes]\ncar = 1\n[instances]\n26002 = 3\n")
     result = vidtrans_command(
-        *("convert", tmp_path / "labels.mkv", tmp_path / "cli", "--model", hd, "--labels", "cityscapes"),
-        *("--instances", tmp_path / "instances.mkv", "--styles", tmp_path / "styles.toml", "--style", "instance:26001=2"),
+        *(
+            "convert",
+            tmp_path / "labels.mkv",
+            tmp_path / "cli",
+            "--model",
+            hd,
+            "--labels",
+            "cityscapes",
+        ),
+        *(
+            "--instances",
+            tmp_path / "instances.mkv",
+            "--styles",
+            tmp_path / "styles.toml",
+            "--style",
+            "instance:26001=2",
+        ),
         *("--relabel", "building=sky", "--drop", "instance:26001@3:"),
     )
     assert result.exit_code == 0, result.output
-    edits = (RelabelClass("building", "sky"), DeleteInstance(26001, 3), StyleClass("car", 1), StyleInstance(26002, 3))
+    edits = (
+        RelabelClass("building", "sky"),
+        DeleteInstance(26001, 3),
+        StyleClass("car", 1),
+        StyleInstance(26002, 3),
+    )
     edits = EditList((*edits, StyleInstance(26001, 2)))
-    assert np.array_equal(decoded(tmp_path / "cli"), run(instances=str(tmp_path / "instances.mkv"), edits=edits, seed=5))
+    assert np.array_equal(
+        decoded(tmp_path / "cli"),
+        run(instances=str(tmp_path / "instances.mkv"), edits=edits, seed=5),
+    )
 
 
 def test_a_sheet_and_its_mistakes(vidtrans_command, films, hd, tiny_model, tmp_path):
@@ -180,9 +225,21 @@ def test_a_sheet_and_its_mistakes(vidtrans_command, films, hd, tiny_model, tmp_p
     for other, kind, said in (
         (words, "OutputError", "exists already"),
         ((*words, "--overwrite", "--class", "sky"), "UsageError", "class sky has no styles"),
-        ((*words, "--overwrite", "--frame", "3"), "InputError", "has 1 frames, and frame 3 is asked for"),
-        (("styles", tiny_model, tmp_path / "labels.png", tmp_path / "s.png"), "UsageError", "no styles to choose from"),
-        (("styles", hd, tmp_path / "labels.png", tmp_path / "s.gif"), "UsageError", "is a .png or .jpg"),
+        (
+            (*words, "--overwrite", "--frame", "3"),
+            "InputError",
+            "has 1 frames, and frame 3 is asked for",
+        ),
+        (
+            ("styles", tiny_model, tmp_path / "labels.png", tmp_path / "s.png"),
+            "UsageError",
+            "no styles to choose from",
+        ),
+        (
+            ("styles", hd, tmp_path / "labels.png", tmp_path / "s.gif"),
+            "UsageError",
+            "is a .png or .jpg",
+        ),
     ):
         result = vidtrans_command(*other)
         assert type(result.exception).__name__ == kind
@@ -201,7 +258,16 @@ def test_styles_are_made_exported_and_imported_again(vidtrans_command, films, bu
         picture = np.random.default_rng(n).integers(0, 256, (32, 64, 3), np.uint8)
         cv2.imwrite(str(tmp_path / "rgb" / f"{n}.png"), picture)
     out = tmp_path / "styled.safetensors"
-    words = ("models", "styles", model, tmp_path / "rgb", tmp_path / "labels.mkv", out, "--labels", "cityscapes")
+    words = (
+        "models",
+        "styles",
+        model,
+        tmp_path / "rgb",
+        tmp_path / "labels.mkv",
+        out,
+        "--labels",
+        "cityscapes",
+    )
     result = vidtrans_command(*words, "--instances", tmp_path / "instances.mkv", "--clusters", "3")
     assert result.exit_code == 0, result.output
     assert "car (3)" in result.output
@@ -216,7 +282,9 @@ def test_styles_are_made_exported_and_imported_again(vidtrans_command, films, bu
     assert vidtrans_command("models", "import", tmp_path / "folder", again).exit_code == 0
     back = read_bundle(again)
     assert back.tensors.keys() == made.tensors.keys()
-    assert all(np.array_equal(back.tensors[n].numpy(), made.tensors[n].numpy()) for n in made.tensors)
+    assert all(
+        np.array_equal(back.tensors[n].numpy(), made.tensors[n].numpy()) for n in made.tensors
+    )
     for plane, centres in made.card.styles.items():
         np.testing.assert_allclose(back.card.styles[plane], centres, atol=1e-7)
 

@@ -33,8 +33,15 @@ def settings(film, tiny_model, tmp_path):
     """Lossy settings: a segment that began elsewhere would show in the pixels."""
 
     def make(**values):
-        values = {"output": str(tmp_path / "film.mp4"), "snapshot_every": 10, "scene_cuts": str(CUT), **values}
-        return ConvertSettings.read(input=str(film), model=str(tiny_model), labels="cityscapes", **values)
+        values = {
+            "output": str(tmp_path / "film.mp4"),
+            "snapshot_every": 10,
+            "scene_cuts": str(CUT),
+            **values,
+        }
+        return ConvertSettings.read(
+            input=str(film), model=str(tiny_model), labels="cityscapes", **values
+        )
 
     return make
 
@@ -57,7 +64,9 @@ def stop_after(frames):
 
 
 @pytest.mark.parametrize("stop", [3, 10, 14, CUT - 4, CUT])
-def test_ctrl_c_keeps_every_frame_and_resume_gives_the_same_film(settings, whole, decoded, tmp_path, stop):
+def test_ctrl_c_keeps_every_frame_and_resume_gives_the_same_film(
+    settings, whole, decoded, tmp_path, stop
+):
     with pytest.raises(Interrupted) as caught:
         convert(settings(), **stop_after(stop))
     kept = int(str(caught.value.hint).split()[0])
@@ -96,7 +105,9 @@ def test_a_folder_of_pngs_is_resumed(settings, decoded, tmp_path):
     assert not parts_folder(tmp_path / "pngs").exists()
 
 
-def test_slow_models_are_put_in_safety_by_the_clock(settings, whole, decoded, monkeypatch, tmp_path):
+def test_slow_models_are_put_in_safety_by_the_clock(
+    settings, whole, decoded, monkeypatch, tmp_path
+):
     """Where a segment takes longer than SNAPSHOT_SECONDS its pictures are kept as they are."""
     monkeypatch.setattr(outputs, "SNAPSHOT_SECONDS", 0.0)
     spans = []
@@ -109,7 +120,11 @@ def test_slow_models_are_put_in_safety_by_the_clock(settings, whole, decoded, mo
     monkeypatch.setattr(outputs.RunFolder, "keep", seen)
     with pytest.raises(Interrupted):
         convert(settings(), **stop_after(13))
-    assert spans[:11] == [*(("rest", n, n + 1) for n in range(9)), ("part", 0, 10), ("rest", 10, 11)]
+    assert spans[:11] == [
+        *(("rest", n, n + 1) for n in range(9)),
+        ("part", 0, 10),
+        ("rest", 10, 11),
+    ]
     assert np.array_equal(decoded(convert(settings(resume=True)).output), whole)
 
 
@@ -139,12 +154,16 @@ def test_kill_nine(settings, decoded, tmp_path, film, tiny_model, kind):
     settled = settings(output=output)
     # Two segments are whole, the third is at work, and there it waits for its end.
     program = (
-        "import sys, time\n"
-        "from vidtrans.pipeline.convert import convert\n"
-        "from vidtrans.pipeline.settings import ConvertSettings\n"
-        "convert(ConvertSettings.model_validate_json(sys.argv[1]), on_progress=lambda p: time.sleep(p.done // 25 * 60))\n"
+        "import sys, time\nfrom vidtrans.pipeline.convert import convert\nfrom"
+        " vidtrans.pipeline.settings import"
+        " ConvertSettings\nconvert(ConvertSettings.model_validate_json(sys.argv[1]),"
+        " on_progress=lambda p: time.sleep(p.done // 25 * 60))\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", program, settled.model_dump_json()], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, settled.model_dump_json()],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     ledger = parts_folder(Path(output)) / "ledger.jsonl"
     deadline = time.monotonic() + 60
     while not (ledger.exists() and ledger.read_text().count("\n") >= 2):

@@ -22,7 +22,10 @@ def keep(run, kind, first, end, *, file=True):
     if file:
         path.write_bytes(b"pictures")
     shown = times(end - 1 if kind == "part" else first, end)
-    run.keep(Span(kind, first, end, 1000 + end, shown, path.name if file else None), lambda p: p.write_bytes(b"s"))
+    run.keep(
+        Span(kind, first, end, 1000 + end, shown, path.name if file else None),
+        lambda p: p.write_bytes(b"s"),
+    )
 
 
 @pytest.fixture
@@ -55,7 +58,14 @@ def test_a_part_replaces_the_rests_inside_it(output):
         assert [p.name for p in run.parts] == ["part-00000000.nut", "part-00000004.nut"]
         assert run.frames == 8
     assert names(output) == sorted(
-        ["lock", "run.json", "ledger.jsonl", "part-00000000.nut", "part-00000004.nut", "state-00000008.safetensors"]
+        [
+            "lock",
+            "run.json",
+            "ledger.jsonl",
+            "part-00000000.nut",
+            "part-00000004.nut",
+            "state-00000008.safetensors",
+        ]
     )
 
 

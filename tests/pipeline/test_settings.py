@@ -12,7 +12,9 @@ BASE = {"input": "labels.mkv", "output": "film.mp4"}
 
 
 def test_words_become_values():
-    settings = ConvertSettings.read(**BASE, size_hw="512x256", rate="30000/1001", scene_cuts="300, 120")
+    settings = ConvertSettings.read(
+        **BASE, size_hw="512x256", rate="30000/1001", scene_cuts="300, 120"
+    )
     assert settings.size_hw == (256, 512)
     assert settings.rate == Fraction(30000, 1001)
     assert settings.scene_cuts == (120, 300)
@@ -46,7 +48,10 @@ def test_settings_are_frozen():
         ({"scene_cuts": "sometimes"}, "scene cuts are auto, off"),
         ({"layer": "flwo"}, "layer: "),
         ({"precision": "fp8"}, "precision: "),
-        ({"encoder_option": {"crf": "9"}}, "no setting 'encoder_option'; did you mean 'encoder_options'?"),
+        (
+            {"encoder_option": {"crf": "9"}},
+            "no setting 'encoder_option'; did you mean 'encoder_options'?",
+        ),
         ({"frobnicate": 1}, "no setting 'frobnicate'"),
     ],
 )

@@ -98,7 +98,10 @@ def test_a_middle_stage_that_fails_stops_the_source_and_is_raised_in_the_caller(
                 yield item
 
     got = []
-    with pytest.raises(RuntimeError, match="frame 7"), in_thread(middle(), name="translate") as items:
+    with (
+        pytest.raises(RuntimeError, match="frame 7"),
+        in_thread(middle(), name="translate") as items,
+    ):
         got.extend(items)
     assert got == list(range(7))
 

@@ -1,4 +1,5 @@
-"""Random access against the whole film, bit by bit: seeking in any order, cuts, edits, little memory, layers."""
+"""Random access against the whole film, bit by bit: seeking in any order, cuts, edits, little
+memory, layers."""
 
 import random
 from contextlib import ExitStack
@@ -6,7 +7,14 @@ from contextlib import ExitStack
 import numpy as np
 import pytest
 
-from vidtrans.labels.edit import DeleteInstance, EditList, FirstFrame, RelabelClass, RelabelInstance, ResetAt
+from vidtrans.labels.edit import (
+    DeleteInstance,
+    EditList,
+    FirstFrame,
+    RelabelClass,
+    RelabelInstance,
+    ResetAt,
+)
 from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans.pipeline.stream import translate_stream
 from vidtrans.preview import Budgets
@@ -35,7 +43,10 @@ def film_settings(tmp_path_factory, scene, grey_film, tiny_model):
     def make(frames, cuts):
         folder = tmp_path_factory.mktemp("film")
         ids = [other_scene(n) if cuts[0] <= n < cuts[1] else scene(n) for n in range(frames)]
-        instances = [np.where(np.isin(i, (24, 26)), i.astype(np.uint16) * 1000 + 1, i).astype(np.uint16) for i in ids]
+        instances = [
+            np.where(np.isin(i, (24, 26)), i.astype(np.uint16) * 1000 + 1, i).astype(np.uint16)
+            for i in ids
+        ]
         return ConvertSettings(
             input=str(grey_film(folder / "labels.mkv", ids)),
             instances=str(grey_film(folder / "instances.mkv", instances)),
@@ -75,7 +86,9 @@ def whole_film(settings: ConvertSettings, edits: EditList = EditList()) -> list[
 
     with open_job(settings.model_copy(update={"edits": edits})) as job:
         state = job.painter.model.start(job.painter.sizing.net_hw, first_frames=job.first_frames)
-        stream = translate_stream(job.reader, job.label_reader, job.painter, instances=job.instances, state=state)
+        stream = translate_stream(
+            job.reader, job.label_reader, job.painter, instances=job.instances, state=state
+        )
         return [translation.picture for translation in stream]
 
 
@@ -120,7 +133,13 @@ def test_random_seeks_give_the_pictures_of_convert(long_settings, expected, open
 
 def test_little_memory_costs_time_not_truth(settings, expected, open_access):
     state = 64 * 32 * 3 * 4 + 64 * 32 * 2
-    access = open_access(settings, picture_bytes=20_000, snapshot_bytes=3 * state, label_bytes=10_000, snapshot_every=8)
+    access = open_access(
+        settings,
+        picture_bytes=20_000,
+        snapshot_bytes=3 * state,
+        label_bytes=10_000,
+        snapshot_every=8,
+    )
     check(access, expected(settings), random.Random(2).sample(range(FRAMES), 25))
     assert access.pictures.bytes <= 20_000
     assert 0 < access.snapshots.bytes <= 3 * state
@@ -153,7 +172,9 @@ def test_cuts_that_were_given(settings, expected, open_access, cuts):
 
 EDITS = {
     "relabelled": EditList((RelabelClass("sidewalk", "road", 20, 30),)),
-    "an instance": EditList((DeleteInstance(26001, 30), RelabelInstance(24001, "building", 50, 60))),
+    "an instance": EditList(
+        (DeleteInstance(26001, 30), RelabelInstance(24001, "building", 50, 60))
+    ),
     "over a cut": EditList((RelabelClass("vegetation", "building", 40, 60),)),
     "reset": EditList((ResetAt(27), ResetAt(70))),
 }
@@ -195,7 +216,9 @@ def test_an_edit_spoils_only_what_comes_after_it_in_its_scene(settings, open_acc
     for layer_spans in access.cached().values():
         assert layer_spans == ((0, FRAMES),)
     access.edit(EditList((RelabelClass("sidewalk", "road", 20, 30),)))
-    assert access.cached() == {"final": ((0, 20), (CUTS[0], FRAMES))}  # the generator forgets at the cut
+    assert access.cached() == {
+        "final": ((0, 20), (CUTS[0], FRAMES))
+    }  # the generator forgets at the cut
     assert [frame for frame in access.snapshotted() if 20 < frame < CUTS[0]] == []
     access.edit(EditList((RelabelClass("sidewalk", "road", 20),)))
     assert access.cached() == {"final": ((0, 20),)}
@@ -210,7 +233,9 @@ def test_layers_share_states_and_are_those_of_convert(settings, expected, open_a
         check(access, expected(layered), [20, 44], layer)
     assert access.paint(30, ["final"], never) <= 30 % 24 + 1
     access.paint(60, ["final"], never)
-    assert access.paint(60, ["final", "flow"], never) == 1  # the state before the last frames is kept
+    assert (
+        access.paint(60, ["final", "flow"], never) == 1
+    )  # the state before the last frames is kept
 
 
 def test_labels_need_no_painting(settings, expected, open_access):
@@ -243,13 +268,19 @@ def test_a_stopped_paint_keeps_what_is_done(settings, open_access):
 def test_first_frames_of_the_film(settings, expected, open_access, tmp_path):
     import cv2
 
-    cv2.imwrite(str(tmp_path / "first.png"), np.random.default_rng(2).integers(0, 256, (32, 64, 3), np.uint8))
+    cv2.imwrite(
+        str(tmp_path / "first.png"),
+        np.random.default_rng(2).integers(0, 256, (32, 64, 3), np.uint8),
+    )
     settings = settings.model_copy(update={"first_frame": (str(tmp_path / "first.png"),)})
     check(open_access(settings), expected(settings), [30, 0, 1, 50])
 
 
-def test_published_networks_with_two_scales_and_instances(settings, expected, open_access, published_networks, tmp_path):
-    """Three frames in the window, boundaries, statistics of the frame: more to remember than the small model has."""
+def test_published_networks_with_two_scales_and_instances(
+    settings, expected, open_access, published_networks, tmp_path
+):
+    """Three frames in the window, boundaries, statistics of the frame: more to remember than the
+    small model has."""
     from vidtrans.model import write_bundle
 
     networks = published_networks()
@@ -282,7 +313,8 @@ def test_image_systems_need_no_replay(settings, expected, open_access, random_ne
 
 @pytest.mark.cuda
 def test_on_a_gpu_too(settings, expected, open_access):
-    """Uploads and downloads on streams of their own, states that come back from host memory: still the same bits."""
+    """Uploads and downloads on streams of their own, states that come back from host memory:
+    still the same bits."""
     import os
 
     import torch

@@ -10,12 +10,13 @@ from vidtrans.cli.app import app
 from vidtrans.cli.measure_preview import SCENE_FRAMES, write_scenes
 from vidtrans.media.reader import open_reader
 from vidtrans.pipeline.settings import ConvertSettings
-from vidtrans.scenes import likeness
+from vidtrans.sequence.scene_cuts import likeness
 
 
 def test_figures_of_a_short_film(label_film, tiny_model):
     words = (
-        f"bench preview --input {label_film} --model {tiny_model} --device cpu --size 64x32 --frames 420 --play 60 --seeks 20"
+        f"bench preview --input {label_film} --model {tiny_model} --device cpu --size 64x32"
+        " --frames 420 --play 60 --seeks 20"
     )
     result = CliRunner().invoke(app, words.split(), catch_exceptions=False)
     assert result.exit_code == 0, result.output
@@ -30,7 +31,12 @@ def test_figures_of_a_short_film(label_film, tiny_model):
 
 
 def test_scenes_are_cuts(label_film, tmp_path):
-    write_scenes(tmp_path / "long.mkv", ConvertSettings(input=str(label_film), output="unused.mkv"), SCENE_FRAMES + 2, (32, 64))
+    write_scenes(
+        tmp_path / "long.mkv",
+        ConvertSettings(input=str(label_film), output="unused.mkv"),
+        SCENE_FRAMES + 2,
+        (32, 64),
+    )
     with open_reader(tmp_path / "long.mkv") as reader:
         frames = [frame.pixels for frame in reader]
     assert len(frames) == SCENE_FRAMES + 2

@@ -1,4 +1,5 @@
-"""The preview's worker: answers by value, newer requests before older ones, nothing left running."""
+"""The preview's worker: answers by value, newer requests before older ones, nothing left
+running."""
 
 import random
 import threading
@@ -35,11 +36,15 @@ class Events:
             return next((event for event in self.all if wanted(event)), None)
 
         with self._more:
-            assert self._more.wait_for(lambda: found() is not None, timeout_s), f"waited in vain, got {self.all}"
+            assert self._more.wait_for(lambda: found() is not None, timeout_s), (
+                f"waited in vain, got {self.all}"
+            )
             return found()
 
     def exact(self, number):
-        return self.wait(lambda e: isinstance(e, Answer) and e.request.id == number and e.approximation is None)
+        return self.wait(
+            lambda e: isinstance(e, Answer) and e.request.id == number and e.approximation is None
+        )
 
     def answers(self, number):
         return [e for e in self.all if isinstance(e, Answer) and e.request.id == number]
@@ -47,8 +52,16 @@ class Events:
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory, scene, grey_film, tiny_model):
-    film = grey_film(tmp_path_factory.mktemp("film") / "labels.mkv", [scene(n) for n in range(FRAMES)])
-    return ConvertSettings(input=str(film), output="unused.mkv", model=str(tiny_model), labels="cityscapes", device="cpu")
+    film = grey_film(
+        tmp_path_factory.mktemp("film") / "labels.mkv", [scene(n) for n in range(FRAMES)]
+    )
+    return ConvertSettings(
+        input=str(film),
+        output="unused.mkv",
+        model=str(tiny_model),
+        labels="cityscapes",
+        device="cpu",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +136,8 @@ def test_a_newer_request_cancels_an_older_one(engine, events, settings, film, sl
     answer = events.exact(2)
     assert np.array_equal(answer.pictures["final"], film[4])
     assert events.answers(1) == []
-    # What the cancelled one painted was not lost: at most its one frame in flight and the rest up to 4.
+    # What the cancelled one painted was not lost: at most its one frame in flight and the rest up
+    # to 4.
     assert answer.replayed <= 5
 
 
@@ -210,7 +224,10 @@ def test_edits_that_do_not_suit_are_told_and_the_old_ones_stay(engine, events, s
     engine.edit(EditList((RelabelClass("pavment", "road"),)))
     assert "pavment" in events.wait(lambda e: isinstance(e, Failed)).message
     engine.edit(EditList((DeleteInstance(26001),)))
-    assert "instance maps" in events.wait(lambda e: isinstance(e, Failed) and "instance" in e.message).message
+    assert (
+        "instance maps"
+        in events.wait(lambda e: isinstance(e, Failed) and "instance" in e.message).message
+    )
     assert engine.submit(Request(2, 3)) is True
     engine.edit(EditList((FirstFrame(str(tmp_path / "none.png"), 2),)))
     engine.submit(Request(3, 3))
@@ -248,7 +265,9 @@ def test_a_frame_outside_the_film_is_a_sentence(engine, events, settings):
         assert f"{FRAMES} frames" in failed.message
 
 
-def test_what_nobody_expected_is_told_with_details_and_work_goes_on(engine, events, settings, monkeypatch):
+def test_what_nobody_expected_is_told_with_details_and_work_goes_on(
+    engine, events, settings, monkeypatch
+):
     engine.open(settings)
     with monkeypatch.context() as broken:
         broken.setattr(Painter, "step", lambda *_: 1 / 0)
@@ -259,7 +278,9 @@ def test_what_nobody_expected_is_told_with_details_and_work_goes_on(engine, even
     events.exact(2)
 
 
-def test_a_film_is_replaced_while_it_works(engine, events, settings, slow, film, grey_film, scene, tmp_path):
+def test_a_film_is_replaced_while_it_works(
+    engine, events, settings, slow, film, grey_film, scene, tmp_path
+):
     engine.open(settings)
     engine.submit(Request(1, 60))
     other = grey_film(tmp_path / "other.mkv", [scene(n) for n in range(5, 15)])
@@ -268,7 +289,9 @@ def test_a_film_is_replaced_while_it_works(engine, events, settings, slow, film,
     slow.release(10_000)
     events.exact(2)
     assert events.wait(lambda e: isinstance(e, Opened) and e.generation == second).frames == 10
-    assert [a.request.id for a in events.all if isinstance(a, Answer) and a.approximation is None] == [2]
+    assert [
+        a.request.id for a in events.all if isinstance(a, Answer) and a.approximation is None
+    ] == [2]
 
 
 def test_the_model_is_loaded_once(engine, events, settings, monkeypatch):
@@ -307,4 +330,6 @@ def test_submitting_never_waits_for_the_model(engine, events, settings, slow):
         engine.submit(Request(number, number % FRAMES))
         engine.status()
         engine.edit(EditList((RelabelClass("car", "truck", number),)))
-    assert time.perf_counter() - began < 2.0  # each of three hundred calls: milliseconds, on a busy machine too
+    assert (
+        time.perf_counter() - began < 2.0
+    )  # each of three hundred calls: milliseconds, on a busy machine too

@@ -1,4 +1,5 @@
-"""The published systems' own numbers: every case of the shared reference folder, through the public surface."""
+"""The published systems' own numbers: every case of the shared reference folder, through the
+public surface."""
 
 import json
 import subprocess
@@ -19,7 +20,13 @@ WITH_LAYERS = (
     "vid2vid_three_scales",
     "vid2vid_two_scales_no_foreground",
 )
-CASES = ("pix2pix_unet_frame", "pix2pix_unet_running", "pix2pixhd_enhancer_features", "pix2pixhd_global", *WITH_LAYERS)
+CASES = (
+    "pix2pix_unet_frame",
+    "pix2pix_unet_running",
+    "pix2pixhd_enhancer_features",
+    "pix2pixhd_global",
+    *WITH_LAYERS,
+)
 
 
 @dataclass
@@ -45,13 +52,28 @@ def run(shared, tmp_path_factory):
         if name not in runs:
             folder = shared / "reference" / name
             out = tmp_path_factory.mktemp(name)
-            subprocess.run([sys.executable, shared / "reference" / "make_checkpoint.py", folder, out], check=True)
+            subprocess.run(
+                [sys.executable, shared / "reference" / "make_checkpoint.py", folder, out],
+                check=True,
+            )
             facts = json.loads((folder / "case.json").read_text())
-            more = {key: facts[key] for key in ("netG", "single", "statistics", "first_frames") if key in facts}
+            more = {
+                key: facts[key]
+                for key in ("netG", "single", "statistics", "first_frames")
+                if key in facts
+            }
             system = facts["system"].lower()
-            model = vidtrans.import_checkpoint(out, system=system, options=facts["options"] | more, device="cpu")
+            model = vidtrans.import_checkpoint(
+                out, system=system, options=facts["options"] | more, device="cpu"
+            )
             inputs = dict(np.load(folder / "inputs.npz"))
-            runs[name] = Run(facts, inputs, dict(np.load(folder / "expected.npz")), model, list(model.paintings(**inputs)))
+            runs[name] = Run(
+                facts,
+                inputs,
+                dict(np.load(folder / "expected.npz")),
+                model,
+                list(model.paintings(**inputs)),
+            )
         return runs[name]
 
     return get
@@ -62,21 +84,33 @@ def test_the_pictures_are_the_published_ones(run, name):
     case = run(name)
     pictures = torch.cat([painting.picture for painting in case.paintings]).numpy()
     assert len(pictures) == len(next(iter(case.inputs.values())))
-    assert np.abs(pictures[-case.compared :] - case.expected["frames"]).max() <= case.facts["tolerance"]
+    assert (
+        np.abs(pictures[-case.compared :] - case.expected["frames"]).max()
+        <= case.facts["tolerance"]
+    )
     if "first_frames" in case.expected:
-        assert np.abs(pictures[: -case.compared] - case.expected["first_frames"]).max() <= case.facts["tolerance"]
+        assert (
+            np.abs(pictures[: -case.compared] - case.expected["first_frames"]).max()
+            <= case.facts["tolerance"]
+        )
 
 
 @pytest.mark.parametrize("name", WITH_LAYERS)
 def test_the_layers_are_the_published_ones(run, name):
     case = run(name)
-    for which, painting in (("first", case.paintings[-case.compared]), ("last", case.paintings[-1])):
+    for which, painting in (
+        ("first", case.paintings[-case.compared]),
+        ("last", case.paintings[-1]),
+    ):
         for layer in ("raw", "flow", "weight"):
             key = f"{which}_{layer}"
             if key not in case.expected:
                 assert getattr(painting, layer) is None
                 continue
-            assert np.abs(getattr(painting, layer)[0].numpy() - case.expected[key]).max() <= case.facts["tolerance"], key
+            assert (
+                np.abs(getattr(painting, layer)[0].numpy() - case.expected[key]).max()
+                <= case.facts["tolerance"]
+            ), key
 
 
 def test_the_encoders_features_are_the_published_ones(run):

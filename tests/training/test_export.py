@@ -13,11 +13,11 @@ from vidtrans_training.vid2vid import train
 
 from vidtrans.errors import ModelError
 from vidtrans.labels.scheme import load_scheme
-from vidtrans.loading import load_model
 from vidtrans.model.bundle import read_bundle
 from vidtrans.model.networks import build
 from vidtrans.nets.painting import Conditioning
 from vidtrans.nets.street import StreetConfig, StreetGenerator
+from vidtrans.sequence.loading import load_model
 
 spec = importlib.util.spec_from_file_location("toy_clips", Path(__file__).with_name("toy_clips.py"))
 toy_clips = importlib.util.module_from_spec(spec)
@@ -29,7 +29,12 @@ def train_a_step(folder, **model):
     toy_clips.write_clip(folder / "clips" / "clip_0", 0)
     model = {"channels": [4, 8, 8, 8], "blocks": [1, 1, 1, 1, 1]} | model
     stage = {"steps": 1, "batch": 1, "crop": [32, 32], "adversarial": False}
-    settings = {"model": model, "data": {"clips": str(folder / "clips")}, "threads": 1, "stages": [stage]}
+    settings = {
+        "model": model,
+        "data": {"clips": str(folder / "clips")},
+        "threads": 1,
+        "stages": [stage],
+    }
     train(TrainingConfig.model_validate(settings), folder / "run")
 
 
@@ -49,12 +54,18 @@ def test_an_exported_bundle_paints_the_same_pictures(tmp_path):
     with torch.inference_mode():
         # The file holds float16.
         torch.testing.assert_close(
-            found(Conditioning(ids), (past,)).picture, trained(Conditioning(ids), (past,)).picture, atol=4e-3, rtol=0
+            found(Conditioning(ids), (past,)).picture,
+            trained(Conditioning(ids), (past,)).picture,
+            atol=4e-3,
+            rtol=0,
         )
         bus, car = torch.full_like(ids, 28), torch.full_like(ids, 26)
         # Textures of two kinds lie at different rows, so interpolation rounds differently.
         torch.testing.assert_close(
-            found(Conditioning(bus), None).picture, found(Conditioning(car), None).picture, atol=1e-4, rtol=0
+            found(Conditioning(bus), None).picture,
+            found(Conditioning(car), None).picture,
+            atol=1e-4,
+            rtol=0,
         )
 
 
@@ -92,7 +103,13 @@ def test_unseen_classes_borrow_from_relatives():
     assert torch.equal(borrowed["other"], rows)
     found = borrowed["look.labels"].flatten()
     scheme = load_scheme("cityscapes")
-    for name, wanted in {"train": 26, "ego vehicle": 7, "fence": 11, "unlabeled": 11, "road": 7}.items():
+    for name, wanted in {
+        "train": 26,
+        "ego vehicle": 7,
+        "fence": 11,
+        "unlabeled": 11,
+        "road": 7,
+    }.items():
         assert found[scheme.find(name).id] == wanted, name
     assert found[34] == 11
 
@@ -101,7 +118,9 @@ def test_relatives_are_classes_and_keep_the_foreground():
     scheme = load_scheme("cityscapes")
     foreground = set(StreetConfig().fg_labels)
     for name, relative in RELATIVES.items():
-        assert (scheme.find(name).id in foreground) == (scheme.find(relative).id in foreground), name
+        assert (scheme.find(name).id in foreground) == (scheme.find(relative).id in foreground), (
+            name
+        )
 
 
 def test_a_folder_without_a_run(tmp_path):

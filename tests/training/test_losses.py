@@ -34,7 +34,9 @@ def test_hinge_losses():
 def test_feature_matching_weights():
     painted = [[torch.zeros(1, 2, 4, 4), torch.zeros(1, 4, 2, 2)]]
     real = [[torch.ones(1, 2, 4, 4), torch.full((1, 4, 2, 2), 2.0)]]
-    torch.testing.assert_close(losses.feature_matching(painted, real), torch.tensor((1 + 2) * 4 / 3))
+    torch.testing.assert_close(
+        losses.feature_matching(painted, real), torch.tensor((1 + 2) * 4 / 3)
+    )
 
 
 def test_trusted_flow_needs_sight_and_likeness():

@@ -22,15 +22,23 @@ with joined() as workers:
     if workers.rank == 1:
         lonely.grad = torch.tensor([4.0])
     workers.average_gradients([shared, lonely])
-    assert torch.equal(shared.grad, torch.full((2, 3), 1.5)) and lonely.grad.item() == 2, (shared.grad, lonely.grad)
+    assert torch.equal(shared.grad, torch.full((2, 3), 1.5)) and lonely.grad.item() == 2,
+    (shared.grad, lonely.grad)
     assert workers.any(workers.rank == 1) and not workers.any(False)
 """
 
 
 def test_gradients_are_averaged(tmp_path):
-    place = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(20000 + os.getpid() % 20000)}
+    place = {
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(20000 + os.getpid() % 20000),
+    }
     both = [
-        subprocess.Popen([sys.executable, "-c", AVERAGE], env=os.environ | place | {"RANK": str(rank)}) for rank in range(2)
+        subprocess.Popen(
+            [sys.executable, "-c", AVERAGE], env=os.environ | place | {"RANK": str(rank)}
+        )
+        for rank in range(2)
     ]
     assert [process.wait(timeout=120) for process in both] == [0, 0]
 
@@ -40,11 +48,23 @@ def test_two_workers_train_and_end(tmp_path):
         toy_clips.write_clip(tmp_path / "clips" / f"clip_{seed}", seed)
     config = tmp_path / "run.toml"
     config.write_text(
-        "threads = 1\n[data]\nclips = 'clips'\n[model]\nchannels = [4, 8, 8, 8]\nblocks = [1, 1, 1, 1, 1]\n"
-        "[discriminator]\nchannels = 4\ntemporal_channels = 4\n[[stages]]\nsteps = 2\ncrop = [32, 32]\nbatch = 1\n"
+        "threads = 1\n[data]\nclips = 'clips'\n[model]\nchannels = [4, 8, 8, 8]\nblocks = [1, 1, 1,"
+        " 1, 1]\n[discriminator]\nchannels = 4\ntemporal_channels = 4\n[[stages]]\nsteps = 2\ncrop"
+        " = [32, 32]\nbatch = 1\n"
     )
-    command = [sys.executable, "-m", "vidtrans_training", "vid2vid", "--config", str(config), "--out", str(tmp_path / "run")]
-    done = subprocess.run([*command, "--workers", "2"], capture_output=True, text=True, timeout=150, check=False)
+    command = [
+        sys.executable,
+        "-m",
+        "vidtrans_training",
+        "vid2vid",
+        "--config",
+        str(config),
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    done = subprocess.run(
+        [*command, "--workers", "2"], capture_output=True, text=True, timeout=150, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["step"] == 2
 

@@ -6,7 +6,7 @@ import torch
 from vidtrans_training.data import Clip, thing_colours
 from vidtrans_training.textures import mean_textures
 
-from vidtrans.nets.scene import places
+from vidtrans.nets.street_geometry import places
 from vidtrans.nets.texture import FRONT_TEXELS_M, ROAD_TEXELS_M, StreetTexture
 
 SIZE_HW = (128, 256)
@@ -14,20 +14,35 @@ SIZE_HW = (128, 256)
 
 @pytest.fixture
 def clip() -> Clip:
-    """One frame: houses red from 12 m to 24 m along the street and blue elsewhere, road black and white by turns of 3 m."""
+    """One frame: houses red from 12 m to 24 m along the street and blue elsewhere, road black
+    and white by turns of 3 m."""
     scene = np.array([[0.0, 8.0, 8.0]], np.float32)
     at = places(torch.from_numpy(scene), torch.zeros(1, 2), SIZE_HW, SIZE_HW, 1)
     front = ((at.up > 0) & (at.up < 12)).expand(at.shape)[0].numpy()
-    labels = np.where(front, 11, np.where(at.ground.expand(at.shape)[0].numpy(), 7, 23)).astype(np.uint8)
+    labels = np.where(front, 11, np.where(at.ground.expand(at.shape)[0].numpy(), 7, 23)).astype(
+        np.uint8
+    )
     red = ((at.along > 12) & (at.along < 24)).expand(at.shape)[0].numpy()
     white = (at.ahead.remainder(6) < 3).expand(at.shape)[0].numpy()
     rgb = np.where(red[..., None], (255, 0, 0), (0, 0, 255))
-    rgb = np.where((labels == 7)[..., None], np.where(white, 255, 0)[..., None], rgb).astype(np.uint8)
+    rgb = np.where((labels == 7)[..., None], np.where(white, 255, 0)[..., None], rgb).astype(
+        np.uint8
+    )
     flat = np.zeros((1, *SIZE_HW), bool)
     cells = np.zeros((1, 4, SIZE_HW[0] // 4, SIZE_HW[1] // 4), np.uint8)
     flow = np.zeros((1, 2, *SIZE_HW), np.float16)
     return Clip(
-        "street", rgb[None], labels[None], flat, flat, cells, cells, flow, flat, scene, *thing_colours(labels[None], rgb[None])
+        "street",
+        rgb[None],
+        labels[None],
+        flat,
+        flat,
+        cells,
+        cells,
+        flow,
+        flat,
+        scene,
+        *thing_colours(labels[None], rgb[None]),
     )
 
 
@@ -47,7 +62,13 @@ def test_a_texture_begins_with_them(clip: Clip) -> None:
     texture = StreetTexture(4)
     mean = mean_textures([clip])
     texture.begin_with(mean.fronts, mean.road)
-    at = places(torch.from_numpy(clip.scene), torch.zeros(1, 2), SIZE_HW, (SIZE_HW[0] // 2, SIZE_HW[1] // 2), 2)
+    at = places(
+        torch.from_numpy(clip.scene),
+        torch.zeros(1, 2),
+        SIZE_HW,
+        (SIZE_HW[0] // 2, SIZE_HW[1] // 2),
+        2,
+    )
     ground = at.ground.expand(at.shape) & (at.up < 0)
     with torch.inference_mode():
         seen = texture(at, ~ground, ground)[0, 0, :, SIZE_HW[1] // 4]

@@ -6,7 +6,9 @@ from vidtrans_training.config import read_config
 
 from vidtrans.errors import UsageError
 
-GOOD = '[data]\nclips = "clips"\n[[stages]]\nsteps = 10\n[[stages]]\nsteps = 5\nadversarial = false\n'
+GOOD = (
+    '[data]\nclips = "clips"\n[[stages]]\nsteps = 10\n[[stages]]\nsteps = 5\nadversarial = false\n'
+)
 
 
 def written(tmp_path, text):
@@ -30,7 +32,10 @@ def test_stages_follow_one_another(tmp_path):
     ("text", "message"),
     [
         ("emma = 1\n" + GOOD, "no setting 'emma'; the nearest is 'ema'"),
-        (GOOD + "adversarail = true\n", "no setting 'stages.1.adversarail'; the nearest is 'adversarial'"),
+        (
+            GOOD + "adversarail = true\n",
+            "no setting 'stages.1.adversarail'; the nearest is 'adversarial'",
+        ),
         (GOOD + "[losses]\nwarping = 1\n", "no setting 'losses.warping'; the nearest is 'warp'"),
         (GOOD + "crop = [100, 200]\n", "divisible by 16"),
         (GOOD.replace("steps = 5", "steps = 0"), "stages.1.steps"),
@@ -44,7 +49,9 @@ def test_mistakes_are_one_sentence(tmp_path, text, message):
 
 
 def test_the_command_exits_2_without_a_traceback(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["vidtrans-train", "vid2vid", "--config", str(tmp_path / "none.toml")])
+    monkeypatch.setattr(
+        "sys.argv", ["vidtrans-train", "vid2vid", "--config", str(tmp_path / "none.toml")]
+    )
     with pytest.raises(SystemExit) as caught:
         main()
     assert caught.value.code == 2

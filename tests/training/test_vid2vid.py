@@ -64,13 +64,18 @@ def test_a_resumed_run_is_the_uninterrupted_one(clips, tmp_path):
     assert train(settings(clips, *stages), whole) == 5
     assert train(settings(clips, stages[0], {**stages[1], "steps": 1}), part) == 3
     config = settings(clips, *stages)
-    # The learning rate falls with the share of the stage that is done: 1 of 3 from here on, as in the whole run.
+    # The learning rate falls with the share of the stage that is done: 1 of 3 from here on, as in
+    # the whole run.
     assert train(config, part, resume=True) == 5
     first, second = (torch.load(run / "checkpoint.pt", weights_only=True) for run in (whole, part))
     assert first["step"] == second["step"] == 5
     for name, tensors in first["parts"].items():
         flat = [t for t in torch.utils._pytree.tree_leaves(tensors) if isinstance(t, torch.Tensor)]
-        again = [t for t in torch.utils._pytree.tree_leaves(second["parts"][name]) if isinstance(t, torch.Tensor)]
+        again = [
+            t
+            for t in torch.utils._pytree.tree_leaves(second["parts"][name])
+            if isinstance(t, torch.Tensor)
+        ]
         assert all(torch.equal(a, b) for a, b in zip(flat, again, strict=True)), name
 
 
@@ -112,7 +117,8 @@ def test_a_mirrored_crop_has_mirrored_flow_and_place(clips):
         shift = int(x)
         old, new = batch.real[0, 0], batch.real[0, 1]
         assert torch.equal(new, old) or torch.equal(
-            new[..., max(0, -shift) : WIDTH - max(0, shift)], old[..., max(0, shift) : WIDTH - max(0, -shift)]
+            new[..., max(0, -shift) : WIDTH - max(0, shift)],
+            old[..., max(0, shift) : WIDTH - max(0, -shift)],
         )
     assert seen == {SHIFT, -SHIFT}
 
@@ -137,7 +143,9 @@ def test_a_thing_has_one_colour_over_the_whole_clip():
     assert np.allclose(shown[instances == 26001], (175, 10, 0), atol=1e-3)
     assert np.allclose(shown[1, 0, 3], 255)
     assert (colours[things][instances == 7] == 0).all()
-    alone, whole = thing_colours(np.full((1, 1, 2), 24003, np.uint16), np.full((1, 1, 2, 3), 255, np.uint8))
+    alone, whole = thing_colours(
+        np.full((1, 1, 2), 24003, np.uint16), np.full((1, 1, 2, 3), 255, np.uint8)
+    )
     assert np.allclose(whole[alone], 1)
 
 
@@ -146,7 +154,8 @@ def test_a_crop_shows_the_styles_of_its_things(clips):
     pool.refresh()
     batch = pool.sample(np.random.default_rng(3), 4, 2, (32, 32), flip=True, no_instances=0)
     assert batch.styles.shape == batch.real.shape
-    # The toy's wall, road and post are things of one colour each, striped: the style is near what is shown.
+    # The toy's wall, road and post are things of one colour each, striped: the style is near what
+    # is shown.
     assert (batch.styles - batch.real).abs().max() < 0.5
     assert (batch.styles - batch.real).abs().mean() < 0.1
 
@@ -174,11 +183,18 @@ def test_a_run_begins_with_the_weights_of_a_bundle(clips, tmp_path):
     train(settings(clips, stage, **more, model=model), tmp_path / "second")
     after = torch.load(tmp_path / "second" / "checkpoint.pt", weights_only=True)["parts"]["average"]
     for name, tensor in before.items():
-        torch.testing.assert_close(after[name.removeprefix("G.")], tensor.float(), atol=1e-6, rtol=0)
+        torch.testing.assert_close(
+            after[name.removeprefix("G.")], tensor.float(), atol=1e-6, rtol=0
+        )
     card = export(tmp_path / "second", tmp_path / "second.safetensors")
     assert "from the weights of first (Trained from nothing" in card.provenance
-    other = settings(clips, stage, **more, model={"channels": [4, 4, 8, 8], "blocks": [1, 1, 1, 1, 1]})
-    with pytest.raises(ModelError, match=r"cannot begin with these weights: its .* has the shape \[8.*\], and the network's"):
+    other = settings(
+        clips, stage, **more, model={"channels": [4, 4, 8, 8], "blocks": [1, 1, 1, 1, 1]}
+    )
+    with pytest.raises(
+        ModelError,
+        match=r"cannot begin with these weights: its .* has the shape \[8.*\], and the network's",
+    ):
         train(other, tmp_path / "third")
 
 

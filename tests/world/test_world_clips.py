@@ -93,12 +93,16 @@ def decoded(path: Path) -> tuple[str, list[np.ndarray]]:
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         assert stream.average_rate == 17
-        return f"{stream.codec_context.name} {stream.pix_fmt}", [frame.to_ndarray() for frame in container.decode(stream)]
+        return f"{stream.codec_context.name} {stream.pix_fmt}", [
+            frame.to_ndarray() for frame in container.decode(stream)
+        ]
 
 
 def test_the_demo_holds_the_ids_bit_by_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = [(a_frame(i).labels, a_frame(i).instances) for i in range(3)]
-    monkeypatch.setattr(demo, "label_clip", lambda seed, frames, size_hw, kind: iter(drawn[:frames]))
+    monkeypatch.setattr(
+        demo, "label_clip", lambda seed, frames, size_hw, kind: iter(drawn[:frames])
+    )
     labels, instances = write_demo(tmp_path, 4, 2, SIZE_HW)
     kind, label_frames = decoded(labels)
     assert kind == "ffv1 gray"

@@ -61,7 +61,9 @@ def test_ids_are_those_of_cityscapes(clip: list[WorldFrame]) -> None:
 
 def test_instances_count_from_zero(world: World) -> None:
     for label in COUNTED:
-        numbers = sorted((world.instances[world.labels == label] - np.uint16(1000) * label).tolist())
+        numbers = sorted(
+            (world.instances[world.labels == label] - np.uint16(1000) * label).tolist()
+        )
         assert numbers == list(range(len(numbers)))
 
 
@@ -89,7 +91,9 @@ def test_driving_ahead_expands_the_picture(clip: list[WorldFrame]) -> None:
     y, x = np.mgrid[: SIZE_HW[0], : SIZE_HW[1]]
     low = road & (y > SIZE_HW[0] * 0.75)
     assert low.sum() > 100
-    assert (flow[1][low] < 0).all()  # backward flow: the road near the car was higher up a frame ago
+    assert (
+        flow[1][low] < 0
+    ).all()  # backward flow: the road near the car was higher up a frame ago
     left, right = low & (x < SIZE_HW[1] * 0.3), low & (x > SIZE_HW[1] * 0.7)
     assert flow[0][left].mean() > 0.2
     assert flow[0][right].mean() < -0.2
@@ -115,7 +119,8 @@ def a_cube_before_a_wall(speed: float) -> World:
     cube = replace(cube, thing=np.ones_like(cube.thing))
     mover = Mover(cube, (0.0, 10.5, 0.0), (speed, 0.0))
     return World(
-        street, wall, (mover,), np.array([11, CAR], np.uint8), np.array([11, CAR * 1000], np.uint16),
+        street, wall, (mover,), np.array([11, CAR], np.uint8), np.array([11, CAR * 1000],
+        np.uint16),
         np.zeros((2, 20), np.float32), np.zeros((0, 5), np.float32),
     )  # fmt: skip
 
@@ -151,13 +156,20 @@ def test_the_sun_casts_shadows() -> None:
     world = replace(world, street=replace(world.street, light=light))
     now = seen_from_the_origin(world, 0.0)
     stage = stage_of(world, scene_of(world.still.points))
-    open_wall = radiance_of(stage, replace(now, caster=replace(now.caster, moving=scene_of(np.zeros((0, 3, 3), np.float32)))))
+    open_wall = radiance_of(
+        stage,
+        replace(now, caster=replace(now.caster, moving=scene_of(np.zeros((0, 3, 3), np.float32)))),
+    )
     shaded = radiance_of(stage, now)
     darker = (shaded < 0.7 * open_wall) & (shaded > 0)
-    cube = (now.gather("thing", now.cast(now.camera.rays(*centres(SIZE_HW))).triangle) == 1).reshape(SIZE_HW)
+    cube = (
+        now.gather("thing", now.cast(now.camera.rays(*centres(SIZE_HW))).triangle) == 1
+    ).reshape(SIZE_HW)
     assert (darker & ~cube).sum() > 10
     columns = np.flatnonzero((darker & ~cube).any(0))
-    assert columns.mean() < SIZE_HW[1] / 2  # the sun stands to the right, so the shadow falls to the left
+    assert (
+        columns.mean() < SIZE_HW[1] / 2
+    )  # the sun stands to the right, so the shadow falls to the left
 
 
 def radiance_of(stage: object, now: Instant) -> np.ndarray:
@@ -174,15 +186,27 @@ def test_a_seed_names_one_street(clip: list[WorldFrame]) -> None:
 
 
 def test_a_terrace_looks_the_same_after_a_round() -> None:
-    """What labels do not show is the same in all streets of the town: dresses take turns with the plots."""
+    """What labels do not show is the same in all streets of the town: dresses take turns with
+    the plots."""
     one, other = plan_street(SEED, "terrace"), plan_street(SEED + 1, "terrace")
-    assert (one.light, one.lane, one.parking, one.paint) == (other.light, other.lane, other.parking, other.paint)
+    assert (one.light, one.lane, one.parking, one.paint) == (
+        other.light,
+        other.lane,
+        other.parking,
+        other.paint,
+    )
     assert all(a % PLOT == pytest.approx(one.corner) for a, _ in one.crossings)
     houses = [
-        buildings.terrace_house(np.random.default_rng(i), 1, i * PLOT, (i + 1) * PLOT, one.front, one.dense, i)
+        buildings.terrace_house(
+            np.random.default_rng(i), 1, i * PLOT, (i + 1) * PLOT, one.front, one.dense, i
+        )
         for i in range(TURNS + 1)
     ]
-    assert (houses[0].wall, houses[0].style, houses[0].seed) == (houses[TURNS].wall, houses[TURNS].style, houses[TURNS].seed)
+    assert (houses[0].wall, houses[0].style, houses[0].seed) == (
+        houses[TURNS].wall,
+        houses[TURNS].style,
+        houses[TURNS].seed,
+    )
     assert len({(house.wall, house.seed) for house in houses}) == TURNS
     begun, later = route_at(one, 0.0), route_at(one, 1.0)
     assert later.travelled - begun.travelled == pytest.approx(one.speed, abs=1e-3)

@@ -1,4 +1,5 @@
-"""Checkpoints: all that a run needs to go on exactly where it was, in one file that is never half written."""
+"""Checkpoints: all that a run needs to go on exactly where it was, in one file that is never
+half written."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ FORMAT = 1
 
 
 def save(path: Path, parts: dict[str, Any], step: int, config: TrainingConfig) -> None:
-    """Writes the state dicts of ``parts`` (networks and optimisers by name), the step and the settings."""
+    """Writes the state dicts of ``parts`` (networks and optimisers by name), the step and the
+    settings."""
     state = {
         "format": FORMAT,
         "config": config.model_dump_json(),
@@ -35,19 +37,32 @@ def read(path: Path) -> dict[str, Any]:
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         found = state["format"]
-    except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
-        raise ModelError(f"This is no checkpoint of a training run: {error}.", where=path) from error
+    except (
+        OSError,
+        RuntimeError,
+        EOFError,
+        KeyError,
+        TypeError,
+        ValueError,
+        pickle.UnpicklingError,
+    ) as error:
+        raise ModelError(
+            f"This is no checkpoint of a training run: {error}.", where=path
+        ) from error
     if found != FORMAT:
         raise ModelError(f"A checkpoint of format {found}, expected {FORMAT}.", where=path)
     return state
 
 
 def load(path: Path, parts: dict[str, Any]) -> int:
-    """Puts everything back and returns the step that comes next. Raises ModelError where the file does not fit."""
+    """Puts everything back and returns the step that comes next. Raises ModelError where the
+    file does not fit."""
     state = read(path)
     try:
         for name, part in parts.items():
             part.load_state_dict(state["parts"][name])
     except (RuntimeError, KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"The checkpoint does not fit these settings: {error}.", where=path) from error
+        raise ModelError(
+            f"The checkpoint does not fit these settings: {error}.", where=path
+        ) from error
     return int(state["step"])

@@ -21,9 +21,15 @@ def _about() -> None:
 @app.command()
 def vid2vid(
     config: Annotated[Path, typer.Option(help="Settings of the run, TOML.")],
-    out: Annotated[Path, typer.Option(help="Folder for the checkpoint, the log and the sample sheets.")] = Path("runs/vid2vid"),
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")] = False,
-    workers: Annotated[int, typer.Option(help="Processes that train together, each on crops of its own.", min=1)] = 1,
+    out: Annotated[
+        Path, typer.Option(help="Folder for the checkpoint, the log and the sample sheets.")
+    ] = Path("runs/vid2vid"),
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")
+    ] = False,
+    workers: Annotated[
+        int, typer.Option(help="Processes that train together, each on crops of its own.", min=1)
+    ] = 1,
 ) -> None:
     """Train a vid2vid generator on clips with exact flow (see `vidtrans-world render`)."""
     from vidtrans_training.config import read_config
@@ -48,7 +54,8 @@ def export(
 
 
 def main() -> None:
-    """Entry point: a user's mistake is one sentence on stderr and an exit code, never a traceback."""
+    """Entry point: a user's mistake is one sentence on stderr and an exit code, never a
+    traceback."""
     try:
         app()
     except VidtransError as error:

@@ -18,7 +18,8 @@ class _Settings(BaseModel):
 
 
 class ModelSettings(_Settings):
-    """The generator: see `vidtrans.nets.street.StreetConfig`. ``feature_nc`` 3: styles are mean colours of things."""
+    """The generator: see `vidtrans.nets.street.StreetConfig`. ``feature_nc`` 3: styles are mean
+    colours of things."""
 
     label_nc: int = 35
     fg_labels: tuple[int, ...] = (24, 25, 26, 27, 28, 29, 30, 31, 32, 33)
@@ -31,12 +32,14 @@ class ModelSettings(_Settings):
 
 
 class DataSettings(_Settings):
-    """``clips``: a folder of clip folders, which may grow during the run. ``hold_out``: names of clips never trained on
-    (the first of them is painted on the sample sheets). ``min_clips``: wait for so many. ``max_clips``: so many are kept in
-    memory. ``no_instances``: share of samples whose boundaries run between classes only, as without an instance map.
-    ``still``: share of samples in which nothing moves, or a network that only knows driving drives at red lights too.
-    ``flip``: mirror every other sample. ``determined``: pictures follow from their labels and their place in the street, so
-    that details count in first frames too, and textures of a run from nothing begin as the mean of what clips show."""
+    """``clips``: a folder of clip folders, which may grow during the run. ``hold_out``: names of
+    clips never trained on (the first of them is painted on the sample sheets). ``min_clips``: wait
+    for so many. ``max_clips``: so many are kept in memory. ``no_instances``: share of samples whose
+    boundaries run between classes only, as without an instance map. ``still``: share of samples in
+    which nothing moves, or a network that only knows driving drives at red lights too. ``flip``:
+    mirror every other sample. ``determined``: pictures follow from their labels and their place in
+    the street, so that details count in first frames too, and textures of a run from nothing begin
+    as the mean of what clips show."""
 
     clips: Path
     hold_out: tuple[str, ...] = ()
@@ -50,7 +53,8 @@ class DataSettings(_Settings):
 
 
 class LossSettings(_Settings):
-    """Weights of the losses; the published ones are those of the paper's street models, see `vidtrans_training.losses`."""
+    """Weights of the losses; the published ones are those of the paper's street models, see
+    `vidtrans_training.losses`."""
 
     pixels: float = 10.0
     gradients: float = 10.0
@@ -76,11 +80,12 @@ class DiscriminatorSettings(_Settings):
 
 
 class Stage(_Settings):
-    """A part of the schedule. ``steps`` of ``batch`` crops of ``crop`` (height, width) pixels and ``frames`` painted frames
-    each. ``free``: share of steps that begin without a history; the others begin from a real picture. ``rollout``: up to so
-    many frames are painted without gradients first. ``lr_end``: the learning rate falls to it in a straight line.
-    ``judged``: how much the discriminators count, against the weights of `LossSettings`. ``momentum``: Adam's first beta; the
-    published 0.5 suits discriminators, 0.9 small steps without them."""
+    """A part of the schedule. ``steps`` of ``batch`` crops of ``crop`` (height, width) pixels and
+    ``frames`` painted frames each. ``free``: share of steps that begin without a history; the
+    others begin from a real picture. ``rollout``: up to so many frames are painted without
+    gradients first. ``lr_end``: the learning rate falls to it in a straight line. ``judged``: how
+    much the discriminators count, against the weights of `LossSettings`. ``momentum``: Adam's first
+    beta; the published 0.5 suits discriminators, 0.9 small steps without them."""
 
     steps: int = Field(gt=0)
     crop: tuple[int, int] = (128, 256)
@@ -103,8 +108,9 @@ class Stage(_Settings):
 
 
 class TrainingConfig(_Settings):
-    """A whole run. ``precision``: of the convolutions while training; weights and optimisers stay float32. ``begin_with``: a
-    model bundle whose weights the generator begins with, instead of from nothing."""
+    """A whole run. ``precision``: of the convolutions while training; weights and optimisers stay
+    float32. ``begin_with``: a model bundle whose weights the generator begins with, instead of from
+    nothing."""
 
     seed: int = 1
     threads: int = Field(2, ge=1)
@@ -120,7 +126,8 @@ class TrainingConfig(_Settings):
     stages: tuple[Stage, ...] = Field(min_length=1)
 
     def stage_at(self, step: int) -> tuple[Stage, float] | None:
-        """The stage that ``step`` (0-based) belongs to and the share of it that is done; None after the last."""
+        """The stage that ``step`` (0-based) belongs to and the share of it that is done; None
+        after the last."""
         for stage in self.stages:
             if step < stage.steps:
                 return stage, step / stage.steps
@@ -129,7 +136,8 @@ class TrainingConfig(_Settings):
 
 
 def read_config(path: str | PathLike[str]) -> TrainingConfig:
-    """Reads a TOML file; the paths in it are relative to the file. Raises UsageError for whatever is wrong with it."""
+    """Reads a TOML file; the paths in it are relative to the file. Raises UsageError for
+    whatever is wrong with it."""
     path = Path(path)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))

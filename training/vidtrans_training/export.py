@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vidtrans.clustering import cluster_classes
 from vidtrans.errors import InputError
 from vidtrans.labels.scheme import load_scheme
 from vidtrans.model.bundle import read_card, write_bundle
 from vidtrans.model.card import Card
-from vidtrans.model.styles import Centres, with_styles
+from vidtrans.model.style_centres import Centres, with_styles
 from vidtrans.nets.street import StreetConfig, StreetGenerator
 from vidtrans.nets.things import KIND_IDS, kind_rows
+from vidtrans.styles.clustering import cluster_classes
 from vidtrans_training import checkpoint
 from vidtrans_training.config import TrainingConfig
 from vidtrans_training.data import FIRST_INSTANCE, read_picture, thing_colours, whole_clips
@@ -64,24 +64,30 @@ LEAST_SHARE = 1e-3
 def export(run: Path, out: Path, *, name: str = "street") -> Card:
     """Writes the moving average of a run's generator as a bundle.
 
-    Classes that the clips do not show get the weights of their nearest relative that they do show. Raises ModelError or
-    InputError where the run, its clips or the bundle that it began with cannot be read, OutputError where ``out`` cannot be
-    written.
+    Classes that the clips do not show get the weights of their nearest relative that they do show.
+    Raises ModelError or InputError where the run, its clips or the bundle that it began with cannot
+    be read, OutputError where ``out`` cannot be written.
     """
     state = checkpoint.read(run / "checkpoint.pt")
     config = TrainingConfig.model_validate_json(state["config"])
     generator = StreetGenerator(StreetConfig(**config.model.model_dump()))
     generator.load_state_dict(state["parts"]["average"])
-    folders = [folder for folder in whole_clips(config.data.clips) if folder.name not in config.data.hold_out]
+    folders = [
+        folder
+        for folder in whole_clips(config.data.clips)
+        if folder.name not in config.data.hold_out
+    ]
     shares, size_hw = label_shares(folders)
     seen = {int(identity) for identity in np.flatnonzero(shares > SEEN_SHARE)}
-    tensors = {f"G.{key}": value for key, value in borrow_rows(generator.state_dict(), seen).items()}
+    tensors = {
+        f"G.{key}": value for key, value in borrow_rows(generator.state_dict(), seen).items()
+    }
     names = [entry.name for entry in load_scheme("cityscapes").classes if entry.id in seen]
     before = None if config.begin_with is None else read_card(config.begin_with)
     provenance = (
-        f"Trained {_beginning(before)} for {state['step']} steps on {len(folders)} clips of the procedural street "
-        f"(vidtrans-world), by vidtrans-train vid2vid. "
-        f"Classes it has seen: {', '.join(names)}; the others are drawn as their nearest relative."
+        f"Trained {_beginning(before)} for {state['step']} steps on {len(folders)} clips of the"
+        " procedural street (vidtrans-world), by vidtrans-train vid2vid. Classes it has seen:"
+        f" {', '.join(names)}; the others are drawn as their nearest relative."
     )
     card = Card(
         name=name,
@@ -115,22 +121,32 @@ def _beginning(before: Card | None) -> str:
 
 
 def colour_styles(folders: Collection[Path]) -> Centres:
-    """Styles of every class of things: the clusters of their mean colours in the clips, the commonest first. Classes that no
-    clip shows have those of their nearest relative."""
+    """Styles of every class of things: the clusters of their mean colours in the clips, the
+    commonest first. Classes that no clip shows have those of their nearest relative."""
     found: dict[int, list[np.ndarray]] = defaultdict(list)
     for folder in folders:
         names = sorted(path.name for path in (folder / "instances").glob("*.png"))[::8]
-        instances = np.stack([read_picture(folder / "instances" / name, cv2.IMREAD_UNCHANGED) for name in names])
-        rgb = np.stack([read_picture(folder / "rgb" / name, cv2.IMREAD_COLOR)[..., ::-1] for name in names])
-        labels = np.stack([read_picture(folder / "labels" / name, cv2.IMREAD_UNCHANGED) for name in names])
-        things, colours = thing_colours(instances, rgb)
-        shown = np.bincount(things.ravel().astype(np.int64) * 256 + labels.ravel(), minlength=256 * len(colours)).reshape(
-            -1, 256
+        instances = np.stack(
+            [read_picture(folder / "instances" / name, cv2.IMREAD_UNCHANGED) for name in names]
         )
+        rgb = np.stack(
+            [read_picture(folder / "rgb" / name, cv2.IMREAD_COLOR)[..., ::-1] for name in names]
+        )
+        labels = np.stack(
+            [read_picture(folder / "labels" / name, cv2.IMREAD_UNCHANGED) for name in names]
+        )
+        things, colours = thing_colours(instances, rgb)
+        shown = np.bincount(
+            things.ravel().astype(np.int64) * 256 + labels.ravel(), minlength=256 * len(colours)
+        ).reshape(-1, 256)
         for thing in np.flatnonzero(shown.sum(axis=1) >= LEAST_SHARE * things.size):
             if thing:
                 found[int(shown[thing].argmax())].append(colours[thing])
-    centres = dict(cluster_classes({label: np.stack(samples) for label, samples in found.items()}, clusters=STYLES))
+    centres = dict(
+        cluster_classes(
+            {label: np.stack(samples) for label, samples in found.items()}, clusters=STYLES
+        )
+    )
     classes = {entry.id: entry.name for entry in load_scheme("cityscapes").classes}
     for label in {label for ids in KIND_IDS for label in ids} - set(centres):
         relative = _seen_relative(classes[label], set(centres))
@@ -140,7 +156,8 @@ def colour_styles(folders: Collection[Path]) -> Centres:
 
 
 def label_shares(folders: Collection[Path]) -> tuple[np.ndarray, tuple[int, int]]:
-    """Each id's share [256] of the clips' pixels, from every eighth frame, and the clips' height and width."""
+    """Each id's share [256] of the clips' pixels, from every eighth frame, and the clips' height
+    and width."""
     counts, size_hw = np.zeros(256, np.int64), (0, 0)
     for folder in folders:
         for path in sorted((folder / "labels").glob("*.png"))[::8]:
@@ -148,13 +165,15 @@ def label_shares(folders: Collection[Path]) -> tuple[np.ndarray, tuple[int, int]
             counts += np.bincount(labels.reshape(-1), minlength=256)
             size_hw = (labels.shape[0], labels.shape[1])
     if not counts.any():
-        raise InputError("The clips that the run was trained on are gone.", where=next(iter(folders), None))
+        raise InputError(
+            "The clips that the run was trained on are gone.", where=next(iter(folders), None)
+        )
     return counts / counts.sum(), size_hw
 
 
 def borrow_rows(tensors: dict[str, Tensor], seen: Collection[int]) -> dict[str, Tensor]:
-    """The tensors with what belongs to unseen labels, lookup rows and textures, replaced by that of their nearest seen
-    relatives."""
+    """The tensors with what belongs to unseen labels, lookup rows and textures, replaced by that of
+    their nearest seen relatives."""
     scheme = load_scheme("cityscapes")
     borrowed = dict(tensors)
     for key, value in tensors.items():
@@ -167,14 +186,19 @@ def borrow_rows(tensors: dict[str, Tensor], seen: Collection[int]) -> dict[str, 
             if 0 <= entry.id < value.shape[1]:
                 rows[:, entry.id] = value[:, _seen_relative(entry.name, seen)]
         # Planes after the scheme's own classes are spare ones.
-        spare = [plane for plane in range(value.shape[1]) if plane not in {entry.id for entry in scheme.classes}]
+        spare = [
+            plane
+            for plane in range(value.shape[1])
+            if plane not in {entry.id for entry in scheme.classes}
+        ]
         rows[:, spare] = value[:, _seen_relative("unlabeled", seen), None]
         borrowed[key] = rows
     return borrowed
 
 
 def _borrow_textures(texels: Tensor, seen: Collection[int]) -> Tensor:
-    """``texels`` of `vidtrans.nets.things`, unseen kinds looking like their relatives where these have a texture."""
+    """``texels`` of `vidtrans.nets.things`, unseen kinds looking like their relatives where
+    these have a texture."""
     scheme = load_scheme("cityscapes")
     names = {entry.id: entry.name for entry in scheme.classes}
     borrowed = texels.clone()
@@ -183,7 +207,9 @@ def _borrow_textures(texels: Tensor, seen: Collection[int]) -> Tensor:
             continue
         relative = _seen_relative(names[ids[0]], seen)
         for other, others in enumerate(KIND_IDS):
-            same_size = borrowed[:, :, kind_rows(number)].shape == borrowed[:, :, kind_rows(other)].shape
+            same_size = (
+                borrowed[:, :, kind_rows(number)].shape == borrowed[:, :, kind_rows(other)].shape
+            )
             if relative in others and same_size:
                 borrowed[:, :, kind_rows(number)] = texels[:, :, kind_rows(other)]
     return borrowed

@@ -16,12 +16,16 @@ from vidtrans_training.losses import masked_l1
 
 
 def paint(
-    generator: StreetGenerator, batch: Sequences, frames: range, pictures: list[Tensor] | None = None
+    generator: StreetGenerator,
+    batch: Sequences,
+    frames: range,
+    pictures: list[Tensor] | None = None,
 ) -> Iterator[tuple[int, Painting]]:
     """Paints ``frames`` of the batch one after another.
 
-    ``pictures`` are those before ``frames.start``, oldest first; with fewer than n_frames - 1 of them there is no history
-    yet and frames are painted raw. Gradients do not run from a frame into the ones before it.
+    ``pictures`` are those before ``frames.start``, oldest first; with fewer than n_frames - 1 of
+    them there is no history yet and frames are painted raw. Gradients do not run from a frame into
+    the ones before it.
     """
     past = generator.n_frames - 1
     pictures = list(pictures or [])[-past:]
@@ -34,18 +38,21 @@ def paint(
 
 
 def window_at(batch: Sequences, t: int, known: int, n_frames: int) -> Conditioning:
-    """The labels of frame ``t`` and those before it, ``n_frames`` in all; only the last ``known`` of them are there, and
-    the oldest is repeated, as at the beginning of a film and after a cut. Its style planes are those of frame ``t``."""
+    """The labels of frame ``t`` and those before it, ``n_frames`` in all; only the last ``known``
+    of them are there, and the oldest is repeated, as at the beginning of a film and after a cut.
+    Its style planes are those of frame ``t``."""
     index = [max(t - min(back, known - 1), 0) for back in reversed(range(n_frames))]
     return Conditioning(batch.ids[:, index], batch.edges[:, index], features=batch.styles[:, t])
 
 
 @dataclass(frozen=True, eq=False)
 class Rollout:
-    """A clip painted from its labels alone: ``paintings`` of the first ``len(paintings)`` frames, and figures over them.
+    """A clip painted from its labels alone: ``paintings`` of the first ``len(paintings)`` frames,
+    and figures over them.
 
-    ``error``: mean L1 to the real pictures. ``flicker``: mean L1 between each picture and the one before it, moved by the
-    exact flow, where that is visible; ``flicker_real``: the same of the real pictures (shadows, reflections, sampling).
+    ``error``: mean L1 to the real pictures. ``flicker``: mean L1 between each picture and the one
+    before it, moved by the exact flow, where that is visible; ``flicker_real``: the same of the
+    real pictures (shadows, reflections, sampling).
     """
 
     batch: Sequences
@@ -68,4 +75,6 @@ def roll_out(generator: StreetGenerator, clip: Clip, frames: int) -> Rollout:
         flickers.append(float(masked_l1(painted[t].picture, moved, batch.trusted[:, t])))
         flickers_real.append(float(masked_l1(batch.real[:, t], moved_real, batch.trusted[:, t])))
     count = max(len(painted) - 1, 1)
-    return Rollout(batch, painted, sum(errors) / count, sum(flickers) / count, sum(flickers_real) / count)
+    return Rollout(
+        batch, painted, sum(errors) / count, sum(flickers) / count, sum(flickers_real) / count
+    )

@@ -17,7 +17,8 @@ from vidtrans_training.rollout import Rollout
 
 
 def write_sheet(path: Path, rollout: Rollout, frames: tuple[int, ...] = (0, 1, 4, 12, 23)) -> None:
-    """A row for each of ``frames``: labels, real picture, raw, weight (white = painted anew), final."""
+    """A row for each of ``frames``: labels, real picture, raw, weight (white = painted anew),
+    final."""
     scheme = load_scheme("cityscapes")
     rows = []
     for t in frames:
@@ -25,9 +26,16 @@ def write_sheet(path: Path, rollout: Rollout, frames: tuple[int, ...] = (0, 1, 4
             break
         painting = rollout.paintings[t]
         raw = painting.picture if painting.raw is None else painting.raw
-        weight = torch.ones_like(raw) if painting.weight is None else painting.weight.expand_as(raw) * 2 - 1
+        weight = (
+            torch.ones_like(raw)
+            if painting.weight is None
+            else painting.weight.expand_as(raw) * 2 - 1
+        )
         ids = rollout.batch.ids[0, t].cpu().numpy()
-        pictures = [colourise(ids, scheme), *(_bytes(p) for p in (rollout.batch.real[:, t], raw, weight, painting.picture))]
+        pictures = [
+            colourise(ids, scheme),
+            *(_bytes(p) for p in (rollout.batch.real[:, t], raw, weight, painting.picture)),
+        ]
         rows.append(np.hstack(pictures))
     whole_picture(path, np.vstack(rows), what="the sample sheet")
 

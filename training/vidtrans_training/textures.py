@@ -1,4 +1,5 @@
-"""Textures to begin with: the mean colour that clips show at each place of the fronts, of the road and of things.
+"""Textures to begin with: the mean colour that clips show at each place of the fronts, of the road
+and of things.
 
 What a network would find out in thousands of steps can be counted.
 """
@@ -12,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vidtrans.nets.scene import is_ground, places
 from vidtrans.nets.street import StreetGenerator
+from vidtrans.nets.street_geometry import is_ground, places
 from vidtrans.nets.texture import (
     COLOURS,
     FRONT_TEXELS_M,
@@ -35,8 +36,8 @@ _EVERY = 3
 
 @dataclass(frozen=True, eq=False)
 class MeanTextures:
-    """Colours in [-1,1], 0 where nothing was seen around: ``fronts`` and ``road`` [3,rows,columns] for each size of texels,
-    ``things`` [3,aspects,rows,columns]."""
+    """Colours in [-1,1], 0 where nothing was seen around: ``fronts`` and ``road`` [3,rows,columns]
+    for each size of texels, ``things`` [3,aspects,rows,columns]."""
 
     fronts: tuple[Tensor, ...]
     road: tuple[Tensor, ...]
@@ -45,15 +46,26 @@ class MeanTextures:
 
 def mean_textures(clips: Iterable[Clip]) -> MeanTextures:
     """What ``clips`` show."""
-    fronts = [_Mean(2 * round(HIGH_M / across), round(ROUND_M / along)) for along, across in FRONT_TEXELS_M]
+    fronts = [
+        _Mean(2 * round(HIGH_M / across), round(ROUND_M / along))
+        for along, across in FRONT_TEXELS_M
+    ]
     road = [_Mean(round(WIDE_M / across), round(ROAD_M / along)) for along, across in ROAD_TEXELS_M]
     things = _Mean(ASPECTS * KINDS * SIDE, SIDE)
     for clip in clips:
         for t in range(0, clip.frames, _EVERY):
-            at = places(torch.from_numpy(clip.scene[t : t + 1]), torch.zeros(1, 2), clip.size_hw, clip.size_hw, 1)
+            at = places(
+                torch.from_numpy(clip.scene[t : t + 1]),
+                torch.zeros(1, 2),
+                clip.size_hw,
+                clip.size_hw,
+                1,
+            )
             rgb = torch.from_numpy(clip.rgb[t]).float() / 127.5 - 1
             labels = torch.from_numpy(clip.labels[t])
-            on_front = (labels == _BUILDING) & (at.up > 0) & (at.up < HIGH_M) & (at.far < _FARTHEST_M)
+            on_front = (
+                (labels == _BUILDING) & (at.up > 0) & (at.up < HIGH_M) & (at.far < _FARTHEST_M)
+            )
             on_road = is_ground(labels) & (at.ahead_width < 0.5) & (at.aside.abs() < WIDE_M / 2)
             for mean, size in zip(fronts, FRONT_TEXELS_M, strict=True):
                 mean.add(front_texel(at, size), rgb, on_front[0])
@@ -81,14 +93,16 @@ class _Mean:
         self.sums, self.counts = torch.zeros(rows * columns, 3), torch.zeros(rows * columns)
 
     def add(self, texel: tuple[Tensor, Tensor], rgb: Tensor, where: Tensor) -> None:
-        """``texel``: row and column of each pixel, broadcasting to [1,h,w]; ``rgb`` [h,w,3]; ``where`` bool [h,w]."""
+        """``texel``: row and column of each pixel, broadcasting to [1,h,w]; ``rgb`` [h,w,3];
+        ``where`` bool [h,w]."""
         row, column = (part.expand(1, *where.shape)[0][where].round().long() for part in texel)
         index = row * self.columns + column.remainder(self.columns)
         self.sums.index_add_(0, index, rgb[where])
         self.counts.index_add_(0, index, torch.ones(len(index)))
 
     def colours(self) -> Tensor:
-        """[3, rows, columns]; what was not seen takes the colours around it, and 0 where there are none."""
+        """[3, rows, columns]; what was not seen takes the colours around it, and 0 where there
+        are none."""
         sums = self.sums.T.reshape(1, COLOURS, self.rows, self.columns)
         counts = self.counts.view(1, 1, self.rows, self.columns)
         mean = torch.where(counts > 0, sums / counts.clamp(min=1), 0)

@@ -1,8 +1,10 @@
-"""Training a vid2vid generator (Wang et al. 2018, "Video-to-Video Synthesis") on clips with exact flow.
+"""Training a vid2vid generator (Wang et al. 2018, "Video-to-Video Synthesis") on clips with exact
+flow.
 
-A step samples crops of consecutive frames, paints them one after another from the generator's own pictures, and compares
-them with the real ones: by pixels and gradients, by two discriminators (one sees a picture with its labels, one sees three
-pictures with the flow between them), by the flow, and by how steady a picture is against the one before it.
+A step samples crops of consecutive frames, paints them one after another from the generator's own
+pictures, and compares them with the real ones: by pixels and gradients, by two discriminators (one
+sees a picture with its labels, one sees three pictures with the flow between them), by the flow,
+and by how steady a picture is against the one before it.
 """
 
 from __future__ import annotations
@@ -30,7 +32,11 @@ from vidtrans.nets.warp import warp
 from vidtrans_training import checkpoint, losses
 from vidtrans_training.config import LossSettings, TrainingConfig
 from vidtrans_training.data import ClipPool, Sequences
-from vidtrans_training.discriminators import TEMPORAL_FRAMES, MultiscaleDiscriminator, temporal_planes
+from vidtrans_training.discriminators import (
+    TEMPORAL_FRAMES,
+    MultiscaleDiscriminator,
+    temporal_planes,
+)
 from vidtrans_training.parallel import Workers
 from vidtrans_training.rollout import paint, roll_out
 from vidtrans_training.sheet import write_sheet
@@ -45,7 +51,8 @@ FROM_THE_START = 0.25
 
 @dataclass(frozen=True, eq=False)
 class Trainee:
-    """The networks and optimisers of a run. ``average`` is the generator's moving average, the one to use."""
+    """The networks and optimisers of a run. ``average`` is the generator's moving average, the
+    one to use."""
 
     generator: StreetGenerator
     average: StreetGenerator
@@ -63,9 +70,13 @@ def new_trainee(config: TrainingConfig, device: torch.device) -> Trainee:
     model, judges = config.model, config.discriminator
     generator = StreetGenerator(StreetConfig(**model.model_dump())).to(device)
     average = copy.deepcopy(generator).requires_grad_(False)
-    judge = MultiscaleDiscriminator(3, judges.channels, judges.layers, judges.scales, model.label_nc).to(device)
+    judge = MultiscaleDiscriminator(
+        3, judges.channels, judges.layers, judges.scales, model.label_nc
+    ).to(device)
     planes = TEMPORAL_FRAMES * 3 + (TEMPORAL_FRAMES - 1) * 2
-    motion = MultiscaleDiscriminator(planes, judges.temporal_channels, judges.layers, judges.temporal_scales).to(device)
+    motion = MultiscaleDiscriminator(
+        planes, judges.temporal_channels, judges.layers, judges.temporal_scales
+    ).to(device)
     betas = (0.5, 0.999)
     optimiser = torch.optim.Adam(generator.parameters(), betas=betas)
     optimiser_judges = torch.optim.Adam([*judge.parameters(), *motion.parameters()], betas=betas)
@@ -73,11 +84,15 @@ def new_trainee(config: TrainingConfig, device: torch.device) -> Trainee:
 
 
 def load_weights(generator: StreetGenerator, path: Path) -> None:
-    """Puts the weights of a bundle into the generator. Layers that only the generator has stay as they are: they begin.
+    """Puts the weights of a bundle into the generator. Layers that only the generator has stay as
+    they are: they begin.
 
     Raises ModelError where the bundle cannot be read, or holds another network.
     """
-    tensors = {name.removeprefix("G."): tensor.float() for name, tensor in read_bundle(path).tensors.items()}
+    tensors = {
+        name.removeprefix("G."): tensor.float()
+        for name, tensor in read_bundle(path).tensors.items()
+    }
     own = generator.state_dict()
     unfit = [
         f"its {name} has the shape {list(tensor.shape)}, and the network's {list(own[name].shape)}"
@@ -88,7 +103,9 @@ def load_weights(generator: StreetGenerator, path: Path) -> None:
     ]
     if unfit or not tensors:
         found = unfit[0] if unfit else "the file holds none"
-        raise ModelError(f"The run cannot begin with these weights: {found}.", where=path, hint="Is [model] its?")
+        raise ModelError(
+            f"The run cannot begin with these weights: {found}.", where=path, hint="Is [model] its?"
+        )
     generator.load_state_dict(own | tensors)
 
 
@@ -102,9 +119,9 @@ def train(
 ) -> int:
     """Runs the schedule to its end, or until SIGINT or SIGTERM; returns the step reached.
 
-    ``out`` receives ``checkpoint.pt``, ``log.jsonl`` and ``sheets/``. With ``resume`` the run goes on from its checkpoint.
-    Raises UsageError where ``out`` holds another run, InputError where a clip cannot be read, ModelError where the weights to
-    begin with do not fit.
+    ``out`` receives ``checkpoint.pt``, ``log.jsonl`` and ``sheets/``. With ``resume`` the run goes
+    on from its checkpoint. Raises UsageError where ``out`` holds another run, InputError where a
+    clip cannot be read, ModelError where the weights to begin with do not fit.
     """
     torch.set_num_threads(config.threads)
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -112,12 +129,21 @@ def train(
     trainee = new_trainee(config, device)
     saved = out / "checkpoint.pt"
     if saved.exists() and not resume:
-        raise UsageError("There is a run in this folder already.", where=out, hint="Give --resume to go on with it.")
+        raise UsageError(
+            "There is a run in this folder already.",
+            where=out,
+            hint="Give --resume to go on with it.",
+        )
     (out / "sheets").mkdir(parents=True, exist_ok=True)
     step = checkpoint.load(saved, trainee.parts()) if resume and saved.exists() else 0
 
     data = config.data
-    pool = ClipPool(data.clips, data.max_clips // workers.count, data.hold_out, share=(workers.rank, workers.count))
+    pool = ClipPool(
+        data.clips,
+        data.max_clips // workers.count,
+        data.hold_out,
+        share=(workers.rank, workers.count),
+    )
     _wait_for_clips(pool, max(data.min_clips // workers.count, 1))
     if step == 0:
         if config.begin_with is not None:
@@ -138,7 +164,17 @@ def train(
             now = time.monotonic()
             if step % LOG_EVERY == 0:
                 means = {name: round(sum(values) / len(values), 5) for name, values in sums.items()}
-                log.write(json.dumps({"step": step, "s": round(now - started, 1), "clips": len(pool.clips), **means}) + "\n")
+                log.write(
+                    json.dumps(
+                        {
+                            "step": step,
+                            "s": round(now - started, 1),
+                            "clips": len(pool.clips),
+                            **means,
+                        }
+                    )
+                    + "\n"
+                )
                 log.flush()
                 sums.clear()
             if now - scanned > config.data.rescan_s:
@@ -155,7 +191,9 @@ def train(
     return step
 
 
-def _assist(trainee: Trainee, pool: ClipPool, step: int, config: TrainingConfig, workers: Workers) -> int:
+def _assist(
+    trainee: Trainee, pool: ClipPool, step: int, config: TrainingConfig, workers: Workers
+) -> int:
     """The part of a worker that writes nothing: the same steps on other crops."""
     scanned = time.monotonic()
     with _stop_signals() as stopped:
@@ -169,11 +207,16 @@ def _assist(trainee: Trainee, pool: ClipPool, step: int, config: TrainingConfig,
 
 
 def train_step(
-    trainee: Trainee, pool: ClipPool, step: int, config: TrainingConfig, workers: Workers | None = None
+    trainee: Trainee,
+    pool: ClipPool,
+    step: int,
+    config: TrainingConfig,
+    workers: Workers | None = None,
 ) -> dict[str, float]:
     """One step of the discriminators and the generator; returns the losses, unweighted.
 
-    What is drawn by chance depends on the seed, the step and the worker alone, so that a resumed run is the same run.
+    What is drawn by chance depends on the seed, the step and the worker alone, so that a resumed
+    run is the same run.
     """
     workers = workers or Workers()
     rng = np.random.default_rng((config.seed, step, workers.rank))
@@ -189,7 +232,15 @@ def train_step(
     ahead = 0 if rng.random() < FROM_THE_START else int(rng.integers(stage.rollout + 1))
     count = past + ahead + stage.frames
     data = config.data
-    sampled = pool.sample(rng, stage.batch, count, stage.crop, flip=data.flip, no_instances=data.no_instances, still=data.still)
+    sampled = pool.sample(
+        rng,
+        stage.batch,
+        count,
+        stage.crop,
+        flip=data.flip,
+        no_instances=data.no_instances,
+        still=data.still,
+    )
     batch = sampled.to(device)
 
     with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
@@ -198,11 +249,19 @@ def train_step(
             with torch.no_grad():
                 warmed = paint(trainee.generator, batch, range(past, past + ahead), pictures)
                 pictures += [painting.picture for _, painting in warmed]
-        painted = dict(paint(trainee.generator, batch, range(count - stage.frames, count), pictures))
+        painted = dict(
+            paint(trainee.generator, batch, range(count - stage.frames, count), pictures)
+        )
         shown = {count - stage.frames - 1: pictures[-1]} if pictures else {}
         shown |= {t: painting.picture.detach() for t, painting in painted.items()}
         before = {t: shown.get(t - 1) for t in painted}
-        values = picture_losses(painted, before, batch, config.losses, free and stage.adversarial and not data.determined)
+        values = picture_losses(
+            painted,
+            before,
+            batch,
+            config.losses,
+            free and stage.adversarial and not data.determined,
+        )
         if stage.adversarial:
             values |= _judged(trainee, painted, batch, rng, workers)
     weights = config.losses
@@ -222,12 +281,17 @@ def train_step(
 
 
 def picture_losses(
-    painted: dict[int, Painting], before: dict[int, Tensor | None], batch: Sequences, weights: LossSettings, free: bool
+    painted: dict[int, Painting],
+    before: dict[int, Tensor | None],
+    batch: Sequences,
+    weights: LossSettings,
+    free: bool,
 ) -> dict[str, Tensor]:
     """The losses that need no discriminator, each the mean over the frames that have it.
 
-    ``free``: there was no real picture to go on from, and a discriminator sees to details; then colours are compared and
-    gradients are not, for the average of all possible details would be none.
+    ``free``: there was no real picture to go on from, and a discriminator sees to details; then
+    colours are compared and gradients are not, for the average of all possible details would be
+    none.
     """
     found: dict[str, list[Tensor]] = defaultdict(list)
     for t, painting in painted.items():
@@ -240,7 +304,10 @@ def picture_losses(
         if painting.flow is None or painting.raw is None or painting.weight is None:
             continue
         if not free:
-            pixels, gradients = losses.pyramid_l1(painting.raw, real), losses.gradient_l1(painting.raw, real)
+            pixels, gradients = (
+                losses.pyramid_l1(painting.raw, real),
+                losses.gradient_l1(painting.raw, real),
+            )
             found["raw"].append(weights.pixels * pixels + weights.gradients * gradients)
         previous = batch.real[:, t - 1]
         found["flow"].append(losses.masked_l1(painting.flow, flow, trusted))
@@ -254,19 +321,27 @@ def picture_losses(
 
 
 def _judged(
-    trainee: Trainee, painted: dict[int, Painting], batch: Sequences, rng: np.random.Generator, workers: Workers
+    trainee: Trainee,
+    painted: dict[int, Painting],
+    batch: Sequences,
+    rng: np.random.Generator,
+    workers: Workers,
 ) -> dict[str, Tensor]:
     """A step of the discriminators, then what they say to the generator.
 
-    A picture's discriminator sees raw and final pictures by turns: were it only for the final ones, nothing would keep raw
-    ones sharp where most is carried over, and newly seen things would come out blurred.
+    A picture's discriminator sees raw and final pictures by turns: were it only for the final ones,
+    nothing would keep raw ones sharp where most is carried over, and newly seen things would come
+    out blurred.
     """
     times = list(painted)
     shown = [
-        painting.raw if painting.raw is not None and rng.random() < 0.5 else painting.picture for painting in painted.values()
+        painting.raw if painting.raw is not None and rng.random() < 0.5 else painting.picture
+        for painting in painted.values()
     ]
     fake = torch.cat(shown)
-    real, ids, edges = (torch.cat([part[:, t] for t in times]) for part in (batch.real, batch.ids, batch.edges))
+    real, ids, edges = (
+        torch.cat([part[:, t] for t in times]) for part in (batch.real, batch.ids, batch.edges)
+    )
     planes: tuple[Tensor, Tensor] | None = None
     if len(times) >= TEMPORAL_FRAMES:
         last = times[-TEMPORAL_FRAMES:]
@@ -282,7 +357,9 @@ def _judged(
     values = {"judges": judges.detach()}
     if planes is not None:
         motion_real = trainee.judge_motion(planes[0])
-        motion = losses.hinge_discriminator(motion_real.scores, trainee.judge_motion(planes[1].detach()).scores)
+        motion = losses.hinge_discriminator(
+            motion_real.scores, trainee.judge_motion(planes[1].detach()).scores
+        )
         values["judges_motion"] = motion.detach()
         judges = judges + motion
     trainee.optimiser_judges.zero_grad(set_to_none=True)
@@ -298,18 +375,30 @@ def _judged(
     if planes is not None:
         of_motion = trainee.judge_motion(planes[1])
         values["temporal"] = losses.hinge_generator(of_motion.scores)
-        values["features_motion"] = losses.feature_matching(of_motion.activations, motion_real.activations)
+        values["features_motion"] = losses.feature_matching(
+            of_motion.activations, motion_real.activations
+        )
     return values
 
 
 def show(trainee: Trainee, pool: ClipPool, out: Path, step: int, log: Any) -> None:
-    """Writes a sample sheet of a held-out clip (of a training clip where none is held out) and its figures into the log."""
+    """Writes a sample sheet of a held-out clip (of a training clip where none is held out) and
+    its figures into the log."""
     clips = pool.held_out() or pool.clips[:1]
     for number, clip in enumerate(clips[:2]):
         rollout = roll_out(trainee.average, clip, 24)
         write_sheet(out / "sheets" / f"{step:06d}_{number}.png", rollout)
-        figures = {"error": rollout.error, "flicker": rollout.flicker, "flicker_real": rollout.flicker_real}
-        log.write(json.dumps({"step": step, "clip": clip.name} | {k: round(v, 5) for k, v in figures.items()}) + "\n")
+        figures = {
+            "error": rollout.error,
+            "flicker": rollout.flicker,
+            "flicker_real": rollout.flicker_real,
+        }
+        log.write(
+            json.dumps(
+                {"step": step, "clip": clip.name} | {k: round(v, 5) for k, v in figures.items()}
+            )
+            + "\n"
+        )
         log.flush()
 
 
@@ -336,7 +425,10 @@ def _wait_for_clips(pool: ClipPool, count: int) -> None:
 def _stop_signals() -> Iterator[list[int]]:
     """A list that fills when the run is asked to stop; the step in progress is finished first."""
     stopped: list[int] = []
-    before = {number: signal.signal(number, lambda n, _: stopped.append(n)) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        number: signal.signal(number, lambda n, _: stopped.append(n))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield stopped
     finally:

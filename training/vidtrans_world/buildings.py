@@ -1,4 +1,5 @@
-"""Houses along a street: facades for the shading to fill with windows, cornices, roofs, balconies, awnings, chimneys."""
+"""Houses along a street: facades for the shading to fill with windows, cornices, roofs,
+balconies, awnings, chimneys."""
 
 from __future__ import annotations
 
@@ -11,8 +12,10 @@ from vidtrans_world.soup import Material, Soup, box, join, panel, quad, repeated
 
 WALLS = f32(
     [
-        [0.56, 0.47, 0.31], [0.52, 0.38, 0.22], [0.58, 0.53, 0.44], [0.42, 0.40, 0.37], [0.54, 0.34, 0.22],
-        [0.46, 0.25, 0.16], [0.62, 0.58, 0.50], [0.40, 0.36, 0.29], [0.53, 0.42, 0.36], [0.38, 0.42, 0.38],
+        [0.56, 0.47, 0.31], [0.52, 0.38, 0.22], [0.58, 0.53, 0.44], [0.42, 0.40, 0.37], [0.54,
+        0.34, 0.22],
+        [0.46, 0.25, 0.16], [0.62, 0.58, 0.50], [0.40, 0.36, 0.29], [0.53, 0.42, 0.36], [0.38,
+        0.42, 0.38],
     ]
 )  # fmt: skip
 BRICKS = f32([[0.26, 0.10, 0.065], [0.32, 0.15, 0.09], [0.30, 0.19, 0.13], [0.22, 0.10, 0.08]])
@@ -23,7 +26,8 @@ FACADE_FIELDS = 20
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """One house: which side of the street (-1 left, 1 right), its extent along y, and how it is dressed."""
+    """One house: which side of the street (-1 left, 1 right), its extent along y, and how it is
+    dressed."""
 
     side: int
     y0: float
@@ -49,7 +53,15 @@ class House:
         return self.ground_height + self.floors * self.floor_height
 
 
-def plan_house(rng: np.random.Generator, side: int, y0: float, y1: float, front: float, dense: float, old: float) -> House:
+def plan_house(
+    rng: np.random.Generator,
+    side: int,
+    y0: float,
+    y1: float,
+    front: float,
+    dense: float,
+    old: float,
+) -> House:
     """Chooses a house; ``dense`` 0 to 1 is how urban the street is, ``old`` 0 to 1 how historic."""
     modern = rng.random() > old
     brick = not modern and rng.random() < 0.22
@@ -83,17 +95,34 @@ def plan_house(rng: np.random.Generator, side: int, y0: float, y1: float, front:
 
 
 _DRESSES = (
-    # style, wall, trim, roof shape, roof, shop, balconies, seed; for houses on the left, then on the right.
-    ((0, WALLS[0], TRIMS[3], 1, ROOFS[0], True, False, 14), (1, BRICKS[1], TRIMS[0], 2, ROOFS[3], False, False, 21)),
-    ((1, BRICKS[0], TRIMS[0], 1, ROOFS[2], False, False, 33), (0, WALLS[6], TRIMS[1], 1, ROOFS[0], True, False, 42)),
-    ((0, WALLS[8], TRIMS[3], 2, ROOFS[3], True, False, 56), (2, WALLS[2], TRIMS[0], 1, ROOFS[1], False, True, 63)),
-    ((2, WALLS[9], TRIMS[0], 1, ROOFS[1], False, True, 70), (0, WALLS[1], TRIMS[3], 2, ROOFS[2], True, False, 88)),
+    # style, wall, trim, roof shape, roof, shop, balconies, seed; for houses on the left, then on
+    # the right.
+    (
+        (0, WALLS[0], TRIMS[3], 1, ROOFS[0], True, False, 14),
+        (1, BRICKS[1], TRIMS[0], 2, ROOFS[3], False, False, 21),
+    ),
+    (
+        (1, BRICKS[0], TRIMS[0], 1, ROOFS[2], False, False, 33),
+        (0, WALLS[6], TRIMS[1], 1, ROOFS[0], True, False, 42),
+    ),
+    (
+        (0, WALLS[8], TRIMS[3], 2, ROOFS[3], True, False, 56),
+        (2, WALLS[2], TRIMS[0], 1, ROOFS[1], False, True, 63),
+    ),
+    (
+        (2, WALLS[9], TRIMS[0], 1, ROOFS[1], False, True, 70),
+        (0, WALLS[1], TRIMS[3], 2, ROOFS[2], True, False, 88),
+    ),
 )
 
 
-def terrace_house(rng: np.random.Generator, side: int, y0: float, y1: float, front: float, dense: float, turn: int) -> House:
+def terrace_house(
+    rng: np.random.Generator, side: int, y0: float, y1: float, front: float, dense: float, turn: int
+) -> House:
     """A house of a terrace: dressed as its turn has it, as high as chance has it."""
-    style, wall, trim, roof, roof_colour, shop, balconies, seed = _DRESSES[turn % len(_DRESSES)][side > 0]
+    style, wall, trim, roof, roof_colour, shop, balconies, seed = _DRESSES[turn % len(_DRESSES)][
+        side > 0
+    ]
     return House(
         side=side,
         y0=y0,
@@ -120,7 +149,8 @@ def facade_fields(house: House) -> Floats:
     """The numbers that the facade's shading needs."""
     fields = np.zeros(FACADE_FIELDS, np.float32)
     fields[:12] = [
-        house.y1 - house.y0, house.height, house.floor_height, house.ground_height, house.window_spacing, house.window_width,
+        house.y1 - house.y0, house.height, house.floor_height, house.ground_height,
+        house.window_spacing, house.window_width,
         house.window_height, house.style, house.shop, house.seed, house.floors, house.y0,
     ]  # fmt: skip
     fields[12:15] = house.trim
@@ -128,12 +158,18 @@ def facade_fields(house: House) -> Floats:
 
 
 def build_house(house: House, depth: float = 11.0, ground: float = 0.12) -> Soup:
-    """The house's triangles. Facade textures: local x runs along the wall, local z is height above the pavement."""
+    """The house's triangles. Facade textures: local x runs along the wall, local z is height
+    above the pavement."""
     s, x, y0, y1 = house.side, house.side * house.front, house.y0, house.y1
     width, top = y1 - y0, house.height
     parts = []
 
-    def wall(origin: tuple[float, float, float], along: tuple[float, float, float], start: float, flag: float) -> None:
+    def wall(
+        origin: tuple[float, float, float],
+        along: tuple[float, float, float],
+        start: float,
+        flag: float,
+    ) -> None:
         points = panel(origin, along, (0, 0, top), 4.0)
         local = np.zeros_like(points)
         direction = f32(along) / np.linalg.norm(along)
@@ -163,30 +199,56 @@ def build_house(house: House, depth: float = 11.0, ground: float = 0.12) -> Soup
     if house.roof == 0:
         flat = panel((x, y0, eave), (0, width, 0), (s * depth, 0, 0))
         parts.append(soup(flat, colour=(0.2, 0.2, 0.2)))
-        parts.append(soup(box((min(x, x + s * 0.25), y0, eave), (max(x, x + s * 0.25), y1, eave + 0.7)), colour=house.wall))
+        parts.append(
+            soup(
+                box((min(x, x + s * 0.25), y0, eave), (max(x, x + s * 0.25), y1, eave + 0.7)),
+                colour=house.wall,
+            )
+        )
     else:
         steep = (1.6, 2.6) if house.roof == 2 else (depth / 2, 3.2 + 0.25 * (house.seed % 5))
         lap = -0.35 * s
-        slope = panel((x + lap, y0, eave + 0.02), (0, width, 0), (s * (steep[0] + 0.35), 0, steep[1]))
+        slope = panel(
+            (x + lap, y0, eave + 0.02), (0, width, 0), (s * (steep[0] + 0.35), 0, steep[1])
+        )
         local = slope.copy()
         local[..., 0] = slope[..., 1]
         local[..., 1] = (slope[..., 2] - eave) * 1.4
         parts.append(soup(slope, Material.ROOF, roof, local=local))
         ridge = (x + s * steep[0], eave + steep[1] + 0.02)
-        back = panel((ridge[0], y0, ridge[1]), (0, width, 0), (s * (depth - steep[0]), 0, 0 if house.roof == 2 else -steep[1]))
+        back = panel(
+            (ridge[0], y0, ridge[1]),
+            (0, width, 0),
+            (s * (depth - steep[0]), 0, 0 if house.roof == 2 else -steep[1]),
+        )
         parts.append(soup(back, Material.ROOF, roof, local=back[..., [1, 0, 2]]))
         for y in (y0, y1):
-            gable = f32([[[x, y, eave], [ridge[0], y, ridge[1]], [x + s * depth, y, eave if house.roof == 1 else ridge[1]]]])
+            gable = f32(
+                [
+                    [
+                        [x, y, eave],
+                        [ridge[0], y, ridge[1]],
+                        [x + s * depth, y, eave if house.roof == 1 else ridge[1]],
+                    ]
+                ]
+            )
             parts.append(soup(gable, colour=house.wall))
             if house.roof == 2:
                 parts.append(
-                    soup(f32([[[x, y, eave], [x + s * depth, y, ridge[1]], [x + s * depth, y, eave]]]), colour=house.wall)
+                    soup(
+                        f32(
+                            [[[x, y, eave], [x + s * depth, y, ridge[1]], [x + s * depth, y, eave]]]
+                        ),
+                        colour=house.wall,
+                    )
                 )
         chimney = y0 + width * (0.2 + 0.6 * ((house.seed % 97) / 97))
         cx = ridge[0] + s * 0.6
         parts.append(
             soup(
-                box((cx - 0.35, chimney, ridge[1] - 1.2), (cx + 0.35, chimney + 0.9, ridge[1] + 1.1)),
+                box(
+                    (cx - 0.35, chimney, ridge[1] - 1.2), (cx + 0.35, chimney + 0.9, ridge[1] + 1.1)
+                ),
                 Material.BRICK,
                 (0.24, 0.11, 0.08),
             )
@@ -199,15 +261,32 @@ def build_house(house: House, depth: float = 11.0, ground: float = 0.12) -> Soup
     if house.balconies:
         for floor in range(1, house.floors):
             for cell in range(1, round(width / house.window_spacing) - 1, 2):
-                middle, z = y0 + (cell + 0.5) * house.window_spacing, ground + house.ground_height + floor * house.floor_height
+                middle, z = (
+                    y0 + (cell + 0.5) * house.window_spacing,
+                    ground + house.ground_height + floor * house.floor_height,
+                )
                 _balcony(parts, x, s, middle, z, house.window_spacing * 0.42)
     if house.shop and house.seed % 2:
-        colours = f32([[0.45, 0.06, 0.05], [0.06, 0.2, 0.13], [0.08, 0.12, 0.3], [0.6, 0.42, 0.12], [0.55, 0.52, 0.46]])
+        colours = f32(
+            [
+                [0.45, 0.06, 0.05],
+                [0.06, 0.2, 0.13],
+                [0.08, 0.12, 0.3],
+                [0.6, 0.42, 0.12],
+                [0.55, 0.52, 0.46],
+            ]
+        )
         colour = colours[house.seed % 5]
         for start, end in ((0.08, 0.45), (0.55, 0.92))[: 1 + house.seed % 3 // 2 + (width > 12)]:
             z = ground + house.ground_height - 0.75
-            cloth = panel((x, y0 + start * width, z), (0, (end - start) * width, 0), (-s * 1.3, 0, -0.65))
-            skirt = panel((x - s * 1.3, y0 + start * width, z - 0.65), (0, (end - start) * width, 0), (0, 0, -0.2))
+            cloth = panel(
+                (x, y0 + start * width, z), (0, (end - start) * width, 0), (-s * 1.3, 0, -0.65)
+            )
+            skirt = panel(
+                (x - s * 1.3, y0 + start * width, z - 0.65),
+                (0, (end - start) * width, 0),
+                (0, 0, -0.2),
+            )
             for piece in (cloth, skirt):
                 parts.append(soup(piece, Material.AWNING, colour, local=piece[..., [1, 2, 0]]))
     return join(parts)
@@ -216,7 +295,9 @@ def build_house(house: House, depth: float = 11.0, ground: float = 0.12) -> Soup
 def _dormer(parts: list[Soup], house: House, x: float, s: int, y: float, z: float) -> None:
     out = x + s * 0.25
     half, high = 0.62, 1.5
-    front = quad((out, y - half, z), (out, y + half, z), (out, y + half, z + high), (out, y - half, z + high))
+    front = quad(
+        (out, y - half, z), (out, y + half, z), (out, y + half, z + high), (out, y - half, z + high)
+    )
     local = np.zeros_like(front)
     local[..., 0] = front[..., 1] - y
     local[..., 1] = 2
@@ -224,27 +305,49 @@ def _dormer(parts: list[Soup], house: House, x: float, s: int, y: float, z: floa
     parts.append(soup(front, Material.FACADE, house.wall, local=local))
     deep = s * 2.5
     for side in (-half, half):
-        cheek = quad((out, y + side, z), (out, y + side, z + high), (out + deep, y + side, z + high), (out + deep, y + side, z))
+        cheek = quad(
+            (out, y + side, z),
+            (out, y + side, z + high),
+            (out + deep, y + side, z + high),
+            (out + deep, y + side, z),
+        )
         parts.append(soup(cheek, colour=house.roof_colour))
     lid = [out - s * 0.15, out + deep]
     parts.append(
-        soup(box((min(lid), y - half - 0.1, z + high), (max(lid), y + half + 0.1, z + high + 0.12)), colour=house.roof_colour)
+        soup(
+            box((min(lid), y - half - 0.1, z + high), (max(lid), y + half + 0.1, z + high + 0.12)),
+            colour=house.roof_colour,
+        )
     )
 
 
 def _balcony(parts: list[Soup], x: float, s: int, y: float, z: float, half: float) -> None:
     near = x - s * 0.95
-    parts.append(soup(box((min(near, x), y - half, z), (max(near, x), y + half, z + 0.14)), colour=(0.5, 0.48, 0.45)))
+    parts.append(
+        soup(
+            box((min(near, x), y - half, z), (max(near, x), y + half, z + 0.14)),
+            colour=(0.5, 0.48, 0.45),
+        )
+    )
     dark = (0.04, 0.04, 0.045)
     bars = np.linspace(-half, half, 9)
-    parts.append(soup(repeated(panel((near, y - 0.02, z + 0.1), (0, 0.04, 0), (0, 0, 0.9)), bars), colour=dark))
+    parts.append(
+        soup(
+            repeated(panel((near, y - 0.02, z + 0.1), (0, 0.04, 0), (0, 0, 0.9)), bars), colour=dark
+        )
+    )
     for level in (0.95, 0.2):
         low = (min(near - 0.02, near + 0.02), y - half, z + level)
         parts.append(soup(box(low, (near + 0.02, y + half, z + level + 0.06)), colour=dark))
     for side in (-half, half):
         parts.append(
             soup(
-                quad((near, y + side, z + 0.95), (x, y + side, z + 0.95), (x, y + side, z + 1.01), (near, y + side, z + 1.01)),
+                quad(
+                    (near, y + side, z + 0.95),
+                    (x, y + side, z + 0.95),
+                    (x, y + side, z + 1.01),
+                    (near, y + side, z + 1.01),
+                ),
                 colour=dark,
             )
         )

@@ -15,7 +15,8 @@ FPS = 17
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Camera:
-    """``eye`` [3] metres; rows of ``axes`` [3,3] point right, up and ahead; ``focal`` and ``centre`` in pixels."""
+    """``eye`` [3] metres; rows of ``axes`` [3,3] point right, up and ahead; ``focal`` and
+    ``centre`` in pixels."""
 
     eye: Floats
     axes: Floats
@@ -25,13 +26,19 @@ class Camera:
 
     def rays(self, x: Floats, y: Floats) -> Floats:
         """Unit directions [N,3] through the picture places ``x``, ``y`` (pixel centres at .5)."""
-        flat = np.stack([(x - self.centre[0]) / self.focal, (self.centre[1] - y) / self.focal, np.ones_like(x)], 1)
+        flat = np.stack(
+            [(x - self.centre[0]) / self.focal, (self.centre[1] - y) / self.focal, np.ones_like(x)],
+            1,
+        )
         flat /= np.linalg.norm(flat, axis=1, keepdims=True)
         return (flat.astype(np.float32) @ self.axes).astype(np.float32)
 
     def project(self, points: Floats, endless: bool = False) -> tuple[Floats, Floats, Floats]:
-        """Places x and y in pixels and depth in metres of ``points`` [N,3]; directions instead where ``endless``."""
-        seen = (points if endless else points - self.eye).astype(np.float64) @ self.axes.T.astype(np.float64)
+        """Places x and y in pixels and depth in metres of ``points`` [N,3]; directions instead
+        where ``endless``."""
+        seen = (points if endless else points - self.eye).astype(np.float64) @ self.axes.T.astype(
+            np.float64
+        )
         depth = np.where(np.abs(seen[:, 2]) < 1e-6, 1e-6, seen[:, 2])
         x = seen[:, 0] / depth * self.focal + self.centre[0]
         y = self.centre[1] - seen[:, 1] / depth * self.focal
@@ -40,8 +47,9 @@ class Camera:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where the camera is in its street, metres: ``travelled`` along it, in a terrace up to a whole `ROUND`, so that equal
-    numbers see equal houses; and how far the fronts of the houses are to its ``left`` and to its ``right``."""
+    """Where the camera is in its street, metres: ``travelled`` along it, in a terrace up to a whole
+    `ROUND`, so that equal numbers see equal houses; and how far the fronts of the houses are to its
+    ``left`` and to its ``right``."""
 
     travelled: float
     left: float
@@ -56,9 +64,14 @@ def route_at(street: Street, seconds: float) -> Route:
 
 
 def camera_at(street: Street, seconds: float, size_hw: tuple[int, int]) -> Camera:
-    """The camera of a street at a time. Its field of view is about 54 degrees, its horizon a little above the middle."""
+    """The camera of a street at a time. Its field of view is about 54 degrees, its horizon a
+    little above the middle."""
     rng = np.random.default_rng([street.seed, 3])
-    fov, height, pitch = np.radians(rng.uniform(50, 58)), rng.uniform(1.25, 1.5), np.radians(rng.uniform(-0.2, 1.6))
+    fov, height, pitch = (
+        np.radians(rng.uniform(50, 58)),
+        rng.uniform(1.25, 1.5),
+        np.radians(rng.uniform(-0.2, 1.6)),
+    )
     sway, phase, start = rng.uniform(0.03, 0.16), rng.uniform(0, 6.28), rng.uniform(0, 12)
     if street.terrace:
         fov, height, pitch, sway = np.radians(54), 1.4, np.radians(0.7), 0.02

@@ -15,8 +15,8 @@ FAR = np.float32(1e9)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hits:
-    """Of N rays: ``triangle`` [N] (-1 for none; moving triangles are numbered after the still ones), barycentric ``weights``
-    [N,3] and ``distance`` [N]."""
+    """Of N rays: ``triangle`` [N] (-1 for none; moving triangles are numbered after the still
+    ones), barycentric ``weights`` [N,3] and ``distance`` [N]."""
 
     triangle: Ints
     weights: Floats
@@ -45,11 +45,15 @@ class Caster:
         a = self.still.run(origins, directions, output=1)
         b = self.moving.run(origins, directions, output=1)
         nearer = b["tfar"] < a["tfar"]
-        triangle = np.where(nearer, b["primID"].astype(np.int64) + self.count, a["primID"].astype(np.int64))
+        triangle = np.where(
+            nearer, b["primID"].astype(np.int64) + self.count, a["primID"].astype(np.int64)
+        )
         distance = np.where(nearer, b["tfar"], a["tfar"])
         triangle[distance > FAR] = -1
         u, v = np.where(nearer, b["u"], a["u"]), np.where(nearer, b["v"], a["v"])
-        return Hits(triangle, np.stack([1 - u - v, u, v], 1).astype(np.float32), distance.astype(np.float32))
+        return Hits(
+            triangle, np.stack([1 - u - v, u, v], 1).astype(np.float32), distance.astype(np.float32)
+        )
 
     def distance(self, origins: Floats, directions: Floats) -> Floats:
         """How far each ray goes, FAR or more where it hits nothing."""

@@ -18,17 +18,25 @@ from vidtrans_world.demo import DEMO_SEED, write_demo
 from vidtrans_world.render import render_clip
 from vidtrans_world.street import Kind
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Procedural streets with labels, instances and exact flow.")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Procedural streets with labels, instances and exact flow.",
+)
 
 Size = Annotated[str, typer.Option(help="Width x height in pixels.")]
-StreetKind = Annotated[Kind, typer.Option(help="Streets that differ in everything, or the terraces of one sunny town.")]
+StreetKind = Annotated[
+    Kind, typer.Option(help="Streets that differ in everything, or the terraces of one sunny town.")
+]
 
 
 def parse_size(text: str) -> tuple[int, int]:
     """``WxH`` as (height, width). Raises ``UsageError``."""
     found = re.fullmatch(r"(\d+)x(\d+)", text.strip().lower())
     if not found or not (16 <= int(found[1]) <= 8192 and 16 <= int(found[2]) <= 8192):
-        raise UsageError(f"--size is '{text}', expected width x height such as 512x256, each from 16 to 8192.")
+        raise UsageError(
+            f"--size is '{text}', expected width x height such as 512x256, each from 16 to 8192."
+        )
     return int(found[2]), int(found[1])
 
 
@@ -43,7 +51,9 @@ def render_one(out: Path, seed: int, frames: int, size_hw: tuple[int, int], kind
 def render(
     out: Annotated[Path, typer.Argument(help="Folder for the clips; each gets OUT/clip_SEED.")],
     seed: Annotated[int, typer.Option(help="The first street's seed.", min=0)] = 0,
-    clips: Annotated[int, typer.Option(help="How many streets, with seeds from --seed on.", min=1)] = 1,
+    clips: Annotated[
+        int, typer.Option(help="How many streets, with seeds from --seed on.", min=1)
+    ] = 1,
     frames: Annotated[int, typer.Option(help="Frames a clip, 17 a second.", min=1, max=200)] = 24,
     size: Size = "512x256",
     kind: StreetKind = "varied",
@@ -57,8 +67,12 @@ def render(
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot make the folder: {error.strerror or error}.", where=out) from error
-    seeds = [s for s in range(seed, seed + clips) if not (skip_existing and clip_folder(out, s).exists())]
+        raise OutputError(
+            f"cannot make the folder: {error.strerror or error}.", where=out
+        ) from error
+    seeds = [
+        s for s in range(seed, seed + clips) if not (skip_existing and clip_folder(out, s).exists())
+    ]
     if workers == 1:
         for each in seeds:
             _say(each, render_one(out, each, frames, size_hw, kind), frames)
@@ -87,7 +101,8 @@ def _say(seed: int, seconds: float, frames: int) -> None:
 
 
 def main() -> None:
-    """The entry point: a user's mistake is one sentence on stderr and an exit code, never a traceback."""
+    """The entry point: a user's mistake is one sentence on stderr and an exit code, never a
+    traceback."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
         app()

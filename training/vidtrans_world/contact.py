@@ -1,4 +1,5 @@
-"""Soft shadows of contact: how much of the sky vehicles hide from the ground beneath and beside them."""
+"""Soft shadows of contact: how much of the sky vehicles hide from the ground beneath and beside
+them."""
 
 from __future__ import annotations
 
@@ -14,12 +15,16 @@ _SHAPE = (240, 1900)
 
 
 def _under(x: Floats, y: Floats, vehicles: Floats) -> Floats:
-    """How dark the ground is under vehicles [K,5]: 1 in the open, towards 0.2 in the middle underneath."""
+    """How dark the ground is under vehicles [K,5]: 1 in the open, towards 0.2 in the middle
+    underneath."""
     shade = np.ones_like(x)
     for cx, cy, yaw, half_width, half_length in vehicles:
         c, s = np.cos(yaw), np.sin(yaw)
         u, v = np.abs(c * (x - cx) + s * (y - cy)), np.abs(-s * (x - cx) + c * (y - cy))
-        du, dv = np.clip(1 - (u - half_width) / 0.42, 0, 1.6), np.clip(1 - (v - half_length) / 0.45, 0, 1.6)
+        du, dv = (
+            np.clip(1 - (u - half_width) / 0.42, 0, 1.6),
+            np.clip(1 - (v - half_length) / 0.45, 0, 1.6),
+        )
         shade = np.minimum(shade, 1 - np.float32(0.82) * np.clip(np.minimum(du, dv) / 1.5, 0, 1))
     return shade
 
@@ -38,8 +43,9 @@ def contact_map(world: World) -> Floats:
 
 
 def contact(still: Floats, vehicles: Floats, points: Floats, flat: Floats) -> Floats:
-    """Share of the sky's light [N] that vehicles leave to ``points`` near the ground: ``still`` is the map of those that are
-    parked, ``vehicles`` [K,5] those that move, ``flat`` the surface normals."""
+    """Share of the sky's light [N] that vehicles leave to ``points`` near the ground: ``still`` is
+    the map of those that are parked, ``vehicles`` [K,5] those that move, ``flat`` the surface
+    normals."""
     out = np.ones(len(points), np.float32)
     rows = np.flatnonzero((points[:, 2] < 0.2) & (flat[:, 2] > 0.7) & (np.abs(points[:, 0]) < 23))
     if not len(rows):
@@ -48,7 +54,9 @@ def contact(still: Floats, vehicles: Floats, points: Floats, flat: Floats) -> Fl
     at = np.stack([(x - _CORNER[0]) / _CELL, (y - _CORNER[1]) / _CELL])
     shade = ndimage.map_coordinates(still, at, order=1, mode="nearest").astype(np.float32)
     for vehicle in vehicles:
-        near = np.flatnonzero((np.abs(x - vehicle[0]) < 3) & (np.abs(y - vehicle[1]) < vehicle[4] + 2))
+        near = np.flatnonzero(
+            (np.abs(x - vehicle[0]) < 3) & (np.abs(y - vehicle[1]) < vehicle[4] + 2)
+        )
         if len(near):
             shade[near] = np.minimum(shade[near], _under(x[near], y[near], vehicle[None]))
     out[rows] = shade

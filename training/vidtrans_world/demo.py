@@ -19,8 +19,11 @@ DEMO_SEED = 9006
 """A street that no training sees."""
 
 
-def write_demo(out: Path, seed: int, frames: int, size_hw: tuple[int, int], kind: Kind = "terrace") -> tuple[Path, Path]:
-    """Writes ``demo_labels.mkv`` (FFV1, gray) and ``demo_instances.mkv`` (FFV1, gray16le) to the folder ``out``.
+def write_demo(
+    out: Path, seed: int, frames: int, size_hw: tuple[int, int], kind: Kind = "terrace"
+) -> tuple[Path, Path]:
+    """Writes ``demo_labels.mkv`` (FFV1, gray) and ``demo_instances.mkv`` (FFV1, gray16le) to the
+    folder ``out``.
 
     Raises ``OutputError`` where they cannot be written; nothing half-written keeps their names.
     """
@@ -29,7 +32,9 @@ def write_demo(out: Path, seed: int, frames: int, size_hw: tuple[int, int], kind
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot make the folder: {error.strerror or error}.", where=out) from error
+        raise OutputError(
+            f"cannot make the folder: {error.strerror or error}.", where=out
+        ) from error
     try:
         shown = list(label_clip(seed, frames, size_hw, kind))
         _write_grey(drafts[0], (label for label, _ in shown), "gray", size_hw)
@@ -37,7 +42,9 @@ def write_demo(out: Path, seed: int, frames: int, size_hw: tuple[int, int], kind
         drafts[0].replace(labels)
         drafts[1].replace(instances)
     except OSError as error:
-        raise OutputError(f"cannot write the demo clip: {error.strerror or error}.", where=out) from error
+        raise OutputError(
+            f"cannot write the demo clip: {error.strerror or error}.", where=out
+        ) from error
     finally:
         for draft in drafts:
             draft.unlink(missing_ok=True)
@@ -45,11 +52,16 @@ def write_demo(out: Path, seed: int, frames: int, size_hw: tuple[int, int], kind
 
 
 def _write_grey(
-    path: Path, pictures: Iterable[npt.NDArray[np.uint8] | npt.NDArray[np.uint16]], pixels: str, size_hw: tuple[int, int]
+    path: Path,
+    pictures: Iterable[npt.NDArray[np.uint8] | npt.NDArray[np.uint16]],
+    pixels: str,
+    size_hw: tuple[int, int],
 ) -> None:
     with av.open(str(path), "w", format="matroska") as container:
         stream = container.add_stream(
-            "ffv1", rate=FPS, options={"level": "3", "context": "1", "coder": "1", "g": "300", "slices": "4"}
+            "ffv1",
+            rate=FPS,
+            options={"level": "3", "context": "1", "coder": "1", "g": "300", "slices": "4"},
         )
         stream.width, stream.height, stream.pix_fmt = size_hw[1], size_hw[0], pixels
         stream.time_base = Fraction(1, FPS)

@@ -1,4 +1,5 @@
-"""Exact backward flow and occlusion: every place that is seen is looked for where it was, from where the camera was."""
+"""Exact backward flow and occlusion: every place that is seen is looked for where it was, from
+where the camera was."""
 
 from __future__ import annotations
 
@@ -9,7 +10,9 @@ from vidtrans_world.cast import FAR, Hits
 from vidtrans_world.instant import Instant
 
 
-def motion(now: Instant, before: Instant, x: Floats, y: Floats, directions: Floats, hits: Hits) -> tuple[Floats, Bools]:
+def motion(
+    now: Instant, before: Instant, x: Floats, y: Floats, directions: Floats, hits: Hits
+) -> tuple[Floats, Bools]:
     """Flow [2,N] to the instant before, and whether each place was hidden then."""
     height, width = now.camera.size_hw
     hit = hits.triangle >= 0
@@ -24,7 +27,9 @@ def motion(now: Instant, before: Instant, x: Floats, y: Floats, directions: Floa
     away = points - before.camera.eye
     reach[rows] = np.linalg.norm(away, axis=1)
     towards[rows] = away / reach[rows, None]
-    found = before.caster.distance(np.broadcast_to(before.camera.eye, towards.shape).copy(), towards)
+    found = before.caster.distance(
+        np.broadcast_to(before.camera.eye, towards.shape).copy(), towards
+    )
     hidden |= np.where(hit, found < reach * np.float32(0.999) - 0.005, found < FAR)
     limit = np.float32(2 * max(height, width))
     return np.clip(flow, -limit, limit).astype(np.float32), hidden

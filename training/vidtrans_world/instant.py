@@ -21,8 +21,8 @@ _NOTHING = soup(np.zeros((0, 3, 3), np.float32))
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Instant:
-    """The triangles that stand still and those that move, their scenes, the camera, and the moving vehicles' footprints
-    [K,5]: x, y, yaw, half width, half length."""
+    """The triangles that stand still and those that move, their scenes, the camera, and the moving
+    vehicles' footprints [K,5]: x, y, yaw, half width, half length."""
 
     still: Soup
     moving: Soup
@@ -32,7 +32,9 @@ class Instant:
 
     def cast(self, directions: Floats) -> Hits:
         """What rays [N,3] from the camera hit."""
-        return self.caster.hits(np.broadcast_to(self.camera.eye, directions.shape).copy(), directions)
+        return self.caster.hits(
+            np.broadcast_to(self.camera.eye, directions.shape).copy(), directions
+        )
 
     def gather(self, name: str, triangle: Ints) -> npt.NDArray[Any]:
         """An attribute of triangles that are numbered as the caster numbers them."""
@@ -50,17 +52,22 @@ class Instant:
 
 
 def instant_at(world: World, still: EmbreeScene, seconds: float, camera: Camera) -> Instant:
-    """The street ``seconds`` after the clip's start, seen by ``camera``; ``still`` is the scene of what does not move."""
+    """The street ``seconds`` after the clip's start, seen by ``camera``; ``still`` is the scene
+    of what does not move."""
     moved, vehicles = [], []
     for mover in world.movers:
         points, normals = placed(mover, world.street, seconds)
         moved.append(replace(mover.body, points=points, normals=normals))
         if mover.footprint:
             y = mover.start[1] + mover.velocity[1] * seconds
-            vehicles.append((mover.start[0] + float(world.street.curve(y)), y, 0.0, *mover.footprint))
+            vehicles.append(
+                (mover.start[0] + float(world.street.curve(y)), y, 0.0, *mover.footprint)
+            )
     moving = join([_NOTHING, *moved])
     caster = Caster(still, scene_of(moving.points), len(world.still))
-    return Instant(world.still, moving, caster, camera, np.array(vehicles, np.float32).reshape(-1, 5))
+    return Instant(
+        world.still, moving, caster, camera, np.array(vehicles, np.float32).reshape(-1, 5)
+    )
 
 
 def ride(world: World, still: EmbreeScene, seconds: float, size_hw: tuple[int, int]) -> Instant:
@@ -74,7 +81,9 @@ def centres(size_hw: tuple[int, int]) -> tuple[Floats, Floats]:
     return xs.ravel(), ys.ravel()
 
 
-def ids(world: World, now: Instant, hits: Hits) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint16]]:
+def ids(
+    world: World, now: Instant, hits: Hits
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint16]]:
     """Labels and instances [H,W] of what the rays through the pixels' centres hit."""
     hit = hits.triangle >= 0
     thing = now.gather("thing", np.maximum(hits.triangle, 0))

@@ -1,4 +1,5 @@
-"""Procedural shading: what colour each material has at a place, filtered by the width of a pixel there."""
+"""Procedural shading: what colour each material has at a place, filtered by the width of a pixel
+there."""
 
 from __future__ import annotations
 
@@ -20,7 +21,9 @@ from vidtrans_world.surface import Finish, Places, mix
 
 
 def _plain(p: Places, street: Street) -> Finish:
-    grain = fractal(p.local[:, 0] + p.local[:, 1] * 0.7, p.local[:, 2] + p.local[:, 1] * 0.3, 3.0, p.foot)
+    grain = fractal(
+        p.local[:, 0] + p.local[:, 1] * 0.7, p.local[:, 2] + p.local[:, 1] * 0.3, 3.0, p.foot
+    )
     return Finish(p.colour * (1 + 0.06 * grain[:, None]))
 
 
@@ -38,7 +41,9 @@ def _pavement(p: Places, street: Street) -> Finish:
     size = 0.5 if street.paint % 2 else 0.38
     row = np.floor(y / size)
     u = x + (row % 2) * size * 0.5
-    joint = 1 - (1 - stripes(u, size, 0.0, 0.045, p.foot)) * (1 - stripes(y, size, 0.0, 0.045, p.foot_along))
+    joint = 1 - (1 - stripes(u, size, 0.0, 0.045, p.foot)) * (
+        1 - stripes(y, size, 0.0, 0.045, p.foot_along)
+    )
     tile = hashed(np.floor(u / size), row) - 0.5
     fade = np.clip(1.2 - p.foot_along / size, 0, 1)
     big = fractal(x, y, 11.0, p.foot_along)
@@ -46,7 +51,9 @@ def _pavement(p: Places, street: Street) -> Finish:
     base = f32([0.33, 0.315, 0.295]) if street.old > 0.7 else f32([0.34, 0.33, 0.325])
     tint = (1 + 0.22 * tile * fade + 0.07 * big + 0.05 * fine)[:, None]
     edge = band(np.abs(x), street.kerb + 0.16, street.kerb + 0.5, p.foot)
-    albedo = base * tint * (1 - 0.45 * joint[:, None] * np.clip(1.3 - p.foot / 0.04, 0.25, 1)[:, None])
+    albedo = (
+        base * tint * (1 - 0.45 * joint[:, None] * np.clip(1.3 - p.foot / 0.04, 0.25, 1)[:, None])
+    )
     return Finish(mix(albedo, f32([0.25, 0.245, 0.24]) * tint, edge * (0 if street.grass else 0.7)))
 
 
@@ -72,11 +79,15 @@ def _roof(p: Places, street: Street) -> Finish:
     tile = hashed(np.floor(u / 0.28), np.floor(v / 0.34)) - 0.5
     fade = np.clip(1.3 - p.foot / 0.25, 0, 1)
     big = fractal(u, v, 9.0, p.foot)
-    return Finish(p.colour * (1 + 0.3 * tile * fade + 0.16 * big - 0.35 * rows - 0.18 * columns)[:, None])
+    return Finish(
+        p.colour * (1 + 0.3 * tile * fade + 0.16 * big - 0.35 * rows - 0.18 * columns)[:, None]
+    )
 
 
 def _leaves(p: Places, street: Street) -> Finish:
-    grain = fractal(p.local[:, 0] + 0.6 * p.local[:, 1], p.local[:, 2] + 0.5 * p.local[:, 1], 1.6, p.foot)
+    grain = fractal(
+        p.local[:, 0] + 0.6 * p.local[:, 1], p.local[:, 2] + 0.5 * p.local[:, 1], 1.6, p.foot
+    )
     return Finish(p.colour * np.maximum(1 + 0.28 * grain, 0.3)[:, None], through=0.35)
 
 
@@ -102,7 +113,9 @@ def _signal(p: Places, street: Street) -> Finish:
 
 
 def _awning(p: Places, street: Street) -> Finish:
-    stripe = stripes(p.local[:, 0], 0.5, 0.0, 0.5, p.foot) * (hashed((p.colour[:, 0] * 997).astype(np.int64)) < 0.7)
+    stripe = stripes(p.local[:, 0], 0.5, 0.0, 0.5, p.foot) * (
+        hashed((p.colour[:, 0] * 997).astype(np.int64)) < 0.7
+    )
     return Finish(mix(p.colour, f32([0.62, 0.6, 0.55]), stripe), through=0.25)
 
 
@@ -131,7 +144,8 @@ SHADERS: dict[Material, Callable[[Places, Street], Finish]] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shaded:
-    """Albedo [N,3], emission [N,3], mirror share [N], share of light let through [N] and gloss [N]."""
+    """Albedo [N,3], emission [N,3], mirror share [N], share of light let through [N] and gloss
+    [N]."""
 
     albedo: Floats
     emission: Floats

@@ -1,4 +1,5 @@
-"""The finish of vehicles: paint, panes, lamps, seams, plates and wheels, found from the place on the body."""
+"""The finish of vehicles: paint, panes, lamps, seams, plates and wheels, found from the place on
+the body."""
 
 from __future__ import annotations
 
@@ -31,13 +32,27 @@ def _bodywork(p: Places, side: bool) -> Finish:
         front = np.where(y > 0, 0.0, 0.06)
         glass = band(z, belt + 0.07 + front, height - 0.07, p.foot) * (x < width * 0.5)
         glass = glass * (height > belt + 0.1)
-    lamps_front = band(z, belt * 0.66, belt * 0.84, p.foot) * band(x, width * 0.27, width * 0.5, p.foot) * (y > half - 0.42)
-    grille = band(z, 0.36, belt * 0.66, p.foot) * band(x, -1, width * 0.3, p.foot) * (y > half - 0.3)
+    lamps_front = (
+        band(z, belt * 0.66, belt * 0.84, p.foot)
+        * band(x, width * 0.27, width * 0.5, p.foot)
+        * (y > half - 0.42)
+    )
+    grille = (
+        band(z, 0.36, belt * 0.66, p.foot) * band(x, -1, width * 0.3, p.foot) * (y > half - 0.3)
+    )
     tall = height > 1.85
-    lamps_rear = band(z, belt * np.where(tall, 0.75, 0.76), belt * np.where(tall, 1.25, 0.97), p.foot)
-    lamps_rear = lamps_rear * band(x, width * np.where(tall, 0.43, 0.33), width * 0.52, p.foot) * (y < -half + 0.3)
+    lamps_rear = band(
+        z, belt * np.where(tall, 0.75, 0.76), belt * np.where(tall, 1.25, 0.97), p.foot
+    )
+    lamps_rear = (
+        lamps_rear
+        * band(x, width * np.where(tall, 0.43, 0.33), width * 0.52, p.foot)
+        * (y < -half + 0.3)
+    )
     plate = band(x, -1, 0.26, p.foot) * np.where(
-        y > 0, band(z, 0.38, 0.49, p.foot) * (y > half - 0.25), band(z, 0.62, 0.74, p.foot) * (y < -half + 0.25)
+        y > 0,
+        band(z, 0.38, 0.49, p.foot) * (y > half - 0.25),
+        band(z, 0.62, 0.74, p.foot) * (y < -half + 0.25),
     )
     seams = (
         band(np.abs(y - half * 0.22), -1, 0.012, p.foot)
@@ -45,13 +60,19 @@ def _bodywork(p: Places, side: bool) -> Finish:
         + band(np.abs(y - half * 0.62), -1, 0.012, p.foot)
     )
     seams = np.clip(seams, 0, 1) * (z < belt) * (z > 0.35) * (x > width * 0.42) * 0.7
-    seams = np.maximum(seams, band(np.abs(z - belt + 0.08), -1, 0.012, p.foot) * 0.4 * (x > width * 0.42))
+    seams = np.maximum(
+        seams, band(np.abs(z - belt + 0.08), -1, 0.012, p.foot) * 0.4 * (x > width * 0.42)
+    )
     arch = np.zeros_like(y)
     for at in (half - 0.82, -half + 0.78):
         arch = np.maximum(arch, band(np.hypot(y - at, z - 0.32), -1, 0.40, p.foot))
     arch = arch * (x > width * 0.38) * (z < 0.85)
     dark = np.maximum(band(z, -1, 0.31, p.foot) * 0.95, arch)
-    bumper = band(z, -1, 0.5, p.foot) * (np.abs(y) > half - 0.35) * (hashed((p.fields[:, 4] * 1000).astype(np.int64)) < 0.35)
+    bumper = (
+        band(z, -1, 0.5, p.foot)
+        * (np.abs(y) > half - 0.35)
+        * (hashed((p.fields[:, 4] * 1000).astype(np.int64)) < 0.35)
+    )
     black = f32([0.018, 0.018, 0.02])
     albedo = p.colour.copy()
     albedo = mix(albedo, black * 2, bumper)
@@ -66,7 +87,12 @@ def _bodywork(p: Places, side: bool) -> Finish:
     mirror = (0.05 + 0.55 * fresnel) * (1 - matte)
     mirror = mirror * (1 - glass) + (0.16 + 0.8 * fresnel) * glass
     emission = f32([0.9, 0.03, 0.02]) * (lamps_rear * 0.12)[:, None]
-    return Finish(albedo, mirror=np.clip(mirror, 0, 0.85).astype(np.float32), emission=emission.astype(np.float32), gloss=1.0)
+    return Finish(
+        albedo,
+        mirror=np.clip(mirror, 0, 0.85).astype(np.float32),
+        emission=emission.astype(np.float32),
+        gloss=1.0,
+    )
 
 
 def bus(p: Places, street: Street) -> Finish:
@@ -74,7 +100,9 @@ def bus(p: Places, street: Street) -> Finish:
     y, z, x = p.local[:, 1], p.local[:, 2], np.abs(p.local[:, 0])
     half = p.fields[:, 0] / 2
     end = np.abs(y) > half - 0.3
-    glass = band(z, 1.25, 2.5, p.foot) * np.where(end, band(x, -1, 1.08, p.foot), 1 - stripes(y, 1.45, 0, 0.07, p.foot))
+    glass = band(z, 1.25, 2.5, p.foot) * np.where(
+        end, band(x, -1, 1.08, p.foot), 1 - stripes(y, 1.45, 0, 0.07, p.foot)
+    )
     stripe = band(z, 0.95, 1.15, p.foot)
     low = band(z, 0, 0.45, p.foot)
     board = band(z, 2.62, 2.9, p.foot) * (y > half - 0.3) * band(x, -1, 0.8, p.foot)
@@ -87,7 +115,9 @@ def bus(p: Places, street: Street) -> Finish:
     text = board * stripes(x, 0.22, 0.15, 0.8, p.foot) * band(z, 2.68, 2.84, p.foot)
     emission = f32([0.9, 0.5, 0.05]) * text[:, None]
     fresnel = 0.04 + 0.96 * (1 - np.abs(np.einsum("nc,nc->n", p.normal, p.view))) ** 5
-    return Finish(albedo, mirror=(0.06 + 0.18 * glass + 0.5 * fresnel).astype(np.float32), emission=emission)
+    return Finish(
+        albedo, mirror=(0.06 + 0.18 * glass + 0.5 * fresnel).astype(np.float32), emission=emission
+    )
 
 
 def wheel(p: Places, street: Street) -> Finish:

@@ -1,4 +1,5 @@
-"""What stands on the pavements: trees, lamps, signs, traffic lights, bollards, bins and parked bicycles."""
+"""What stands on the pavements: trees, lamps, signs, traffic lights, bollards, bins and parked
+bicycles."""
 
 from __future__ import annotations
 
@@ -21,7 +22,13 @@ from vidtrans_world.soup import Material, Soup, box, soup, turned
 
 
 def furnish(
-    site: Site, stuff: dict[int, int], rng: np.random.Generator, side: int, y0: float, y1: float, trees: list[list[Soup]]
+    site: Site,
+    stuff: dict[int, int],
+    rng: np.random.Generator,
+    side: int,
+    y0: float,
+    y1: float,
+    trees: list[list[Soup]],
 ) -> None:
     street, z = site.street, PAVEMENT_HEIGHT
     edge = street.kerb + (street.grass / 2 + 0.16 if street.grass else 0.75)
@@ -33,15 +40,29 @@ def furnish(
     while y < y1 - 8:
         if count % 3 == 1:
             lamp = furniture.lamp(
-                side * (street.kerb + 0.45), y + spacing / 2, z, side, 4.2 if classic else float(rng.uniform(6.5, 8)), classic
+                side * (street.kerb + 0.45),
+                y + spacing / 2,
+                z,
+                side,
+                4.2 if classic else float(rng.uniform(6.5, 8)),
+                classic,
             )
             site.put(lamp, stuff[POLE])
         if planted and rng.random() < 0.85:
-            tree = trees[int(y < 70)][int(rng.integers(3)) if rng.random() < 0.8 else int(rng.integers(5))]
-            tree = turned(tree, float(rng.uniform(0, 6.28)), (side * edge, y, z), float(rng.uniform(0.75, 1.05)))
+            tree = trees[int(y < 70)][
+                int(rng.integers(3)) if rng.random() < 0.8 else int(rng.integers(5))
+            ]
+            tree = turned(
+                tree,
+                float(rng.uniform(0, 6.28)),
+                (side * edge, y, z),
+                float(rng.uniform(0.75, 1.05)),
+            )
             site.put(tree, stuff[VEGETATION])
             if not street.grass:
-                pit = box((side * edge - 0.6, y - 0.6, z - 0.05), (side * edge + 0.6, y + 0.6, z + 0.015))
+                pit = box(
+                    (side * edge - 0.6, y - 0.6, z - 0.05), (side * edge + 0.6, y + 0.6, z + 0.015)
+                )
                 site.put(soup(pit, colour=(0.1, 0.075, 0.05)), stuff[TERRAIN])
         y += spacing * float(rng.uniform(0.85, 1.2))
         count += 1
@@ -51,13 +72,21 @@ def furnish(
         start = float(rng.uniform(y0 + 4, y1 - 14))
         for i in range(int(rng.integers(4, 9))):
             site.put(
-                furniture.post(side * (street.kerb + 0.35), start + 1.6 * i, z, 0.95, 0.055, (0.12, 0.12, 0.12)), stuff[POLE]
+                furniture.post(
+                    side * (street.kerb + 0.35), start + 1.6 * i, z, 0.95, 0.055, (0.12, 0.12, 0.12)
+                ),
+                stuff[POLE],
             )
     for _ in range(int(rng.integers(0, 3))):
-        colour = f32([[0.03, 0.04, 0.04], [0.05, 0.15, 0.06], [0.1, 0.1, 0.35], [0.4, 0.3, 0.03]])[int(rng.integers(4))]
+        colour = f32([[0.03, 0.04, 0.04], [0.05, 0.15, 0.06], [0.1, 0.1, 0.35], [0.4, 0.3, 0.03]])[
+            int(rng.integers(4))
+        ]
         at = float(rng.uniform(y0 + 4, y1 - 4))
         for i in range(int(rng.integers(1, 4))):
-            site.put(furniture.bin_(side * (street.front - 0.45), at + 0.75 * i, z, colour), stuff[STATIC])
+            site.put(
+                furniture.bin_(side * (street.front - 0.45), at + 0.75 * i, z, colour),
+                stuff[STATIC],
+            )
     for _ in range(int(rng.integers(0, 3))):
         at = float(rng.uniform(y0 + 4, y1 - 6))
         for i in range(int(rng.integers(1, 5))):
@@ -72,12 +101,19 @@ def _sign(site: Site, stuff: dict[int, int], rng: np.random.Generator, side: int
     kind = int(rng.choice([0, 0, 1, 2, 3, 5, 5, 6, 7, 8]))
     high = float(rng.uniform(2.2, 2.7))
     site.put(furniture.post(x, y, z, high + 0.3), stuff[POLE])
-    site.put(furniture.sign_plate(x, y - 0.05, z + high, kind, 0.36 if kind != 7 else 0.42), stuff[SIGN])
+    site.put(
+        furniture.sign_plate(x, y - 0.05, z + high, kind, 0.36 if kind != 7 else 0.42), stuff[SIGN]
+    )
     if rng.random() < 0.3:
-        site.put(furniture.sign_plate(x, y - 0.05, z + high - 0.72, 5 if kind != 5 else 0, 0.3), stuff[SIGN])
+        site.put(
+            furniture.sign_plate(x, y - 0.05, z + high - 0.72, 5 if kind != 5 else 0, 0.3),
+            stuff[SIGN],
+        )
 
 
-def put_signals(site: Site, stuff: dict[int, int], rng: np.random.Generator, crossing: tuple[float, float]) -> None:
+def put_signals(
+    site: Site, stuff: dict[int, int], rng: np.random.Generator, crossing: tuple[float, float]
+) -> None:
     street, z = site.street, PAVEMENT_HEIGHT
     if rng.random() < 0.6:
         for side in (-1, 1):

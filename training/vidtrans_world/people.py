@@ -10,16 +10,35 @@ from vidtrans_world.arrays import Floats, f32
 from vidtrans_world.soup import Material, Soup, Vector, disc, ellipsoid, join, quad, soup, tube
 
 TOPS = f32(
-    [[0.05, 0.06, 0.12], [0.35, 0.05, 0.05], [0.06, 0.06, 0.06], [0.5, 0.48, 0.44], [0.08, 0.2, 0.35], [0.28, 0.22, 0.12],
+    [[0.05, 0.06, 0.12], [0.35, 0.05, 0.05], [0.06, 0.06, 0.06], [0.5, 0.48, 0.44], [0.08, 0.2,
+    0.35], [0.28, 0.22, 0.12],
      [0.10, 0.22, 0.12], [0.55, 0.38, 0.1], [0.4, 0.18, 0.25], [0.22, 0.24, 0.26]]
 )  # fmt: skip
-BOTTOMS = f32([[0.04, 0.06, 0.14], [0.03, 0.03, 0.035], [0.2, 0.17, 0.12], [0.12, 0.12, 0.13], [0.07, 0.1, 0.2]])
+BOTTOMS = f32(
+    [
+        [0.04, 0.06, 0.14],
+        [0.03, 0.03, 0.035],
+        [0.2, 0.17, 0.12],
+        [0.12, 0.12, 0.13],
+        [0.07, 0.1, 0.2],
+    ]
+)
 SKINS = f32([[0.55, 0.34, 0.24], [0.6, 0.4, 0.3], [0.35, 0.2, 0.13], [0.18, 0.1, 0.06]])
-HAIRS = f32([[0.03, 0.02, 0.015], [0.12, 0.07, 0.03], [0.3, 0.2, 0.08], [0.35, 0.33, 0.3], [0.02, 0.02, 0.02]])
+HAIRS = f32(
+    [
+        [0.03, 0.02, 0.015],
+        [0.12, 0.07, 0.03],
+        [0.3, 0.2, 0.08],
+        [0.35, 0.33, 0.3],
+        [0.02, 0.02, 0.02],
+    ]
+)
 HIP, SHOULDER = 0.9, 1.42
 
 
-def _limb(path: Sequence[Vector], radii: Vector, colour: Floats, limb: int = 0, flat: float = 1.0) -> Soup:
+def _limb(
+    path: Sequence[Vector], radii: Vector, colour: Floats, limb: int = 0, flat: float = 1.0
+) -> Soup:
     points, normals = tube(path, radii, 8, flat)
     return soup(points, Material.CLOTH, colour, normals, limb=limb)
 
@@ -36,7 +55,8 @@ def _head(rng: np.random.Generator, y: float, z: float) -> list[Soup]:
 
 
 def walker(rng: np.random.Generator) -> Soup:
-    """A person about the origin, facing +y, 1.55 to 1.9 m tall, sometimes with a bag, a skirt or a long coat."""
+    """A person about the origin, facing +y, 1.55 to 1.9 m tall, sometimes with a bag, a skirt or
+    a long coat."""
     shirt, trousers = TOPS[int(rng.integers(len(TOPS)))], BOTTOMS[int(rng.integers(len(BOTTOMS)))]
     skin_tone = SKINS[int(rng.integers(len(SKINS)))]
     shoe = f32([0.03, 0.025, 0.02])
@@ -72,10 +92,13 @@ def walker(rng: np.random.Generator) -> Soup:
 
 
 def striding(part: Soup, phase: float, reach: float) -> Soup:
-    """The walker with legs and arms swung to ``phase`` radians; ``reach`` radians is the widest swing."""
+    """The walker with legs and arms swung to ``phase`` radians; ``reach`` radians is the widest
+    swing."""
     if reach == 0:
         return part
-    swing = np.float32(reach * np.sin(phase)) * np.sign(part.limb).astype(np.float32) * (part.limb != 0)
+    swing = (
+        np.float32(reach * np.sin(phase)) * np.sign(part.limb).astype(np.float32) * (part.limb != 0)
+    )
     pivot = np.where(np.abs(part.limb) == 1, HIP, SHOULDER).astype(np.float32)[:, None]
     c, s = np.cos(swing)[:, None], np.sin(swing)[:, None]
     points = part.points.copy()
@@ -86,7 +109,8 @@ def striding(part: Soup, phase: float, reach: float) -> Soup:
 
 
 def bicycle(rng: np.random.Generator) -> Soup:
-    """A bicycle about the origin, front towards +y: tyres, spokes as a faint disc, frame, handlebar, saddle."""
+    """A bicycle about the origin, front towards +y: tyres, spokes as a faint disc, frame,
+    handlebar, saddle."""
     paint = [
         f32([0.03, 0.03, 0.03]),
         f32([0.3, 0.04, 0.03]),
@@ -98,7 +122,12 @@ def bicycle(rng: np.random.Generator) -> Soup:
     turn = np.linspace(0, 2 * np.pi, 19)
     for y in (-0.52, 0.52):
         section = ((-0.025, 0.29), (-0.025, 0.34), (0.025, 0.34), (0.025, 0.29))
-        rings = np.stack([np.stack([0 * turn + x, np.cos(turn) * r + y, np.sin(turn) * r + 0.34], 1) for x, r in section])
+        rings = np.stack(
+            [
+                np.stack([0 * turn + x, np.cos(turn) * r + y, np.sin(turn) * r + 0.34], 1)
+                for x, r in section
+            ]
+        )
         for i in range(3):
             inner, outer = rings[i], rings[i + 1]
             one = np.stack([inner[:-1], inner[1:], outer[1:]], 1)
@@ -106,17 +135,24 @@ def bicycle(rng: np.random.Generator) -> Soup:
             parts.append(soup(np.concatenate([one, other]), Material.CLOTH, black))
         parts.append(soup(disc((0, y, 0.34), 0.05, 0, 8), Material.METAL, (0.4, 0.4, 0.4)))
     bars = [
-        ((0, -0.52, 0.34), (0, -0.12, 0.32)), ((0, -0.12, 0.32), (0, -0.2, 0.82)), ((0, -0.12, 0.32), (0, 0.4, 0.72)),
-        ((0, -0.19, 0.76), (0, 0.38, 0.8)), ((0, 0.52, 0.34), (0, 0.36, 0.95)), ((0, -0.52, 0.34), (0, -0.19, 0.74)),
+        ((0, -0.52, 0.34), (0, -0.12, 0.32)), ((0, -0.12, 0.32), (0, -0.2, 0.82)), ((0, -0.12,
+        0.32), (0, 0.4, 0.72)),
+        ((0, -0.19, 0.76), (0, 0.38, 0.8)), ((0, 0.52, 0.34), (0, 0.36, 0.95)), ((0, -0.52, 0.34),
+        (0, -0.19, 0.74)),
     ]  # fmt: skip
     for a, b in bars:
         start, end, thick, out = f32(a), f32(b), f32([0, 0.02, -0.02]), f32([0.018, 0, 0])
         face = quad(start - thick, start + thick, end + thick, end - thick)
         parts.append(soup(np.concatenate([face + out, face - out]), Material.METAL, paint))
-        parts.append(soup(quad(start - out, start + out, end + out, end - out), Material.METAL, paint))
+        parts.append(
+            soup(quad(start - out, start + out, end + out, end - out), Material.METAL, paint)
+        )
     handle, normals = ellipsoid((0, 0.36, 0.98), (0.27, 0.03, 0.025), 5, 8)
     saddle, saddle_normals = ellipsoid((0, -0.22, 0.88), (0.07, 0.13, 0.035), 5, 8)
-    parts += [soup(handle, Material.METAL, black, normals), soup(saddle, Material.CLOTH, black, saddle_normals)]
+    parts += [
+        soup(handle, Material.METAL, black, normals),
+        soup(saddle, Material.CLOTH, black, saddle_normals),
+    ]
     return join(parts)
 
 
@@ -128,11 +164,21 @@ def rider(rng: np.random.Generator) -> Soup:
     parts.append(_limb(back, [0.16, 0.17, 0.19, 0.16, 0.05], shirt, flat=0.65))
     for side, knee, foot in ((-1, 0.72, 0.42), (1, 0.55, 0.16)):
         x = 0.1 * side
-        parts.append(_limb([(x, -0.18, 0.9), (x, 0.16, knee + 0.08), (x, 0.2, knee)], [0.085, 0.075, 0.065], trousers))
+        parts.append(
+            _limb(
+                [(x, -0.18, 0.9), (x, 0.16, knee + 0.08), (x, 0.2, knee)],
+                [0.085, 0.075, 0.065],
+                trousers,
+            )
+        )
         parts.append(_limb([(x, 0.2, knee), (x, -0.02, foot + 0.05)], [0.065, 0.045], trousers))
         shoe, normals = ellipsoid((x, 0.03, foot), (0.045, 0.12, 0.045), 5, 8)
         parts.append(soup(shoe, Material.CLOTH, (0.03, 0.03, 0.03), normals))
         parts.append(
-            _limb([(0.18 * side, 0.05, 1.42), (0.24 * side, 0.2, 1.18), (0.22 * side, 0.36, 1.0)], [0.06, 0.05, 0.035], shirt)
+            _limb(
+                [(0.18 * side, 0.05, 1.42), (0.24 * side, 0.2, 1.18), (0.22 * side, 0.36, 1.0)],
+                [0.06, 0.05, 0.035],
+                shirt,
+            )
         )
     return join(parts)

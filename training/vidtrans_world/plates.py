@@ -10,12 +10,20 @@ from vidtrans_world.street import Street
 from vidtrans_world.surface import Finish, Places, mix
 
 _WHITE, _RED, _BLUE, _YELLOW, _BLACK = (
-    f32(c) for c in ([0.75, 0.75, 0.73], [0.55, 0.02, 0.025], [0.015, 0.09, 0.38], [0.75, 0.48, 0.03], [0.02, 0.02, 0.02])
+    f32(c)
+    for c in (
+        [0.75, 0.75, 0.73],
+        [0.55, 0.02, 0.025],
+        [0.015, 0.09, 0.38],
+        [0.75, 0.48, 0.03],
+        [0.02, 0.02, 0.02],
+    )
 )
 
 
 def sign(p: Places, street: Street) -> Finish:
-    """The face of a traffic sign; local x and y run from -1 to 1 on the plate and local z is its kind."""
+    """The face of a traffic sign; local x and y run from -1 to 1 on the plate and local z is its
+    kind."""
     u, v, kind = p.local[:, 0], p.local[:, 1], np.round(p.local[:, 2]).astype(np.int64)
     foot = p.foot / 0.37
     r = np.hypot(u, v)
@@ -36,7 +44,9 @@ def sign(p: Places, street: Street) -> Finish:
         return band(depth, scale, 9, foot)
 
     digits = band(np.abs(np.abs(u) - 0.22), -1, 0.14, foot) * band(np.abs(v), -1, 0.32, foot)
-    digits = digits * (1 - band(np.abs(np.abs(u) - 0.22), -1, 0.05, foot) * band(np.abs(v), 0.08, 0.2, foot))
+    digits = digits * (
+        1 - band(np.abs(np.abs(u) - 0.22), -1, 0.05, foot) * band(np.abs(v), 0.08, 0.2, foot)
+    )
     bar = band(np.abs(u), -1, 0.08, foot) * band(v, -0.2, 0.35, foot)
     arrow = np.maximum(
         band(np.abs(u), -1, 0.12, foot) * band(v, -0.6, 0.3, foot),
@@ -48,7 +58,9 @@ def sign(p: Places, street: Street) -> Finish:
             band(np.hypot(u + 0.05, v - 0.3), 0.18, 0.42, foot) * band(u, -0.12, 9, foot),
         ]
     )
-    words = stripes(u, 0.23, 0.12, 0.8, foot) * np.maximum(band(v, 0.15, 0.6, foot), band(v, -0.55, -0.1, foot))
+    words = stripes(u, 0.23, 0.12, 0.8, foot) * np.maximum(
+        band(v, 0.15, 0.6, foot), band(v, -0.55, -0.1, foot)
+    )
     paint(0, _WHITE, [(_RED, band(r, 0.74, 9, foot)), (_BLACK, digits)])
     paint(1, _RED, [(_WHITE, inside(0.16, True)), (_BLACK, bar)])
     paint(2, _BLUE, [(_WHITE, band(r, 0.9, 0.96, foot)), (_WHITE, arrow)])

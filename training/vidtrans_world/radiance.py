@@ -20,7 +20,8 @@ from vidtrans_world.world import World
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stage:
-    """What is cast once a clip: the scene that stands still, how much sky every place sees, shadows of contact."""
+    """What is cast once a clip: the scene that stands still, how much sky every place sees,
+    shadows of contact."""
 
     world: World
     still: EmbreeScene
@@ -44,7 +45,12 @@ def radiance(stage: Stage, now: Instant, directions: Floats, hits: Hits) -> Floa
     rows = np.flatnonzero(~miss)
     if not len(rows):
         return colour
-    view, triangle, weights, distance = directions[rows], hits.triangle[rows], hits.weights[rows], hits.distance[rows]
+    view, triangle, weights, distance = (
+        directions[rows],
+        hits.triangle[rows],
+        hits.weights[rows],
+        hits.distance[rows],
+    )
     corner = now.gather("points", triangle)
     flat = cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
     flat /= np.linalg.norm(flat, axis=1, keepdims=True) + 1e-12
@@ -59,13 +65,16 @@ def radiance(stage: Stage, now: Instant, directions: Floats, hits: Hits) -> Floa
     slant = np.maximum(np.abs(np.einsum("nc,nc->n", flat, view)), 0.02)
     sun = f32(light.sun)
     places = Places(
-        unbent, now.corners("local", triangle, weights), normal, view, now.gather("colour", triangle),
+        unbent, now.corners("local", triangle, weights), normal, view, now.gather("colour",
+        triangle),
         stage.world.fields[now.gather("thing", triangle)], foot, foot / slant, sun,
     )  # fmt: skip
     finish = shade(places, now.gather("material", triangle), street)
     lit = np.einsum("nc,c->n", normal, sun)
     front = np.einsum("nc,c->n", flat, sun)
-    facing = np.clip(lit, 0, 1) * (np.clip(front * 6 + 0.3, 0, 1)) + finish.through * np.clip(-lit, 0, 1)
+    facing = np.clip(lit, 0, 1) * (np.clip(front * 6 + 0.3, 0, 1)) + finish.through * np.clip(
+        -lit, 0, 1
+    )
     sunny = np.zeros(len(rows), np.float32)
     ask = np.flatnonzero(facing > 0.004)
     origin = (
@@ -79,7 +88,11 @@ def radiance(stage: Stage, now: Instant, directions: Floats, hits: Hits) -> Floa
     openness = openness * contact(stage.contact, now.vehicles, points, flat)
     up = normal[:, 2:3]
     heaven = f32([0.62, 0.74, 1.0]) * (0.9 + 0.25 * light.clouds)
-    bounce = f32([0.34, 0.31, 0.27]) * (0.75 + 0.5 * np.clip(-up, 0, 1)) * (0.45 + 0.55 * openness[:, None])
+    bounce = (
+        f32([0.34, 0.31, 0.27])
+        * (0.75 + 0.5 * np.clip(-up, 0, 1))
+        * (0.45 + 0.55 * openness[:, None])
+    )
     ambient = heaven * openness[:, None] * 1.3 + bounce * (1 - 0.55 * openness[:, None])
     out = finish.albedo * (sunny[:, None] * f32(light.sun_colour) + ambient) + finish.emission
     shiny = np.flatnonzero(finish.mirror > 0.01)

@@ -26,10 +26,11 @@ _CONTRAST = 0.09
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WorldFrame:
-    """One frame. ``rgb`` uint8 [H,W,3]; ``labels`` uint8 [H,W] Cityscapes labelIds; ``instances`` uint16 [H,W], id * 1000 +
-    n for counted classes, else the id; ``flow`` float32 [2,H,W], x then y, pixels from this frame to the one before (for
-    the first frame: to where the camera was 1/17 s earlier); ``occlusion`` bool [H,W], true where the place was not to
-    be seen in the frame before."""
+    """One frame. ``rgb`` uint8 [H,W,3]; ``labels`` uint8 [H,W] Cityscapes labelIds; ``instances``
+    uint16 [H,W], id * 1000 + n for counted classes, else the id; ``flow`` float32 [2,H,W], x then
+    y, pixels from this frame to the one before (for the first frame: to where the camera was 1/17 s
+    earlier); ``occlusion`` bool [H,W], true where the place was not to be seen in the frame
+    before."""
 
     rgb: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.uint8]
@@ -38,8 +39,11 @@ class WorldFrame:
     occlusion: Bools
 
 
-def render_clip(seed: int, frames: int, size_hw: tuple[int, int], kind: Kind = "varied") -> Iterator[WorldFrame]:
-    """Renders ``frames`` consecutive frames at 17 a second of the street of ``seed``; the same for the same arguments."""
+def render_clip(
+    seed: int, frames: int, size_hw: tuple[int, int], kind: Kind = "varied"
+) -> Iterator[WorldFrame]:
+    """Renders ``frames`` consecutive frames at 17 a second of the street of ``seed``; the same
+    for the same arguments."""
     yield from render_world(build_world(plan_street(seed, kind)), frames, size_hw)
 
 
@@ -67,7 +71,8 @@ def label_clip(
 
 
 def render_frame(stage: Stage, now: Instant, before: Instant) -> WorldFrame:
-    """One frame: ids and flow from the ray through each pixel's centre, the picture from four where it is rough."""
+    """One frame: ids and flow from the ray through each pixel's centre, the picture from four
+    where it is rough."""
     height, width = now.camera.size_hw
     exposure = np.float32(stage.world.street.light.exposure)
     x, y = centres(now.camera.size_hw)
@@ -77,18 +82,29 @@ def render_frame(stage: Stage, now: Instant, before: Instant) -> WorldFrame:
     flow, occlusion = motion(now, before, x, y, directions, hits)
     picture = tone(radiance(stage, now, directions, hits) * exposure)
     rows = np.flatnonzero(_rough(picture.reshape(height, width, 3), instances))
-    extra = now.camera.rays(*((at[rows] + _OFFSETS[:, i : i + 1]).ravel() for i, at in enumerate((x, y))))
+    extra = now.camera.rays(
+        *((at[rows] + _OFFSETS[:, i : i + 1]).ravel() for i, at in enumerate((x, y)))
+    )
     finer = tone(radiance(stage, now, extra, now.cast(extra)) * exposure)
     picture[rows] = finer.reshape(len(_OFFSETS), len(rows), 3).mean(0)
     rgb = np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8)
     return WorldFrame(
-        rgb.reshape(height, width, 3), labels, instances, flow.reshape(2, height, width), occlusion.reshape(height, width)
+        rgb.reshape(height, width, 3),
+        labels,
+        instances,
+        flow.reshape(2, height, width),
+        occlusion.reshape(height, width),
     )
 
 
 def _rough(picture: Floats, instances: npt.NDArray[np.uint16]) -> Bools:
     """Where one ray a pixel is not enough: edges of things, and contrast among neighbours."""
-    high, low = ndimage.maximum_filter(picture, (3, 3, 1)), ndimage.minimum_filter(picture, (3, 3, 1))
+    high, low = (
+        ndimage.maximum_filter(picture, (3, 3, 1)),
+        ndimage.minimum_filter(picture, (3, 3, 1)),
+    )
     contrast = (high - low).max(2) > _CONTRAST
-    rough: Bools = contrast | (ndimage.maximum_filter(instances, 3) != ndimage.minimum_filter(instances, 3))
+    rough: Bools = contrast | (
+        ndimage.maximum_filter(instances, 3) != ndimage.minimum_filter(instances, 3)
+    )
     return rough

@@ -1,4 +1,5 @@
-"""A site under construction: things with labels and numbers, the parts that stand still and those that move."""
+"""A site under construction: things with labels and numbers, the parts that stand still and
+those that move."""
 
 from __future__ import annotations
 
@@ -12,7 +13,18 @@ from vidtrans_world.soup import Soup, of_thing
 from vidtrans_world.street import Street
 
 ROAD, SIDEWALK, BUILDING, WALL, FENCE, POLE, LIGHT, SIGN = 7, 8, 11, 12, 13, 17, 19, 20
-VEGETATION, TERRAIN, SKY, PERSON, RIDER, CAR, TRUCK, BUS, BICYCLE, STATIC = 21, 22, 23, 24, 25, 26, 27, 28, 33, 4
+VEGETATION, TERRAIN, SKY, PERSON, RIDER, CAR, TRUCK, BUS, BICYCLE, STATIC = (
+    21,
+    22,
+    23,
+    24,
+    25,
+    26,
+    27,
+    28,
+    33,
+    4,
+)
 COUNTED = frozenset({PERSON, RIDER, CAR, TRUCK, BUS, BICYCLE})
 """The classes whose objects are numbered, of those that live here."""
 PAVEMENT_HEIGHT = 0.12
@@ -20,8 +32,9 @@ PAVEMENT_HEIGHT = 0.12
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mover:
-    """Something that moves at constant speed along the street: its triangles about the origin, where it is at time 0 in
-    street coordinates, metres a second along x and y, and for walkers the swing of their limbs."""
+    """Something that moves at constant speed along the street: its triangles about the origin,
+    where it is at time 0 in street coordinates, metres a second along x and y, and for walkers the
+    swing of their limbs."""
 
     body: Soup
     start: tuple[float, float, float]

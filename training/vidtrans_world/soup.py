@@ -1,4 +1,5 @@
-"""Triangle soups: geometry with what its shading and its labels need, and the few shapes that everything is made of."""
+"""Triangle soups: geometry with what its shading and its labels need, and the few shapes that
+everything is made of."""
 
 from __future__ import annotations
 
@@ -41,9 +42,10 @@ class Material(IntEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Soup:
-    """T triangles. ``points`` and shading ``normals`` [T,3,3] in metres (x right, y along the street, z up); ``local``
-    [T,3,3] the coordinates that textures stick to; ``colour`` [T,3] linear albedo; ``material`` and ``thing`` [T];
-    ``limb`` [T] 0 for rigid parts, +-1 legs, +-2 arms of a walker."""
+    """T triangles. ``points`` and shading ``normals`` [T,3,3] in metres (x right, y along the
+    street, z up); ``local`` [T,3,3] the coordinates that textures stick to; ``colour`` [T,3] linear
+    albedo; ``material`` and ``thing`` [T]; ``limb`` [T] 0 for rigid parts, +-1 legs, +-2 arms of a
+    walker."""
 
     points: Floats
     normals: Floats
@@ -58,7 +60,8 @@ class Soup:
 
 
 def cross(a: Floats, b: Floats) -> Floats:
-    """Cross products of vectors [...,3]; several times faster than NumPy's for the small arrays here."""
+    """Cross products of vectors [...,3]; several times faster than NumPy's for the small arrays
+    here."""
     ax, ay, az, bx, by, bz = a[..., 0], a[..., 1], a[..., 2], b[..., 0], b[..., 1], b[..., 2]
     out = np.empty(a.shape, np.result_type(a, b))
     out[..., 0], out[..., 1], out[..., 2] = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
@@ -73,7 +76,8 @@ def soup(
     local: Floats | None = None,
     limb: int = 0,
 ) -> Soup:
-    """A soup of ``points`` [T,3,3]; flat normals and textures stuck to the points where none are given."""
+    """A soup of ``points`` [T,3,3]; flat normals and textures stuck to the points where none are
+    given."""
     points = np.asarray(points, np.float32).reshape(-1, 3, 3)
     count = len(points)
     if normals is None:
@@ -102,12 +106,20 @@ def of_thing(part: Soup, thing: int) -> Soup:
     return replace(part, thing=np.full(len(part), thing, np.int32))
 
 
-def turned(part: Soup, yaw: float, shift: Vector = (0, 0, 0), scale: float = 1.0, keep_local: bool = True) -> Soup:
-    """The soup scaled, turned by ``yaw`` radians about z and shifted; textures stay on it unless ``keep_local`` is false."""
+def turned(
+    part: Soup, yaw: float, shift: Vector = (0, 0, 0), scale: float = 1.0, keep_local: bool = True
+) -> Soup:
+    """The soup scaled, turned by ``yaw`` radians about z and shifted; textures stay on it unless
+    ``keep_local`` is false."""
     c, s = float(np.cos(yaw)), float(np.sin(yaw))
     turn = np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]], np.float32)
     points = (part.points * np.float32(scale)) @ turn + np.asarray(shift, np.float32)
-    return replace(part, points=points, normals=part.normals @ turn, local=part.local if keep_local else points.copy())
+    return replace(
+        part,
+        points=points,
+        normals=part.normals @ turn,
+        local=part.local if keep_local else points.copy(),
+    )
 
 
 def quad(a: Vector, b: Vector, c: Vector, d: Vector) -> Floats:
@@ -116,13 +128,16 @@ def quad(a: Vector, b: Vector, c: Vector, d: Vector) -> Floats:
 
 
 def panel(origin: Vector, along: Vector, up: Vector, step: float = 4.0) -> Floats:
-    """A parallelogram cut along its first side into pieces no longer than ``step``, so that it can follow a bend."""
+    """A parallelogram cut along its first side into pieces no longer than ``step``, so that it
+    can follow a bend."""
     o, a, u = (np.asarray(v, np.float32) for v in (origin, along, up))
     pieces = max(1, int(np.ceil(np.linalg.norm(a) / step)))
     t = np.linspace(0, 1, pieces + 1, dtype=np.float32)[:, None]
     low = o + t * a
     high = low + u
-    return np.concatenate([np.stack([low[:-1], low[1:], high[1:]], 1), np.stack([low[:-1], high[1:], high[:-1]], 1)])
+    return np.concatenate(
+        [np.stack([low[:-1], low[1:], high[1:]], 1), np.stack([low[:-1], high[1:], high[:-1]], 1)]
+    )
 
 
 def repeated(points: Floats, along_y: Floats) -> Floats:
@@ -149,10 +164,19 @@ def box(low: Vector, high: Vector, step: float = 4.0) -> Floats:
 
 
 def skin(grid: Floats, closed: bool = True) -> tuple[Floats, Floats]:
-    """Triangles and smooth normals of a grid of points [M,N,3]; ``closed`` joins the last column to the first."""
+    """Triangles and smooth normals of a grid of points [M,N,3]; ``closed`` joins the last column
+    to the first."""
     grid = np.asarray(grid, np.float32)
-    ahead = np.roll(grid, -1, 1) if closed else np.concatenate([grid[:, 1:], 2 * grid[:, -1:] - grid[:, -2:-1]], 1)
-    back = np.roll(grid, 1, 1) if closed else np.concatenate([2 * grid[:, :1] - grid[:, 1:2], grid[:, :-1]], 1)
+    ahead = (
+        np.roll(grid, -1, 1)
+        if closed
+        else np.concatenate([grid[:, 1:], 2 * grid[:, -1:] - grid[:, -2:-1]], 1)
+    )
+    back = (
+        np.roll(grid, 1, 1)
+        if closed
+        else np.concatenate([2 * grid[:, :1] - grid[:, 1:2], grid[:, :-1]], 1)
+    )
     normals = cross(np.gradient(grid, axis=0), ahead - back)
     size = np.linalg.norm(normals, axis=2, keepdims=True)
     normals = np.where(size > 1e-9, normals / np.maximum(size, 1e-9), f32([0, 0, 1]))
@@ -164,15 +188,23 @@ def skin(grid: Floats, closed: bool = True) -> tuple[Floats, Floats]:
     return grid.reshape(-1, 3)[faces], normals.reshape(-1, 3)[faces].astype(np.float32)
 
 
-def tube(path: Sequence[Vector] | Floats, radii: Vector, sides: int = 8, flat: float = 1.0) -> tuple[Floats, Floats]:
-    """A mostly upright tube along ``path`` [M,3] with ``radii`` [M]; ``flat`` scales its y extent (a torso is flat)."""
+def tube(
+    path: Sequence[Vector] | Floats, radii: Vector, sides: int = 8, flat: float = 1.0
+) -> tuple[Floats, Floats]:
+    """A mostly upright tube along ``path`` [M,3] with ``radii`` [M]; ``flat`` scales its y
+    extent (a torso is flat)."""
     turn = np.linspace(0, 2 * np.pi, sides, endpoint=False)
     ring = np.stack([np.cos(turn), flat * np.sin(turn), 0 * turn], 1)
-    grid = np.asarray(path, np.float32)[:, None] + np.asarray(radii, np.float32)[:, None, None] * ring[None]
+    grid = (
+        np.asarray(path, np.float32)[:, None]
+        + np.asarray(radii, np.float32)[:, None, None] * ring[None]
+    )
     return skin(grid.astype(np.float32))
 
 
-def ellipsoid(centre: Vector, radii: Vector, rings: int = 7, sides: int = 10) -> tuple[Floats, Floats]:
+def ellipsoid(
+    centre: Vector, radii: Vector, rings: int = 7, sides: int = 10
+) -> tuple[Floats, Floats]:
     """Triangles and normals of an ellipsoid."""
     lat = np.linspace(-np.pi / 2 + 0.01, np.pi / 2 - 0.01, rings)
     path = np.asarray(centre) + np.stack([0 * lat, 0 * lat, np.sin(lat) * radii[2]], 1)

@@ -12,10 +12,11 @@ from vidtrans_world.arrays import Floats
 LENGTH = (-40.0, 330.0)
 """How far the street reaches along y, metres; the camera starts near 0."""
 Kind = Literal["varied", "terrace"]
-"""``varied``: every street has a light, widths and houses of its own. ``terrace``: one sunny town of terraced houses. Houses
-stand on plots of `PLOT` metres and take turns in `TURNS` dresses, cars of one shape have one colour; only what labels show
-(heights, gaps, crossings, trees, who stands and goes where) follows the seed. So a picture follows from its labels and from
-how far the camera has come, which a small network learns where it would need a great one for every town at once."""
+"""``varied``: every street has a light, widths and houses of its own. ``terrace``: one sunny town
+of terraced houses. Houses stand on plots of `PLOT` metres and take turns in `TURNS` dresses, cars
+of one shape have one colour; only what labels show (heights, gaps, crossings, trees, who stands and
+goes where) follows the seed. So a picture follows from its labels and from how far the camera has
+come, which a small network learns where it would need a great one for every town at once."""
 PLOT = 12.0
 TURNS = 4
 ROUND = PLOT * TURNS
@@ -24,7 +25,8 @@ ROUND = PLOT * TURNS
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """The sun (unit vector towards it, linear colour), the sky's brightness, cloud cover 0 to 1, haze per metre."""
+    """The sun (unit vector towards it, linear colour), the sky's brightness, cloud cover 0 to 1,
+    haze per metre."""
 
     sun: tuple[float, float, float]
     sun_colour: tuple[float, float, float]
@@ -37,11 +39,12 @@ class Light:
 
 @dataclass(frozen=True, slots=True)
 class Street:
-    """A street along y. ``kerb``: half the road's width; ``lane``: a lane's width; ``parking``: width of the parking strip
-    on the left and on the right (0 for none); ``front``: where houses begin; ``grass``: width of a green strip behind
-    the kerb; ``bend``: amplitude in metres, wavelength in metres and phase of the road's gentle curve; ``corner``: how far
-    houses keep from a crossing; ``paint``: the seed of surfaces; ``terrace``: see `Kind`; ``turn``: which of the `TURNS`
-    dresses the house at 0 wears."""
+    """A street along y. ``kerb``: half the road's width; ``lane``: a lane's width; ``parking``:
+    width of the parking strip on the left and on the right (0 for none); ``front``: where houses
+    begin; ``grass``: width of a green strip behind the kerb; ``bend``: amplitude in metres,
+    wavelength in metres and phase of the road's gentle curve; ``corner``: how far houses keep from
+    a crossing; ``paint``: the seed of surfaces; ``terrace``: see `Kind`; ``turn``: which of the
+    `TURNS` dresses the house at 0 wears."""
 
     seed: int
     kerb: float
@@ -68,7 +71,10 @@ class Street:
     def curve(self, y: Floats | float) -> Floats:
         """How far the road's middle lies to the right at ``y``, metres."""
         amplitude, wave, phase = self.bend
-        return np.asarray(amplitude * (np.sin(2 * np.pi * np.asarray(y) / wave + phase) - np.sin(phase)), np.float32)
+        return np.asarray(
+            amplitude * (np.sin(2 * np.pi * np.asarray(y) / wave + phase) - np.sin(phase)),
+            np.float32,
+        )
 
     def slope(self, y: float) -> float:
         """The curve's derivative."""
@@ -94,8 +100,14 @@ def _varied(seed: int) -> Street:
         crossings.append((y, y + float(rng.uniform(6.5, 9.0))))
         y += float(rng.uniform(60, 120))
     elevation = np.radians(rng.uniform(26, 58))
-    azimuth = np.radians(rng.uniform(-150, 150) + 180)  # rarely straight ahead, where everything is backlit
-    sun = (float(np.cos(elevation) * np.sin(azimuth)), float(np.cos(elevation) * np.cos(azimuth)), float(np.sin(elevation)))
+    azimuth = np.radians(
+        rng.uniform(-150, 150) + 180
+    )  # rarely straight ahead, where everything is backlit
+    sun = (
+        float(np.cos(elevation) * np.sin(azimuth)),
+        float(np.cos(elevation) * np.cos(azimuth)),
+        float(np.sin(elevation)),
+    )
     warm = float(np.clip((np.degrees(elevation) - 26) / 32, 0, 1))
     strength = float(rng.uniform(3.0, 3.9))
     light = Light(
@@ -114,7 +126,11 @@ def _varied(seed: int) -> Street:
         parking=(parking[0], parking[1]),
         front=front,
         grass=grass,
-        bend=(float(rng.uniform(-3.5, 3.5)), float(rng.uniform(190, 300)), float(rng.uniform(0, 6.28))),
+        bend=(
+            float(rng.uniform(-3.5, 3.5)),
+            float(rng.uniform(190, 300)),
+            float(rng.uniform(0, 6.28)),
+        ),
         crossings=tuple(crossings),
         dense=float(rng.uniform(0.15, 1)),
         old=float(rng.uniform(0.45, 1)),
@@ -131,7 +147,8 @@ def _varied(seed: int) -> Street:
 
 
 def _terrace(street: Street) -> Street:
-    """``street`` as one of the sunny town: what its labels do not show is the same in all of them."""
+    """``street`` as one of the sunny town: what its labels do not show is the same in all of
+    them."""
     rng = np.random.default_rng([street.seed, 5])
     lane, parking = 3.3, 2.1
     grass = float(rng.choice([0, 0, 1.4]))

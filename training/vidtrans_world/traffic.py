@@ -22,8 +22,15 @@ from vidtrans_world.soup import Soup, of_thing, turned
 _TERRACE_PAINTS = {"hatch": 6, "saloon": 0, "estate": 7, "suv": 3, "van": 4}
 
 
-def _some_car(site: Site, rng: np.random.Generator) -> tuple[Soup, tuple[float, float, float, float]]:
-    kind = str(rng.choice(["hatch", "hatch", "saloon", "estate", "suv", "van"], p=[0.22, 0.2, 0.2, 0.16, 0.14, 0.08]))
+def _some_car(
+    site: Site, rng: np.random.Generator
+) -> tuple[Soup, tuple[float, float, float, float]]:
+    kind = str(
+        rng.choice(
+            ["hatch", "hatch", "saloon", "estate", "suv", "van"],
+            p=[0.22, 0.2, 0.2, 0.16, 0.14, 0.08],
+        )
+    )
     if site.street.terrace:
         return cars.car(kind, f32(cars.PAINTS[_TERRACE_PAINTS[kind]]))
     paint = cars.PAINTS[int(rng.integers(len(cars.PAINTS)))] * rng.uniform(0.85, 1.1)
@@ -43,7 +50,9 @@ def park_cars(site: Site, rng: np.random.Generator, side: int, y0: float, y1: fl
             middle = y + size[0] / 2 + float(rng.uniform(0.3, 1.0))
             place = (x + float(rng.normal() * 0.06), middle, 0.0)
             site.put(turned(body, yaw, place), site.thing(CAR, f32([*size, rng.random()])))
-            site.parked.append((place[0] + float(street.curve(middle)), middle, yaw, size[1] / 2, size[0] / 2))
+            site.parked.append(
+                (place[0] + float(street.curve(middle)), middle, yaw, size[1] / 2, size[0] / 2)
+            )
             y = middle + size[0] / 2 + 0.3
         else:
             y += 5.5
@@ -53,10 +62,19 @@ def drive_traffic(site: Site, rng: np.random.Generator) -> None:
     street = site.street
     right, left = street.lane * 0.5, -street.lane * 0.5
 
-    def drive(body: Soup, size: tuple[float, ...], label: int, x: float, y: float, speed: float) -> None:
+    def drive(
+        body: Soup, size: tuple[float, ...], label: int, x: float, y: float, speed: float
+    ) -> None:
         thing = site.thing(label, f32([*size, rng.random()]))
         yaw = 0.0 if speed >= 0 else np.pi
-        site.movers.append(Mover(of_thing(body, thing), (x, y, yaw), (0.0, speed), footprint=(size[1] / 2, size[0] / 2)))
+        site.movers.append(
+            Mover(
+                of_thing(body, thing),
+                (x, y, yaw),
+                (0.0, speed),
+                footprint=(size[1] / 2, size[0] / 2),
+            )
+        )
 
     ahead = float(rng.uniform(27, 50))
     if rng.random() < 0.45 + 0.4 * street.traffic:
@@ -78,7 +96,13 @@ def drive_traffic(site: Site, rng: np.random.Generator) -> None:
                 street.speed + float(rng.uniform(-0.5, 1)),
             )
         else:
-            drive(*_some_car(site, rng), CAR, right, ahead, street.speed + float(rng.uniform(-0.8, 1.5)))
+            drive(
+                *_some_car(site, rng),
+                CAR,
+                right,
+                ahead,
+                street.speed + float(rng.uniform(-0.8, 1.5)),
+            )
     y = ahead + float(rng.uniform(28, 60))
     while y < 200:
         drive(*_some_car(site, rng), CAR, right, y, street.speed + 1.6 + float(rng.uniform(0, 2)))
@@ -116,11 +140,19 @@ def send_walkers(site: Site, rng: np.random.Generator) -> None:
     for _ in range(int(6 + 22 * street.crowd)):
         side = int(rng.choice([-1, 1]))
         x = side * float(rng.uniform(street.kerb + street.grass + 0.9, street.front - 0.6))
-        _walk(site, rng, (x, float(rng.uniform(4, 120)), PAVEMENT_HEIGHT), float(rng.choice([-1, 1])))
+        _walk(
+            site, rng, (x, float(rng.uniform(4, 120)), PAVEMENT_HEIGHT), float(rng.choice([-1, 1]))
+        )
         if rng.random() < 0.3:
             last = site.movers[-1]
             beside = (last.start[0] + 0.55, last.start[1] + 0.1)
-            _walk(site, rng, (*beside, PAVEMENT_HEIGHT), float(np.sign(last.velocity[1]) or 1), abs(last.velocity[1]))
+            _walk(
+                site,
+                rng,
+                (*beside, PAVEMENT_HEIGHT),
+                float(np.sign(last.velocity[1]) or 1),
+                abs(last.velocity[1]),
+            )
     for y0, y1 in street.crossings:
         if rng.random() < 0.7:
             for _ in range(int(rng.integers(1, 4))):
@@ -128,15 +160,28 @@ def send_walkers(site: Site, rng: np.random.Generator) -> None:
                 y = y0 - 2.5 if rng.random() < 0.5 else y1 + 2.5
                 body = of_thing(people.walker(rng), site.thing(PERSON))
                 pace = -side * float(rng.uniform(1.0, 1.4))
-                start = (side * (street.kerb + float(rng.uniform(-3, 4))), y + float(rng.normal() * 0.5))
-                site.movers.append(Mover(body, (*start, -np.pi / 2 * float(np.sign(pace))), (pace, 0.0), 0.42))
+                start = (
+                    side * (street.kerb + float(rng.uniform(-3, 4))),
+                    y + float(rng.normal() * 0.5),
+                )
+                site.movers.append(
+                    Mover(body, (*start, -np.pi / 2 * float(np.sign(pace))), (pace, 0.0), 0.42)
+                )
 
 
-def _walk(site: Site, rng: np.random.Generator, at: tuple[float, float, float], way: float, pace: float | None = None) -> None:
+def _walk(
+    site: Site,
+    rng: np.random.Generator,
+    at: tuple[float, float, float],
+    way: float,
+    pace: float | None = None,
+) -> None:
     body = of_thing(people.walker(rng), site.thing(PERSON))
     size = float(rng.uniform(0.9, 1.08))
     body = turned(body, 0.0, scale=size)
     if pace is None:
         pace = 0.0 if rng.random() < 0.15 else float(rng.uniform(0.9, 1.6))
     yaw = (0.0 if way > 0 else np.pi) if pace else float(rng.uniform(0, 6.28))
-    site.movers.append(Mover(body, (at[0], at[1], yaw), (0.0, way * pace), 0.42 if pace else 0.0, lift=at[2]))
+    site.movers.append(
+        Mover(body, (at[0], at[1], yaw), (0.0, way * pace), 0.42 if pace else 0.0, lift=at[2])
+    )

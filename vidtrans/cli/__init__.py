@@ -1,4 +1,5 @@
-"""The command ``vidtrans``. Nothing heavy is imported before a command runs, so that help and mistakes come at once."""
+"""The command ``vidtrans``. Nothing heavy is imported before a command runs, so that help and
+mistakes come at once."""
 
 from vidtrans.cli.main import main
 

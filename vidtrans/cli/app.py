@@ -15,8 +15,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 2 wrong usage, 3 unreadable input, 4 unusable model, 5 output cannot be written, "
-    "130 interrupted. VIDTRANS_DEBUG=1 or --debug shows where an error came from.",
+    epilog=(
+        "Exit codes: 0 done, 2 wrong usage, 3 unreadable input, 4 unusable model, 5 output cannot"
+        " be written, 130 interrupted. VIDTRANS_DEBUG=1 or --debug shows where an error came from."
+    ),
 )
 app.command("demo")(demo.demo)
 app.command("convert")(convert.convert)
@@ -36,6 +38,8 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def vidtrans(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Label video in, street video out: pix2pix, pix2pixHD and vid2vid as a media tool."""

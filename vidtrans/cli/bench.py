@@ -23,7 +23,10 @@ app = typer.Typer(
 )
 
 Input = Annotated[
-    str | None, typer.Option("--input", metavar="INPUT", help="Label video to measure with (default: the demo clip).")
+    str | None,
+    typer.Option(
+        "--input", metavar="INPUT", help="Label video to measure with (default: the demo clip)."
+    ),
 ]
 ModelName = Annotated[str, typer.Option("--model", metavar="MODEL", help="As in convert.")]
 Labels = Annotated[str, typer.Option("--labels", metavar="SCHEME", help="As in convert.")]
@@ -39,7 +42,9 @@ def bench(
     labels: Labels = "auto",
     device: Device = "auto",
     precision: Precision = "auto",
-    size: Annotated[str | None, typer.Option(metavar="WxH", help="Measure at this size (default: the input's).")] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="WxH", help="Measure at this size (default: the input's).")
+    ] = None,
     frames: Annotated[int, typer.Option(min=10, help="Frames of each measurement.")] = 60,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds; the figures are their medians.")] = 3,
 ) -> None:
@@ -55,7 +60,13 @@ def bench(
     from vidtrans.cli.measure import measure
 
     settings = _settings(
-        input=input, model=model, labels=labels, device=device, precision=precision, size_hw=size, fit="resize"
+        input=input,
+        model=model,
+        labels=labels,
+        device=device,
+        precision=precision,
+        size_hw=size,
+        fit="resize",
     )
     figures = measure(settings, frames=frames, rounds=rounds)
     figures["peak_memory_mib"] = round(peak_memory_mib(), 1)
@@ -82,14 +93,31 @@ def memory(
     from vidtrans.cli.measure import measure_memory
 
     settings = _settings(
-        input=input, model=model, labels=labels, device=device, precision=precision, size_hw=size, fit="resize"
+        input=input,
+        model=model,
+        labels=labels,
+        device=device,
+        precision=precision,
+        size_hw=size,
+        fit="resize",
     )
     with tempfile.TemporaryDirectory(prefix="vidtrans-bench-") as folder:
         film = Path(folder) / "labels.mkv"
         _write_long_film(film, settings, frames)
-        figures = measure_memory(settings.model_copy(update={"input": str(film), "size_hw": None}), frames=frames, every=every)
+        figures = measure_memory(
+            settings.model_copy(update={"input": str(film), "size_hw": None}),
+            frames=frames,
+            every=every,
+        )
     figures["peak_memory_mib"] = round(peak_memory_mib(), 1)
-    _print(figures | {"size": size, "model": model, "machine": describe_machine("cpu" if device == "auto" else device)})
+    _print(
+        figures
+        | {
+            "size": size,
+            "model": model,
+            "machine": describe_machine("cpu" if device == "auto" else device),
+        }
+    )
 
 
 @app.command()
@@ -99,15 +127,27 @@ def preview(
     device: Device = "auto",
     precision: Precision = "auto",
     size: Annotated[str, typer.Option(metavar="WxH", help="Size of the pictures.")] = "512x256",
-    frames: Annotated[int, typer.Option(min=100, help="Length of the film, at 17 frames a second.")] = 10_200,
-    play: Annotated[int, typer.Option(min=50, help="Frames that are played before the seeks among them.")] = 1000,
+    frames: Annotated[
+        int, typer.Option(min=100, help="Length of the film, at 17 frames a second.")
+    ] = 10_200,
+    play: Annotated[
+        int, typer.Option(min=50, help="Frames that are played before the seeks among them.")
+    ] = 1000,
     seeks: Annotated[int, typer.Option(min=10, help="Seeks of each kind.")] = 100,
 ) -> None:
-    """Scrub a ten-minute film as the editor does: frames that are at hand, and frames painted again from a snapshot."""
+    """Scrub a ten-minute film as the editor does: frames that are at hand, and frames painted
+    again from a snapshot."""
     from vidtrans.cli.machine import describe_machine, peak_memory_mib
     from vidtrans.cli.measure_preview import measure_preview, write_scenes
 
-    settings = _settings(input=input, model=model, labels="cityscapes:ids", device=device, precision=precision, size_hw=size)
+    settings = _settings(
+        input=input,
+        model=model,
+        labels="cityscapes:ids",
+        device=device,
+        precision=precision,
+        size_hw=size,
+    )
     assert settings.size_hw is not None
     with tempfile.TemporaryDirectory(prefix="vidtrans-bench-") as folder:
         film = Path(folder) / "labels.mkv"
@@ -119,7 +159,7 @@ def preview(
 
 
 def _settings(input: str | None, **values: Any) -> ConvertSettings:
-    from vidtrans.demo_clip import demo_labels
+    from vidtrans.assets.demo_clip import demo_labels
     from vidtrans.pipeline.settings import ConvertSettings
 
     return ConvertSettings.read(input=input or str(demo_labels()), output="bench.mp4", **values)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vidtrans.assets.demo_clip import DEMO_SEED, demo_instances, demo_labels
 from vidtrans.cli.show import ProgressMode, interruptible, progress_shown
-from vidtrans.demo_clip import DEMO_SEED, demo_instances, demo_labels
 from vidtrans.errors import OutputError
 
 if TYPE_CHECKING:
@@ -21,12 +21,21 @@ SHEET_ROWS = 2
 
 
 def demo(
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the three files; made where it is missing.")] = Path(
-        "vidtrans-demo"
-    ),
-    model: Annotated[str, typer.Option(metavar="MODEL", help="Another model than the embedded one.")] = "street",
-    device: Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")] = "auto",
-    progress: Annotated[ProgressMode, typer.Option(help="auto shows a bar on a terminal.")] = ProgressMode.auto,
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="FOLDER", help="Folder for the three files; made where it is missing."
+        ),
+    ] = Path("vidtrans-demo"),
+    model: Annotated[
+        str, typer.Option(metavar="MODEL", help="Another model than the embedded one.")
+    ] = "street",
+    device: Annotated[
+        str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")
+    ] = "auto",
+    progress: Annotated[
+        ProgressMode, typer.Option(help="auto shows a bar on a terminal.")
+    ] = ProgressMode.auto,
 ) -> None:
     """Paint the embedded label clip: a film, a film beside its labels, and a contact sheet.
 
@@ -35,17 +44,21 @@ def demo(
     import time
 
     from vidtrans.labels.report import ReportBuilder
-    from vidtrans.loading import load_model
     from vidtrans.media.writer import open_writer
     from vidtrans.pipeline.progress import ProgressMeter
     from vidtrans.pipeline.settings import ConvertSettings
     from vidtrans.pipeline.setup import open_job
     from vidtrans.pipeline.stream import translate_stream
+    from vidtrans.sequence.loading import load_model
 
     film, beside, sheet = (out / name for name in FILES)
     there = [path for path in (film, beside, sheet) if path.exists()]
     if there and len(there) < len(FILES):
-        raise OutputError("exists already, and is not from a demo.", where=there[0], hint="Give another folder with --out.")
+        raise OutputError(
+            "exists already, and is not from a demo.",
+            where=there[0],
+            hint="Give another folder with --out.",
+        )
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -77,7 +90,12 @@ def demo(
             open_film(beside, size_hw=(height, 2 * width)) as beside_writer,
         ):
             stream = translate_stream(
-                job.reader, job.label_reader, job.painter, instances=job.instances, report=report, cancel=cancel
+                job.reader,
+                job.label_reader,
+                job.painter,
+                instances=job.instances,
+                report=report,
+                cancel=cancel,
             )
             for translation in stream:
                 picture = translation.picture
@@ -91,7 +109,11 @@ def demo(
         _write_sheet(sheet, rows)
     seconds = time.monotonic() - began
     typer.echo(f"{report.report().frames} frames in {seconds:.0f} s on {job.painter.model.device}:")
-    for path, what in ((film, "the film"), (beside, "labels beside the film"), (sheet, "a contact sheet")):
+    for path, what in (
+        (film, "the film"),
+        (beside, "labels beside the film"),
+        (sheet, "a contact sheet"),
+    ):
         typer.echo(f"  {path}  ({what})")
 
 

@@ -20,15 +20,24 @@ if TYPE_CHECKING:
 
 
 def inspect(
-    input: Annotated[str, typer.Argument(metavar="INPUT", help="Label video, folder of images, or pattern.")],
+    input: Annotated[
+        str, typer.Argument(metavar="INPUT", help="Label video, folder of images, or pattern.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
     labels: Annotated[
-        str, typer.Option(metavar="SCHEME", help="As in convert: auto, SCHEME, SCHEME:ENCODING, or a palette file.")
+        str,
+        typer.Option(
+            metavar="SCHEME",
+            help="As in convert: auto, SCHEME, SCHEME:ENCODING, or a palette file.",
+        ),
     ] = "auto",
     model: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="Also tell which classes this model does not have.")
+        str | None,
+        typer.Option(metavar="MODEL", help="Also tell which classes this model does not have."),
     ] = None,
-    frames: Annotated[int | None, typer.Option(min=1, help="Look at the first FRAMES only.", metavar="FRAMES")] = None,
+    frames: Annotated[
+        int | None, typer.Option(min=1, help="Look at the first FRAMES only.", metavar="FRAMES")
+    ] = None,
 ) -> None:
     """Tell what a label video holds, and what it is taken for.
 
@@ -57,34 +66,49 @@ def inspect(
     facts = _facts(info, detection, report)
     if refusal is not None:
         facts["refusal"] = str(refusal)
-    typer.echo(json.dumps(facts, indent=2) if as_json else "\n".join(_lines(info, detection, report)))
+    typer.echo(
+        json.dumps(facts, indent=2) if as_json else "\n".join(_lines(info, detection, report))
+    )
     if refusal is not None:
         raise refusal
 
 
-def _read(frames: Iterator[Frame], detection: Detection, info: VideoInfo, model: str | None) -> LabelReport:
+def _read(
+    frames: Iterator[Frame], detection: Detection, info: VideoInfo, model: str | None
+) -> LabelReport:
     from vidtrans.labels.reader import LabelReader
     from vidtrans.labels.report import ReportBuilder
     from vidtrans.labels.scheme import load_scheme
 
     scheme, label_nc = None, None
     if model is not None:
-        from vidtrans.loading import load_model
+        from vidtrans.sequence.loading import load_model
 
         loaded = load_model(model, device="cpu")
         scheme = load_scheme(loaded.label_scheme) if loaded.label_scheme else None
         label_nc = loaded.label_nc or None
-    reader = LabelReader(detection.scheme, detection.encoding, scheme, label_nc, clean_fringe=info.lossy, beyond="unlabeled")
+    reader = LabelReader(
+        detection.scheme,
+        detection.encoding,
+        scheme,
+        label_nc,
+        clean_fringe=info.lossy,
+        beyond="unlabeled",
+    )
     builder = ReportBuilder(detection.scheme, detection.encoding)
     for frame in frames:
         builder.add(reader.read(frame)[1])
     return builder.report()
 
 
-def _facts(info: VideoInfo, detection: Detection | None, report: LabelReport | None) -> dict[str, Any]:
+def _facts(
+    info: VideoInfo, detection: Detection | None, report: LabelReport | None
+) -> dict[str, Any]:
     facts = {
         name: str(value) if isinstance(value, Fraction) else value
-        for name, value in ((field.name, getattr(info, field.name)) for field in dataclasses.fields(info))
+        for name, value in (
+            (field.name, getattr(info, field.name)) for field in dataclasses.fields(info)
+        )
     }
     del facts["size_hw"]
     facts |= {"width": info.size_hw[1], "height": info.size_hw[0], "labels": None}
@@ -98,13 +122,18 @@ def _facts(info: VideoInfo, detection: Detection | None, report: LabelReport | N
     return facts
 
 
-def _lines(info: VideoInfo, detection: Detection | None, report: LabelReport | None) -> Iterator[str]:
+def _lines(
+    info: VideoInfo, detection: Detection | None, report: LabelReport | None
+) -> Iterator[str]:
     height, width = info.size_hw
     frames = report.frames if report is not None else info.frames
     length = "" if info.duration_s is None else f", {info.duration_s:.2f} s"
     yield f"{info.source}"
     yield f"  size    {width}x{height}" + (f", rotated by {info.rotation}" if info.rotation else "")
-    yield f"  rate    {float(info.rate):.6g} frames/s, {'?' if frames is None else frames} frames{length}"
+    yield (
+        f"  rate    {float(info.rate):.6g} frames/s, {'?' if frames is None else frames}"
+        f" frames{length}"
+    )
     yield f"  pixels  {info.kind}, {info.codec}" + (" (lossy)" if info.lossy else "")
     if detection is None or report is None:
         yield "  labels  none that can be read"
@@ -114,8 +143,9 @@ def _lines(info: VideoInfo, detection: Detection | None, report: LabelReport | N
         yield f"          {reason}"
     yield "  classes"
     for entry in report.classes:
-        yield f"    {entry.id:>5}  {entry.name:<24} {entry.share:>8.3%}  in {entry.frames} frames" + (
-            "" if entry.matched else "  (the model has no such class)"
+        yield (
+            f"    {entry.id:>5}  {entry.name:<24} {entry.share:>8.3%}  in {entry.frames} frames"
+            + ("" if entry.matched else "  (the model has no such class)")
         )
     for sentence in report.notes():
         yield f"  note    {sentence}"

@@ -1,4 +1,5 @@
-"""The machine and the versions that a figure was taken with: a figure without them means nothing."""
+"""The machine and the versions that a figure was taken with: a figure without them means
+nothing."""
 
 from __future__ import annotations
 
@@ -17,13 +18,17 @@ def describe_machine(device: str) -> dict[str, Any]:
 
     facts: dict[str, Any] = {
         "cpu": _cpu(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "load_1min": round(os.getloadavg()[0], 2),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
         "torch_threads": torch.get_num_threads(),
-        "versions": {name: version(name) for name in ("vidtrans", "torch", "av", "numpy", "opencv-python")},
+        "versions": {
+            name: version(name) for name in ("vidtrans", "torch", "av", "numpy", "opencv-python")
+        },
     }
     if torch.device(device).type == "cuda":
         facts["gpu"] = torch.cuda.get_device_name(device)

@@ -19,7 +19,9 @@ READER_GONE = 141
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``vidtrans`` with ``argv`` (default: the process's own) and return its exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be no text; stderr does so by itself
+        sys.stdout.reconfigure(
+            errors="backslashreplace"
+        )  # a file's name may be no text; stderr does so by itself
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = os.environ.get("VIDTRANS_DEBUG", "") not in ("", "0")
     if "--debug" in arguments:
@@ -44,7 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         return _say(str(error), error.exit_code)
     except Exception as error:
-        # The option parser's own errors (typer carries its own copy of click) know their sentence and their exit code.
+        # The option parser's own errors (typer carries its own copy of click) know their sentence
+        # and their exit code.
         sentence = getattr(error, "format_message", None)
         if sentence is not None:
             command = getattr(getattr(error, "ctx", None), "command_path", "vidtrans")
@@ -58,7 +61,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _say(sentence: str, code: int) -> int:
     with contextlib.suppress(OSError):
-        print(f"vidtrans: {'error: ' if code != INTERRUPTED else ''}{sentence}", file=sys.stderr, flush=True)
+        print(
+            f"vidtrans: {'error: ' if code != INTERRUPTED else ''}{sentence}",
+            file=sys.stderr,
+            flush=True,
+        )
     return code
 
 

@@ -1,4 +1,5 @@
-"""Speed of the stages, each alone and all together, taken in the same run and in turns, so that a busy moment hits all."""
+"""Speed of the stages, each alone and all together, taken in the same run and in turns, so that
+a busy moment hits all."""
 
 from __future__ import annotations
 
@@ -54,7 +55,8 @@ class StageTimes:
 
     @property
     def ratio(self) -> float:
-        """1 would be a pipeline that costs nothing; 1.15 is this project's limit on an idle machine."""
+        """1 would be a pipeline that costs nothing; 1.15 is this project's limit on an idle
+        machine."""
         return self.end_to_end / self.slowest
 
 
@@ -108,7 +110,8 @@ def measure(settings: ConvertSettings, *, frames: int, rounds: int) -> dict[str,
 def _alone(work: Callable[[], T]) -> T:
     """``work()`` in a thread of its own that then ends, as the pipeline's threads do.
 
-    Torch's CPU workers belong to the thread that calls them; a second set of idle ones slows the first down.
+    Torch's CPU workers belong to the thread that calls them; a second set of idle ones slows the
+    first down.
     """
     with in_thread((job() for job in (work,)), name="vidtrans-bench") as done:
         return next(done)
@@ -159,7 +162,8 @@ def _encode(job: Job, reads: list[Read], pictures: list[Bytes], path: Path) -> f
 
 
 def _end_to_end(settings: ConvertSettings, frames: int, path: Path) -> float:
-    """From the first written frame to the whole film; where the input is longer, to the last frame that counts."""
+    """From the first written frame to the whole film; where the input is longer, to the last
+    frame that counts."""
     marks: list[float] = []
     enough = threading.Event()
 
@@ -178,7 +182,8 @@ def _end_to_end(settings: ConvertSettings, frames: int, path: Path) -> float:
 
 
 def _flop(job: Job, reads: list[Read]) -> int:
-    """Multiplications and additions of one step with a full history, as they are really executed."""
+    """Multiplications and additions of one step with a full history, as they are really
+    executed."""
     painter = job.painter
     state = painter.model.start(painter.sizing.net_hw, first_frames=job.first_frames)
     for read in reads[: painter.model.n_frames]:
@@ -189,7 +194,8 @@ def _flop(job: Job, reads: list[Read]) -> int:
 
 
 def _matrix_product(device: torch.device, precision: str) -> float:
-    """FLOP/s of a large matrix product of the same type on the same device: what the hardware gives on its best day."""
+    """FLOP/s of a large matrix product of the same type on the same device: what the hardware
+    gives on its best day."""
     kind = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
     n = 8192 if device.type == "cuda" else 1536
     a, b = (torch.randn(n, n, device=device, dtype=torch.float32).to(kind) for _ in range(2))
@@ -206,7 +212,8 @@ def _matrix_product(device: torch.device, precision: str) -> float:
 
 
 def measure_memory(settings: ConvertSettings, *, frames: int, every: int) -> dict[str, Any]:
-    """Resident memory while a whole film goes through the pipeline: it must not grow with the film's length."""
+    """Resident memory while a whole film goes through the pipeline: it must not grow with the
+    film's length."""
     series: list[tuple[int, float]] = []
 
     def written(progress: Progress) -> None:
@@ -214,7 +221,10 @@ def measure_memory(settings: ConvertSettings, *, frames: int, every: int) -> dic
             series.append((progress.done, round(resident_mib(), 1)))
 
     with tempfile.TemporaryDirectory(prefix="vidtrans-bench-") as folder:
-        summary = convert(settings.model_copy(update={"output": str(Path(folder) / "film.mp4")}), on_progress=written)
+        summary = convert(
+            settings.model_copy(update={"output": str(Path(folder) / "film.mp4")}),
+            on_progress=written,
+        )
     settled = [(frame, mib) for frame, mib in series if frame >= SETTLED_AFTER]
     count, mib = (np.array(column, dtype=np.float64) for column in zip(*settled, strict=True))
     slope = float(np.polyfit(count, mib, 1)[0])

@@ -1,4 +1,5 @@
-"""How a long film scrubs: how soon a frame is there that is at hand, and one that must be painted again."""
+"""How a long film scrubs: how soon a frame is there that is at hand, and one that must be
+painted again."""
 
 from __future__ import annotations
 
@@ -32,13 +33,20 @@ _PATIENCE_S = 600.0
 
 
 def measure_preview(
-    settings: ConvertSettings, *, play: int, seeks: int, seed: int = 1, budgets: Budgets | None = None
+    settings: ConvertSettings,
+    *,
+    play: int,
+    seeks: int,
+    seed: int = 1,
+    budgets: Budgets | None = None,
 ) -> dict[str, Any]:
-    """Play the first ``play`` frames of ``settings.input``, then seek in them at random; plain values for JSON.
+    """Play the first ``play`` frames of ``settings.input``, then seek in them at random; plain
+    values for JSON.
 
-    ``cached``: a frame that was seen, asked for by ``submit``. ``replayed``: the finished pictures are dropped first, so that
-    each seek paints from the last snapshot; ``over_ms`` is what it took beyond painting these frames one after the other.
-    ``unseen``: jumps to where nobody was yet: an approximation first, then the frame from its scene's beginning.
+    ``cached``: a frame that was seen, asked for by ``submit``. ``replayed``: the finished pictures
+    are dropped first, so that each seek paints from the last snapshot; ``over_ms`` is what it took
+    beyond painting these frames one after the other. ``unseen``: jumps to where nobody was yet: an
+    approximation first, then the frame from its scene's beginning.
     """
     inbox = _Inbox()
     draw = random.Random(seed)
@@ -66,7 +74,10 @@ def measure_preview(
             replays.append(answer.replayed)
             slowest = max(slowest, answer.seconds * 1000)
             engine.forget_pictures()
-        unseen = [asked.first_and_last(frame) for frame in _spread(draw, range(play, opened.frames), max(1, seeks // 20))]
+        unseen = [
+            asked.first_and_last(frame)
+            for frame in _spread(draw, range(play, opened.frames), max(1, seeks // 20))
+        ]
         figures: dict[str, Any] = {
             "frames": opened.frames,
             "minutes": round(opened.frames / float(opened.info.rate) / 60, 2),
@@ -75,8 +86,13 @@ def measure_preview(
             "device": opened.device,
             "precision": opened.precision,
             "open_s": round(open_s, 3),
-            "play": {"frames": play, "ms_a_frame": round(play_ms, 2), "fps": round(1000 / play_ms, 1)},
-            "cached": _summary(cached) | {"goal_ms": CACHED_MS, "met": bool(cached) and max(cached) <= CACHED_MS},
+            "play": {
+                "frames": play,
+                "ms_a_frame": round(play_ms, 2),
+                "fps": round(1000 / play_ms, 1),
+            },
+            "cached": _summary(cached)
+            | {"goal_ms": CACHED_MS, "met": bool(cached) and max(cached) <= CACHED_MS},
             "replayed": {
                 "frames_mean": round(statistics.fmean(replays), 1),
                 "frames_max": max(replays),
@@ -100,8 +116,11 @@ def measure_preview(
         engine.close()
 
 
-def write_scenes(path: Path, settings: ConvertSettings, frames: int, size_hw: tuple[int, int]) -> None:
-    """A long label film from the input's first frames: there and back again, every 20 seconds with other classes, a cut.
+def write_scenes(
+    path: Path, settings: ConvertSettings, frames: int, size_hw: tuple[int, int]
+) -> None:
+    """A long label film from the input's first frames: there and back again, every 20 seconds with
+    other classes, a cut.
 
     Raises UsageError where the input is no film of 8-bit grey ids.
     """
@@ -122,7 +141,9 @@ def write_scenes(path: Path, settings: ConvertSettings, frames: int, size_hw: tu
         for index, picture in zip(range(frames), cycle(pictures + pictures[-2:0:-1]), strict=False):
             table = np.arange(256, dtype=np.uint8)
             table[used] = np.roll(used, index // SCENE_FRAMES)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.asarray(table[picture]), format="gray")))
+            container.mux(
+                stream.encode(av.VideoFrame.from_ndarray(np.asarray(table[picture]), format="gray"))
+            )
         container.mux(stream.encode())
 
 
@@ -139,7 +160,8 @@ class _Inbox:
             self._more.notify_all()
 
     def wait(self, wanted: Callable[[Event], Any]) -> Any:
-        """The first event for which ``wanted`` gives something, and that. Raises VidtransError for a failure."""
+        """The first event for which ``wanted`` gives something, and that. Raises VidtransError
+        for a failure."""
         with self._more:
             while True:
                 for event in self._events:
@@ -162,7 +184,9 @@ class _Asker:
         self._id = 0
 
     def at_hand(self, frame: int) -> bool:
-        return any(first <= frame < end for first, end in self._engine.status().cached.get("final", ()))
+        return any(
+            first <= frame < end for first, end in self._engine.status().cached.get("final", ())
+        )
 
     def seek(self, frame: int, *, approximate: bool = False) -> Answer:
         """The exact answer."""
@@ -177,11 +201,19 @@ class _Asker:
         self._id += 1
         self._engine.submit(Request(self._id, frame))
         first = self._inbox.wait(lambda event: event if isinstance(event, Answer) else None)
-        last = first if self._is_exact(first) else self._inbox.wait(lambda event: event if self._is_exact(event) else None)
+        last = (
+            first
+            if self._is_exact(first)
+            else self._inbox.wait(lambda event: event if self._is_exact(event) else None)
+        )
         return first.seconds * 1000, last.seconds * 1000
 
     def _is_exact(self, event: Event) -> bool:
-        return isinstance(event, Answer) and event.request.id == self._id and event.approximation is None
+        return (
+            isinstance(event, Answer)
+            and event.request.id == self._id
+            and event.approximation is None
+        )
 
 
 def _spread(draw: random.Random, frames: range, count: int) -> list[int]:
@@ -202,5 +234,13 @@ def _summary(values: Iterable[float]) -> dict[str, float]:
     ordered = sorted(values)
     if not ordered:
         return {"count": 0}
-    middle, late = statistics.median(ordered), ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
-    return {"count": len(ordered), "median": round(middle, 3), "p95": round(late, 3), "max": round(ordered[-1], 3)}
+    middle, late = (
+        statistics.median(ordered),
+        ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))],
+    )
+    return {
+        "count": len(ordered),
+        "median": round(middle, 3),
+        "p95": round(late, 3),
+        "max": round(ordered[-1], 3),
+    }

@@ -44,17 +44,31 @@ def list_models(as_json: AsJson = False) -> None:
         if entry.card is None:
             typer.echo(f"{entry.name:<20} unusable: {entry.problem}")
             continue
-        size = "" if entry.card.training_hw is None else f", trained at {entry.card.training_hw[1]}x{entry.card.training_hw[0]}"
+        size = (
+            ""
+            if entry.card.training_hw is None
+            else f", trained at {entry.card.training_hw[1]}x{entry.card.training_hw[0]}"
+        )
         where = "comes with vidtrans" if entry.embedded else str(entry.path)
-        typer.echo(f"{entry.name:<20} {entry.card.system}, {entry.card.label_scheme or 'pictures'}{size}  ({where})")
+        typer.echo(
+            f"{entry.name:<20} {entry.card.system}, {entry.card.label_scheme or 'pictures'}{size} "
+            f" ({where})"
+        )
     typer.echo(f"Your own bundles (.safetensors) go into {models_folder()}.")
 
 
 @app.command()
 def info(
-    model: Annotated[str, typer.Argument(help="A model's name, a .safetensors file, or a published checkpoint folder.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="A model's name, a .safetensors file, or a published checkpoint folder."
+        ),
+    ],
     as_json: AsJson = False,
-    size: Annotated[str | None, typer.Option(metavar="WxH", help="Count the cost of a frame of this size.")] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="WxH", help="Count the cost of a frame of this size.")
+    ] = None,
 ) -> None:
     """Describe a model: system, sizes, classes, parameters, cost of a frame, origin, licence."""
     from vidtrans.model import describe, find_bundle, read_folder
@@ -70,17 +84,32 @@ def info(
 
 @app.command("import")
 def import_model(
-    folder: Annotated[Path, typer.Argument(help="Folder of latest_net_G.pth, latest_net_G0.pth ..., opt.txt.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of latest_net_G.pth, latest_net_G0.pth ..., opt.txt.")
+    ],
     out: Annotated[Path, typer.Argument(help="The bundle to write, OUT.safetensors.")],
-    system: Annotated[str | None, typer.Option(help="vid2vid, pix2pixHD or pix2pix (default: told by the files).")] = None,
+    system: Annotated[
+        str | None, typer.Option(help="vid2vid, pix2pixHD or pix2pix (default: told by the files).")
+    ] = None,
     option: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="A published option that opt.txt and the tensors leave open; repeatable."),
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="A published option that opt.txt and the tensors leave open; repeatable.",
+        ),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="The model's name (default: the file's).")] = None,
-    licence: Annotated[str | None, typer.Option(help="Under which the weights may be used, for the card.")] = None,
-    half: Annotated[bool, typer.Option("--half", help="Store float16: half the size, rounded to 11 bits.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing bundle.")] = False,
+    name: Annotated[
+        str | None, typer.Option(help="The model's name (default: the file's).")
+    ] = None,
+    licence: Annotated[
+        str | None, typer.Option(help="Under which the weights may be used, for the card.")
+    ] = None,
+    half: Annotated[
+        bool, typer.Option("--half", help="Store float16: half the size, rounded to 11 bits.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing bundle.")
+    ] = False,
 ) -> None:
     """Make a bundle of a published checkpoint folder. Nothing in the folder is run."""
     import torch
@@ -89,7 +118,9 @@ def import_model(
 
     _check_out(out, overwrite)
     bundle = read_folder(folder, system=system, options=_options(option or []))
-    card = bundle.card.model_copy(update={"name": name or out.stem} | ({} if licence is None else {"licence": licence}))
+    card = bundle.card.model_copy(
+        update={"name": name or out.stem} | ({} if licence is None else {"licence": licence})
+    )
     networks = build(card, bundle.tensors, where=bundle.where)
     write_bundle(out, card, networks.tensors(), storage=torch.float16 if half else None)
     facts = describe(networks)
@@ -100,43 +131,64 @@ def import_model(
 def export_model(
     model: Annotated[str, typer.Argument(help="A model's name or a .safetensors file.")],
     folder: Annotated[Path, typer.Argument(help="The folder to write; made where it is missing.")],
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace checkpoint files that are there.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace checkpoint files that are there.")
+    ] = False,
 ) -> None:
-    """Write a bundle as the published code's checkpoint folder: .pth files, opt.txt, cluster centres."""
+    """Write a bundle as the published code's checkpoint folder: .pth files, opt.txt, cluster
+    centres."""
     from vidtrans.model import Bundle, build, find_bundle, read_bundle, write_folder
 
     bundle = read_bundle(find_bundle(model))
-    # Through the networks, so that what is written is whole, and float32 as the published code has it.
+    # Through the networks, so that what is written is whole, and float32 as the published code has
+    # it.
     tensors = build(bundle.card, bundle.tensors, where=bundle.where).tensors()
-    for file in write_folder(folder, Bundle(bundle.card, tensors, bundle.where), overwrite=overwrite):
+    for file in write_folder(
+        folder, Bundle(bundle.card, tensors, bundle.where), overwrite=overwrite
+    ):
         typer.echo(str(file))
 
 
 @app.command("styles")
 def make_styles(
-    model: Annotated[str, typer.Argument(help="A pix2pixHD with a feature encoder: name, bundle or published folder.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="A pix2pixHD with a feature encoder: name, bundle or published folder."
+        ),
+    ],
     pictures: Annotated[str, typer.Argument(help="Real pictures: film, folder or pattern.")],
     labels: Annotated[str, typer.Argument(help="Their labels, frame by frame.")],
     out: Annotated[Path, typer.Argument(help="The bundle to write, OUT.safetensors.")],
-    instances: Annotated[str | None, typer.Option(help="Their 16-bit instance maps; without, a class is one thing.")] = None,
-    scheme: Annotated[str, typer.Option("--labels", help="How labels are read, as in convert.")] = "auto",
+    instances: Annotated[
+        str | None, typer.Option(help="Their 16-bit instance maps; without, a class is one thing.")
+    ] = None,
+    scheme: Annotated[
+        str, typer.Option("--labels", help="How labels are read, as in convert.")
+    ] = "auto",
     clusters: Annotated[int, typer.Option(min=1, max=255, help="Styles of a class, at most.")] = 10,
     every: Annotated[int, typer.Option(min=1, help="Look at one frame in so many.")] = 1,
     least_share: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Leave out things that cover less of their picture.")
+        float,
+        typer.Option(min=0.0, max=1.0, help="Leave out things that cover less of their picture."),
     ] = 1e-4,
     seed: Annotated[int, typer.Option(min=0, help="Where k-means begins.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing bundle.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing bundle.")
+    ] = False,
 ) -> None:
-    """Make a model's styles: k-means, class by class, on what its encoder sees in real pictures' instances."""
+    """Make a model's styles: k-means, class by class, on what its encoder sees in real pictures'
+    instances."""
     from vidtrans.model import write_bundle
-    from vidtrans.model.styles import style_counts
-    from vidtrans.pipeline.clustering import StyleSources, bundle_with_styles
+    from vidtrans.model.style_centres import style_counts
+    from vidtrans.styles.sources import StyleSources, bundle_with_styles
 
     _check_out(out, overwrite)
     sources = StyleSources(pictures, labels, instances, scheme, every)
-    bundle = bundle_with_styles(model, sources, clusters=clusters, seed=seed, least_share=least_share, device=device)
+    bundle = bundle_with_styles(
+        model, sources, clusters=clusters, seed=seed, least_share=least_share, device=device
+    )
     write_bundle(out, bundle.card, bundle.tensors)
     listed = ", ".join(f"{name} ({count})" for name, count in style_counts(bundle.card).items())
     typer.echo(f"{out}: styles of {listed}")
@@ -146,7 +198,9 @@ def _check_out(out: Path, overwrite: bool) -> None:
     if out.suffix != ".safetensors":
         raise UsageError("a bundle's name ends in .safetensors.", where=out)
     if out.exists() and not overwrite:
-        raise OutputError("exists already.", where=out, hint="Give --overwrite to replace it, or another name.")
+        raise OutputError(
+            "exists already.", where=out, hint="Give --overwrite to replace it, or another name."
+        )
 
 
 def _options(pairs: list[str]) -> dict[str, Any]:
@@ -167,11 +221,20 @@ def _rows(facts: dict[str, Any], path: Path) -> list[tuple[str, str]]:
     def pair(hw: Any) -> str:
         return "not known" if hw is None else f"{hw[1]}x{hw[0]}"
 
-    classes = f"{facts['label_nc']} of {facts['label_scheme']}" if facts["label_nc"] else "none: it takes pictures"
-    styles = ", ".join(f"{name} ({count})" for name, count in facts["styles"].items()) or (
-        "none (it takes features: vidtrans models styles makes them)" if facts["features"] else "none"
+    classes = (
+        f"{facts['label_nc']} of {facts['label_scheme']}"
+        if facts["label_nc"]
+        else "none: it takes pictures"
     )
-    past = f"{facts['n_frames'] - 1} frames, {facts['scales']} scales, first frames: {facts['first_frames']}"
+    styles = ", ".join(f"{name} ({count})" for name, count in facts["styles"].items()) or (
+        "none (it takes features: vidtrans models styles makes them)"
+        if facts["features"]
+        else "none"
+    )
+    past = (
+        f"{facts['n_frames'] - 1} frames, {facts['scales']} scales, first frames:"
+        f" {facts['first_frames']}"
+    )
     return [
         ("name", facts["name"] or path.stem),
         ("file", str(path)),
@@ -183,7 +246,10 @@ def _rows(facts: dict[str, Any], path: Path) -> list[tuple[str, str]]:
         ("sizes", f"multiples of {facts['size_multiple']}; others are padded"),
         ("styles", styles),
         ("parameters", f"{facts['parameters'] / 1e6:.2f} million"),
-        ("cost", f"{facts['flop_per_frame'] / 1e9:.1f} GFLOP a frame at {pair(facts['flop_size_hw'])}"),
+        (
+            "cost",
+            f"{facts['flop_per_frame'] / 1e9:.1f} GFLOP a frame at {pair(facts['flop_size_hw'])}",
+        ),
         ("provenance", facts["provenance"] or "not told"),
         ("licence", facts["licence"] or "not told"),
     ]

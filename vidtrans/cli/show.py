@@ -1,4 +1,5 @@
-"""What a command says while it runs: to a person on a terminal, to a program as JSON lines, else nothing."""
+"""What a command says while it runs: to a person on a terminal, to a program as JSON lines, else
+nothing."""
 
 from __future__ import annotations
 
@@ -129,14 +130,19 @@ class Bar:
     def update(self, progress: Progress) -> None:
         left = "" if progress.seconds_left is None else f"{clock(progress.seconds_left)} left"
         self._bar.update(
-            self._task, completed=progress.done, total=progress.total, speed=f"{progress.fps:.1f} frames/s", left=left
+            self._task,
+            completed=progress.done,
+            total=progress.total,
+            speed=f"{progress.fps:.1f} frames/s",
+            left=left,
         )
 
     def done(self, summary: Summary) -> None:
         self._bar.update(self._task, completed=summary.frames, total=summary.frames, left="")
         self._bar.stop()
         self._console.print(
-            f"{summary.output}: {summary.frames} frames in {clock(summary.seconds)} ({summary.fps:.1f} frames/s)",
+            f"{summary.output}: {summary.frames} frames in {clock(summary.seconds)}"
+            f" ({summary.fps:.1f} frames/s)",
             highlight=False,
             markup=False,
             soft_wrap=True,

@@ -1,4 +1,5 @@
-"""What a label map means: schemes, pixels -> ids, boundaries, detection, a report of what was read."""
+"""What a label map means: schemes, pixels -> ids, boundaries, detection, a report of what was
+read."""
 
 from vidtrans.labels.boundary import boundary, instances_from_labels
 from vidtrans.labels.detect import Detection, LabelChoice, detect, parse_labels, resolve

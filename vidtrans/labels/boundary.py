@@ -9,7 +9,8 @@ from vidtrans.frame import Ids
 
 
 def boundary(instances: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
-    """True where a pixel's instance id differs from that of any of its four neighbours; both sides are set.
+    """True where a pixel's instance id differs from that of any of its four neighbours; both sides
+    are set.
 
     int32 (any integer type) [H,W] -> bool [H,W]. The border of the picture is no boundary.
     """
@@ -24,8 +25,10 @@ def boundary(instances: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
 
 
 def instances_from_labels(ids: Ids) -> npt.NDArray[np.int32]:
-    """Instances for want of an instance map: every class is one thing, so boundaries run between classes.
+    """Instances for want of an instance map: every class is one thing, so boundaries run between
+    classes.
 
-    [H,W] ids -> int32 [H,W]. It is what Cityscapes' own maps do for stuff, which keeps its plain id.
+    [H,W] ids -> int32 [H,W]. It is what Cityscapes' own maps do for stuff, which keeps its plain
+    id.
     """
     return ids.astype(np.int32)

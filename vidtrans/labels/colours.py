@@ -1,10 +1,11 @@
-"""Colours to classes: exact lookup of the nearest palette entry, and a vote on the fringe that lossy codecs leave.
+"""Colours to classes: exact lookup of the nearest palette entry, and a vote on the fringe that
+lossy codecs leave.
 
-After x264 with half-size chroma, interiors of areas stay within a few steps of their colour, but along edges pixels mix
-both sides, and a mix may look like a third class: half road, half sky is close to wall. So along edges a colour alone
-proves nothing. A pixel is believed if it is all but exact, or near and backed by enough like neighbours; the others
-choose, by colour, among the classes of believed pixels around them. Brightness counts more there, since codecs
-keep it at full size.
+After x264 with half-size chroma, interiors of areas stay within a few steps of their colour, but
+along edges pixels mix both sides, and a mix may look like a third class: half road, half sky is
+close to wall. So along edges a colour alone proves nothing. A pixel is believed if it is all but
+exact, or near and backed by enough like neighbours; the others choose, by colour, among the classes
+of believed pixels around them. Brightness counts more there, since codecs keep it at full size.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from vidtrans.frame import Bytes
 from vidtrans.labels.scheme import Colour
 
 SURE_DISTANCE = 4
-"""Within this distance a pixel is believed as it is (what rounding and quantisation do inside an area)."""
+"""Within this distance a pixel is believed as it is (what rounding and quantisation do inside an
+area)."""
 NEAR_DISTANCE = 24
-"""Within this distance it is believed if enough neighbours agree. Measured on Cityscapes labels after x264 crf 23."""
+"""Within this distance it is believed if enough neighbours agree. Measured on Cityscapes labels
+after x264 crf 23."""
 SUPPORT = 4
 """So many of the eight neighbours must agree."""
 
@@ -31,15 +34,20 @@ _SURE, _NEAR, _FAR, _NONE = 0, 1, 2, 3
 _REACH = 6
 _RINGS = ((1, 2, 3), (4, 6))
 _ABSENT = 255
-# RGB -> Y, Cb, Cr of BT.709; Cb and Cr at a quarter of their weight, because codecs store them at half the size.
-_LUMA_CHROMA = np.array([[0.2126, 0.7152, 0.0722], [-0.0286, -0.0964, 0.125], [0.125, -0.1136, -0.0114]], np.float32)
+# RGB -> Y, Cb, Cr of BT.709; Cb and Cr at a quarter of their weight, because codecs store them at
+# half the size.
+_LUMA_CHROMA = np.array(
+    [[0.2126, 0.7152, 0.0722], [-0.0286, -0.0964, 0.125], [0.125, -0.1136, -0.0114]], np.float32
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Snapped:
-    """``entries``: uint8 [H,W], index into the palette, 255 where no entry is near and no neighbour was sure.
+    """``entries``: uint8 [H,W], index into the palette, 255 where no entry is near and no neighbour
+    was sure.
 
-    ``unreadable``: pixels that were within the tolerance of no entry. ``cleaned``: pixels that the vote changed.
+    ``unreadable``: pixels that were within the tolerance of no entry. ``cleaned``: pixels that the
+    vote changed.
     """
 
     entries: Bytes
@@ -49,19 +57,22 @@ class Snapped:
 
 @dataclass(frozen=True, eq=False)
 class ColourTable:
-    """Nearest palette entry for all 2^24 colours. ``table``: uint16 [2^24] at r << 16 | g << 8 | b: entry in the low
-    byte, how near it is in the high one."""
+    """Nearest palette entry for all 2^24 colours. ``table``: uint16 [2^24] at r << 16 | g << 8 | b:
+    entry in the low byte, how near it is in the high one."""
 
     palette: npt.NDArray[np.int32]
     table: npt.NDArray[np.uint16]
 
     def snap(self, rgb: Bytes, *, clean: bool = True) -> Snapped:
         """uint8 RGB [H,W,3] -> palette entries, with the fringe vote if ``clean``."""
-        # Blue first in memory makes the four bytes of a pixel the little-endian number r << 16 | g << 8 | b.
+        # Blue first in memory makes the four bytes of a pixel the little-endian number r << 16 | g
+        # << 8 | b.
         packed = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGRA).view(np.uint32)[..., 0]
         packed &= 0xFFFFFF
         found = self.table.take(packed)
-        entries, level = cast(tuple[Bytes, Bytes], cv2.split(found.view(np.uint8).reshape(*found.shape, 2)))
+        entries, level = cast(
+            tuple[Bytes, Bytes], cv2.split(found.view(np.uint8).reshape(*found.shape, 2))
+        )
         if not level.any():
             return Snapped(entries, 0, 0)
         unreadable = int(np.count_nonzero(level == _NONE))
@@ -82,19 +93,34 @@ class ColourTable:
         row, column = np.divmod(places, width)
         stride = width + 2 * _REACH
         believed = cv2.copyMakeBorder(
-            np.where(doubted, absent, entries), _REACH, _REACH, _REACH, _REACH, cv2.BORDER_CONSTANT, value=int(absent)
+            np.where(doubted, absent, entries),
+            _REACH,
+            _REACH,
+            _REACH,
+            _REACH,
+            cv2.BORDER_CONSTANT,
+            value=int(absent),
         ).ravel()
         places_padded = (row + _REACH) * stride + column + _REACH
         colours = rgb.reshape(-1, 3)[places].astype(np.float32) @ _LUMA_CHROMA.T
         centres = self.palette.astype(np.float32) @ _LUMA_CHROMA.T
-        # |c - p|^2 without |c|^2, which is the same for all candidates; a last column of infinity for "nobody there".
+        # |c - p|^2 without |c|^2, which is the same for all candidates; a last column of infinity
+        # for "nobody there".
         columns = len(centres) + 1
         cost = np.full((len(places), columns), np.inf, np.float32)
         cost[:, :-1] = (centres**2).sum(1) - 2 * colours @ centres.T
         voted = entries.ravel()[places]
         open_ = np.arange(len(places))
         for rings in _RINGS:
-            offsets = np.array([(y * stride + x) * r for r in rings for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x])
+            offsets = np.array(
+                [
+                    (y * stride + x) * r
+                    for r in rings
+                    for y in (-1, 0, 1)
+                    for x in (-1, 0, 1)
+                    if y or x
+                ]
+            )
             best = np.full(len(open_), np.inf, np.float32)
             choice = np.full(len(open_), absent, np.uint8)
             flat, at, rows = cost.ravel(), places_padded[open_], open_ * columns
@@ -132,18 +158,24 @@ def _support(entries: Bytes) -> Bytes:
 
 @lru_cache(maxsize=4)
 def colour_table(palette: tuple[Colour, ...], tolerance: int) -> ColourTable:
-    """The table of a palette; ``tolerance`` is the largest distance in RGB. Some 0.3 s, kept for later calls."""
+    """The table of a palette; ``tolerance`` is the largest distance in RGB. Some 0.3 s, kept for
+    later calls."""
     near = min(NEAR_DISTANCE, tolerance)
     sure = min(SURE_DISTANCE, tolerance)
     table = np.full((256, 256, 256), _NONE << 8 | _ABSENT, np.uint16)
     nearest = np.full((256, 256, 256), 65535, np.uint16)
     for entry, colour in enumerate(palette):
         box = tuple(slice(max(c - tolerance, 0), min(c + tolerance, 255) + 1) for c in colour)
-        squares = [((np.arange(b.start, b.stop) - c) ** 2).astype(np.uint16) for b, c in zip(box, colour, strict=True)]
+        squares = [
+            ((np.arange(b.start, b.stop) - c) ** 2).astype(np.uint16)
+            for b, c in zip(box, colour, strict=True)
+        ]
         distance = squares[0][:, None, None] + squares[1][:, None] + squares[2]
         known = nearest[box]
         closer = (distance < known) & (distance <= tolerance**2)
         np.copyto(known, distance, where=closer)
-        level = np.where(distance <= sure**2, _SURE, np.where(distance <= near**2, _NEAR, _FAR)).astype(np.uint16)
+        level = np.where(
+            distance <= sure**2, _SURE, np.where(distance <= near**2, _NEAR, _FAR)
+        ).astype(np.uint16)
         np.copyto(table[box], level << 8 | np.uint16(entry), where=closer)
     return ColourTable(np.array(palette, np.int32).reshape(-1, 3), table.ravel())

@@ -1,11 +1,14 @@
-"""Edits of a label film as values: relabel, delete, restyle, a given picture, a fresh start; each with a time range.
+"""Edits of a label film as values: relabel, delete, restyle, a given picture, a fresh start; each
+with a time range.
 
-    edits = EditList((RelabelClass("vegetation", "building", start=100, end=250), DeleteInstance(26001)))
+    trees = RelabelClass("vegetation", "building", start=100, end=250)
+    edits = EditList((trees, DeleteInstance(26001)))
     plan = edits.plan(load_scheme("cityscapes"), label_nc=35)
     edited = plan.apply(label_frame)
 
-Classes are named, not numbered, so that the same edits suit another model; ``EditList.plan`` finds the model's planes.
-Labels and instances change together, before boundaries are drawn. Edits apply in their order.
+Classes are named, not numbered, so that the same edits suit another model; ``EditList.plan`` finds
+the model's planes. Labels and instances change together, before boundaries are drawn. Edits apply
+in their order.
 """
 
 from __future__ import annotations
@@ -31,7 +34,8 @@ _STRICT = ConfigDict(extra="forbid")
 
 
 class _Ranged:
-    """What all edits share: ``start`` inclusive, ``end`` exclusive, None: to the end of the film."""
+    """What all edits share: ``start`` inclusive, ``end`` exclusive, None: to the end of the
+    film."""
 
     __pydantic_config__ = _STRICT
     start: int
@@ -50,7 +54,8 @@ class _Ranged:
 
 @dataclass(frozen=True)
 class RelabelClass(_Ranged):
-    """Pixels of class ``source`` become class ``target`` in frames ``start`` .. ``end - 1`` (None: to the end)."""
+    """Pixels of class ``source`` become class ``target`` in frames ``start`` .. ``end - 1``
+    (None: to the end)."""
 
     source: str
     target: str
@@ -104,7 +109,8 @@ class StyleInstance(_Ranged):
 
 @dataclass(frozen=True)
 class FirstFrame:
-    """The film shows the picture file ``picture`` as frame ``start``, and goes on from it: a fresh start with a given look."""
+    """The film shows the picture file ``picture`` as frame ``start``, and goes on from it: a
+    fresh start with a given look."""
 
     __pydantic_config__ = _STRICT
     picture: str
@@ -143,7 +149,15 @@ class ResetAt:
         return index == self.start
 
 
-Edit = RelabelClass | RelabelInstance | DeleteInstance | StyleClass | StyleInstance | FirstFrame | ResetAt
+Edit = (
+    RelabelClass
+    | RelabelInstance
+    | DeleteInstance
+    | StyleClass
+    | StyleInstance
+    | FirstFrame
+    | ResetAt
+)
 _READ: TypeAdapter[Edit] = TypeAdapter(Annotated[Edit, Field(discriminator="kind")])
 
 
@@ -159,7 +173,10 @@ class EditList:
     @property
     def about_instances(self) -> bool:
         """Whether some edit needs instance maps."""
-        return any(isinstance(edit, RelabelInstance | DeleteInstance | StyleInstance) for edit in self.edits)
+        return any(
+            isinstance(edit, RelabelInstance | DeleteInstance | StyleInstance)
+            for edit in self.edits
+        )
 
     def added(self, edit: Edit) -> EditList:
         """With ``edit`` as the last."""
@@ -174,12 +191,15 @@ class EditList:
         return EditList((*self.edits[:place], edit, *self.edits[place + 1 :]))
 
     def to_json(self, relative_to: str | PathLike[str] | None = None) -> list[dict[str, Any]]:
-        """Plain data for a project file; pictures' paths relative to the folder ``relative_to`` where it is given."""
+        """Plain data for a project file; pictures' paths relative to the folder ``relative_to``
+        where it is given."""
         entries = []
         for edit in self.edits:
             # The kind first, and no end that is none: people read this.
             entry = {"kind": edit.kind} | {
-                k: v for k, v in asdict(edit).items() if k not in ("kind", "end") or (k == "end" and v)
+                k: v
+                for k, v in asdict(edit).items()
+                if k not in ("kind", "end") or (k == "end" and v)
             }
             if isinstance(edit, FirstFrame) and relative_to is not None:
                 entry["picture"] = relative_path(edit.picture, relative_to)
@@ -187,7 +207,9 @@ class EditList:
         return entries
 
     @classmethod
-    def from_json(cls, data: Any, *, source: str = "edits", relative_to: str | PathLike[str] | None = None) -> EditList:
+    def from_json(
+        cls, data: Any, *, source: str = "edits", relative_to: str | PathLike[str] | None = None
+    ) -> EditList:
         """Raises InputError for what is no list of edits, with the entry and the key at fault."""
         if not isinstance(data, list):
             raise InputError("the edits are not a list.", where=source)
@@ -210,7 +232,9 @@ class EditList:
         """Write ``{"version": 1, "edits": [...]}``, whole or not at all. Raises OutputError."""
         content = {"version": VERSION, "edits": self.to_json(Path(path).absolute().parent)}
         with whole_file(path, what="the file of edits") as draft:
-            draft.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            draft.write_text(
+                json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+            )
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> EditList:
@@ -218,27 +242,32 @@ class EditList:
         try:
             data = json.loads(Path(path).read_text("utf-8"))
         except OSError as error:
-            raise InputError(f"the edits cannot be read: {error.strerror or error}.", where=path) from error
+            raise InputError(
+                f"the edits cannot be read: {error.strerror or error}.", where=path
+            ) from error
         except ValueError as error:
             raise InputError(f"is not a file of edits ({error}).", where=path) from error
         if isinstance(data, dict):
             if isinstance(version := data.get("version"), int) and version > VERSION:
                 raise InputError(
-                    f"was written by a newer vidtrans (version {version} of the format, this one reads up to {VERSION}).",
+                    f"was written by a newer vidtrans (version {version} of the format, this one"
+                    f" reads up to {VERSION}).",
                     where=path,
                 )
             data = data.get("edits")
         return cls.from_json(data, source=os.fspath(path), relative_to=Path(path).absolute().parent)
 
     def plan(self, scheme: Scheme | None, label_nc: int) -> EditPlan:
-        """The edits with classes resolved to planes of a model with ``label_nc`` planes named by ``scheme`` (None: class
-        names are numbers). Raises UsageError for a class that the model does not have, nearest names offered."""
+        """The edits with classes resolved to planes of a model with ``label_nc`` planes named by
+        ``scheme`` (None: class names are numbers). Raises UsageError for a class that the model
+        does not have, nearest names offered."""
         from vidtrans.labels.editplan import plan_edits
 
         return plan_edits(self, scheme, label_nc)
 
     def first_change(self, other: EditList) -> int | None:
-        """The first frame that ``self`` and ``other`` treat differently; None where there is no such frame."""
+        """The first frame that ``self`` and ``other`` treat differently; None where there is no
+        such frame."""
         mine, theirs = list(self.edits), list(other.edits)
         while mine and theirs and mine[0] == theirs[0]:
             mine.pop(0)
@@ -250,7 +279,8 @@ class EditList:
 
 
 def relative_path(path: str | PathLike[str], folder: str | PathLike[str]) -> str:
-    """``path`` as a file in ``folder`` names it: relative with forward slashes; absolute from another drive."""
+    """``path`` as a file in ``folder`` names it: relative with forward slashes; absolute from
+    another drive."""
     try:
         return Path(os.path.relpath(path, folder)).as_posix()
     except ValueError:
@@ -269,5 +299,13 @@ def _check_frame(start: int) -> None:
 
 _KINDS = tuple(
     str(kind.__dataclass_fields__["kind"].default)
-    for kind in (RelabelClass, RelabelInstance, DeleteInstance, StyleClass, StyleInstance, FirstFrame, ResetAt)
+    for kind in (
+        RelabelClass,
+        RelabelInstance,
+        DeleteInstance,
+        StyleClass,
+        StyleInstance,
+        FirstFrame,
+        ResetAt,
+    )
 )

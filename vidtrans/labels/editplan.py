@@ -33,8 +33,8 @@ _SAMPLE = 4096
 class EditPlan:
     """Edits resolved for a model: a pure function of label frames.
 
-    ``planes``: the class names that occur, with the model's plane. ``things``: planes whose instances are told apart.
-    ``spare``: the plane of a frame that one deleted instance filled.
+    ``planes``: the class names that occur, with the model's plane. ``things``: planes whose
+    instances are told apart. ``spare``: the plane of a frame that one deleted instance filled.
     """
 
     edits: EditList = field(default_factory=EditList)
@@ -47,7 +47,8 @@ class EditPlan:
         return tuple(edit for edit in self.edits.edits if edit.active(index))
 
     def apply(self, labels: LabelFrame) -> LabelFrame:
-        """``labels`` with every edit whose range holds ``labels.index``; the very same object where none does.
+        """``labels`` with every edit whose range holds ``labels.index``; the very same object where
+        none does.
 
         Raises InputError where an edit is about an instance and the frame has no instance map.
         """
@@ -55,7 +56,9 @@ class EditPlan:
         ids, instances = labels.ids, labels.instances
         for edit in self.active(labels.index):
             if isinstance(edit, RelabelClass):
-                ids, instances = self._relabel(ids, instances, ids == plane[edit.source], plane[edit.target])
+                ids, instances = self._relabel(
+                    ids, instances, ids == plane[edit.source], plane[edit.target]
+                )
             elif isinstance(edit, RelabelInstance | DeleteInstance):
                 if instances is None:
                     raise InputError(
@@ -77,26 +80,41 @@ class EditPlan:
 
     def resets(self, index: int) -> bool:
         """Whether the history starts anew before frame ``index`` because of an edit."""
-        return any(edit.start == index for edit in self.edits.edits if isinstance(edit, ResetAt | FirstFrame))
+        return any(
+            edit.start == index
+            for edit in self.edits.edits
+            if isinstance(edit, ResetAt | FirstFrame)
+        )
 
     def picture(self, index: int) -> Path | None:
         """The picture given as frame ``index``; of several the last."""
-        given = [edit for edit in self.edits.edits if isinstance(edit, FirstFrame) and edit.start == index]
+        given = [
+            edit
+            for edit in self.edits.edits
+            if isinstance(edit, FirstFrame) and edit.start == index
+        ]
         return Path(given[-1].picture) if given else None
 
     def styles(self, index: int) -> tuple[StyleClass | StyleInstance, ...]:
         """The styles chosen for frame ``index``, later ones winning."""
-        return tuple(edit for edit in self.active(index) if isinstance(edit, StyleClass | StyleInstance))
+        return tuple(
+            edit for edit in self.active(index) if isinstance(edit, StyleClass | StyleInstance)
+        )
 
     def style_choice(self, index: int) -> StyleChoice | None:
-        """The same as planes and instance ids; None where no style is chosen for frame ``index``."""
+        """The same as planes and instance ids; None where no style is chosen for frame
+        ``index``."""
         plane = dict(self.planes)
         chosen = self.styles(index)
         if not chosen:
             return None
         return StyleChoice(
-            tuple((plane[edit.name], edit.style) for edit in chosen if isinstance(edit, StyleClass)),
-            tuple((edit.instance, edit.style) for edit in chosen if isinstance(edit, StyleInstance)),
+            tuple(
+                (plane[edit.name], edit.style) for edit in chosen if isinstance(edit, StyleClass)
+            ),
+            tuple(
+                (edit.instance, edit.style) for edit in chosen if isinstance(edit, StyleInstance)
+            ),
         )
 
     def _relabel(
@@ -108,13 +126,17 @@ class EditPlan:
         changed[chosen] = target
         if instances is None or target in self.things:
             return changed, instances
-        # A class without instances is one area: without this, the shapes of what was there would stay as boundaries.
+        # A class without instances is one area: without this, the shapes of what was there would
+        # stay as boundaries.
         merged = instances.copy()
         merged[chosen] = _area_id(ids, instances, chosen, target)
         return changed, merged
 
-    def _delete(self, ids: Bytes, instances: Instances, chosen: npt.NDArray[np.bool_]) -> tuple[Bytes, Instances]:
-        # From areas rather than from things, lest the neighbouring car grow into the gap; from things if that is all.
+    def _delete(
+        self, ids: Bytes, instances: Instances, chosen: npt.NDArray[np.bool_]
+    ) -> tuple[Bytes, Instances]:
+        # From areas rather than from things, lest the neighbouring car grow into the gap; from
+        # things if that is all.
         things = np.isin(ids, list(self.things)) if self.things else np.zeros_like(chosen)
         for source in (~(chosen | things), ~chosen):
             if source.any():
@@ -124,7 +146,8 @@ class EditPlan:
         _, nearest = cv2.distanceTransformWithLabels(
             (~source).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
         )
-        # OpenCV numbers the source pixels from 1 in its own order; at a source pixel the number is its own.
+        # OpenCV numbers the source pixels from 1 in its own order; at a source pixel the number is
+        # its own.
         place_of = np.empty(int(nearest.max()) + 1, np.int64)
         places = np.flatnonzero(source)
         place_of[nearest.ravel()[places]] = places
@@ -144,8 +167,17 @@ def plan_edits(edits: EditList, scheme: Scheme | None, label_nc: int) -> EditPla
         for name in _names(edit):
             names[name] = _plane(name, scheme, label_nc)
     classes = () if scheme is None else scheme.classes
-    things = frozenset(entry.id for entry in classes if entry.has_instances and 0 <= entry.id < label_nc)
-    spare = next((entry.id for entry in classes if canonical(entry.name) == "unlabeled" and 0 <= entry.id < label_nc), 0)
+    things = frozenset(
+        entry.id for entry in classes if entry.has_instances and 0 <= entry.id < label_nc
+    )
+    spare = next(
+        (
+            entry.id
+            for entry in classes
+            if canonical(entry.name) == "unlabeled" and 0 <= entry.id < label_nc
+        ),
+        0,
+    )
     return EditPlan(edits, tuple(names.items()), things, spare)
 
 
@@ -161,16 +193,21 @@ def _plane(name: str, scheme: Scheme | None, label_nc: int) -> int:
     if name.strip().isdecimal():
         plane = int(name)
     elif scheme is None:
-        raise UsageError(f"the model knows its classes by number only, so {name!r} says nothing to it.")
+        raise UsageError(
+            f"the model knows its classes by number only, so {name!r} says nothing to it."
+        )
     else:
         plane = scheme.find(name).id
     if not 0 <= plane < label_nc:
-        raise UsageError(f"class {name!r} is none of the model's, which has the planes 0 to {label_nc - 1}.")
+        raise UsageError(
+            f"class {name!r} is none of the model's, which has the planes 0 to {label_nc - 1}."
+        )
     return plane
 
 
 def _area_id(ids: Bytes, instances: Instances, chosen: npt.NDArray[np.bool_], target: int) -> int:
-    """The instance id of the class ``target`` around: what its pixels have now, else its own number, else a new one."""
+    """The instance id of the class ``target`` around: what its pixels have now, else its own
+    number, else a new one."""
     there = instances[(ids == target) & ~chosen]
     if there.size:
         values, counts = np.unique(there[:: max(1, there.size // _SAMPLE)], return_counts=True)

@@ -1,4 +1,5 @@
-"""Edits as people write them on a command line, and styles files: ``car=bus``, ``instance:26001=5``, ``26001@100:250``."""
+"""Edits as people write them on a command line, and styles files: ``car=bus``,
+``instance:26001=5``, ``26001@100:250``."""
 
 from __future__ import annotations
 
@@ -30,41 +31,59 @@ _INSTANCE = r"(?:instance\s*:\s*)?(\d{1,9})"
 
 @dataclass(frozen=True)
 class StyleFile:
-    """What a styles file says: ``edits``, a style for each class and instance that it names, and the ``seed`` for the rest."""
+    """What a styles file says: ``edits``, a style for each class and instance that it names, and
+    the ``seed`` for the rest."""
 
     edits: tuple[StyleClass | StyleInstance, ...] = ()
     seed: int | None = None
 
 
 def parse_relabel(text: str) -> RelabelClass | RelabelInstance:
-    """``vegetation=building``, ``instance:26001=truck``, and ``car=bus@100:250`` for frames 100 .. 249. Raises UsageError."""
+    """``vegetation=building``, ``instance:26001=truck``, and ``car=bus@100:250`` for frames 100
+    .. 249. Raises UsageError."""
     found = re.fullmatch(r"\s*([^=@]+?)\s*=\s*([^=@]+?)\s*" + _RANGE, text)
     if not found:
         raise UsageError(
-            f"a relabelling is CLASS=CLASS or instance:ID=CLASS, as vegetation=building or car=bus@100:250, not {text!r}."
+            "a relabelling is CLASS=CLASS or instance:ID=CLASS, as vegetation=building or"
+            f" car=bus@100:250, not {text!r}."
         )
     source, target, start, end = found.groups()
     frames = _frames(start, end)
     instance = _named_instance(source, "instance:26001=truck")
-    return RelabelClass(source, target, *frames) if instance is None else RelabelInstance(instance, target, *frames)
+    return (
+        RelabelClass(source, target, *frames)
+        if instance is None
+        else RelabelInstance(instance, target, *frames)
+    )
 
 
 def parse_style(text: str) -> StyleClass | StyleInstance:
-    """``car=3``, ``instance:26001=5``, and ``car=3@100:250`` for frames 100 .. 249. Raises UsageError."""
+    """``car=3``, ``instance:26001=5``, and ``car=3@100:250`` for frames 100 .. 249. Raises
+    UsageError."""
     found = re.fullmatch(r"\s*([^=@]+?)\s*=\s*(\d{1,4})\s*" + _RANGE, text)
     if not found:
-        raise UsageError(f"a style is CLASS=NUMBER or instance:ID=NUMBER, as car=3 or instance:26001=5, not {text!r}.")
+        raise UsageError(
+            "a style is CLASS=NUMBER or instance:ID=NUMBER, as car=3 or instance:26001=5, not"
+            f" {text!r}."
+        )
     name, style, start, end = found.groups()
     frames = _frames(start, end)
     instance = _named_instance(name, "instance:26001=5")
-    return StyleClass(name, int(style), *frames) if instance is None else StyleInstance(instance, int(style), *frames)
+    return (
+        StyleClass(name, int(style), *frames)
+        if instance is None
+        else StyleInstance(instance, int(style), *frames)
+    )
 
 
 def parse_drop(text: str) -> DeleteInstance:
-    """``instance:26001`` or ``26001``, and ``26001@100:250`` for frames 100 .. 249. Raises UsageError."""
+    """``instance:26001`` or ``26001``, and ``26001@100:250`` for frames 100 .. 249. Raises
+    UsageError."""
     found = re.fullmatch(rf"\s*{_INSTANCE}\s*" + _RANGE, text, re.IGNORECASE)
     if not found:
-        raise UsageError(f"what to drop is an instance's id, as instance:26001 or 26001@100:250, not {text!r}.")
+        raise UsageError(
+            f"what to drop is an instance's id, as instance:26001 or 26001@100:250, not {text!r}."
+        )
     instance, start, end = found.groups()
     return DeleteInstance(int(instance), *_frames(start, end))
 
@@ -75,7 +94,8 @@ def _frames(start: str | None, end: str | None) -> tuple[int, int | None]:
 
 
 def _named_instance(name: str, example: str) -> int | None:
-    """The id in ``instance:ID``, None for the name of a class. Raises UsageError for an id that is none."""
+    """The id in ``instance:ID``, None for the name of a class. Raises UsageError for an id that
+    is none."""
     if not name.casefold().startswith("instance:"):
         return None
     instance = re.fullmatch(r"\d{1,9}", name.split(":", 1)[1].strip())
@@ -92,7 +112,8 @@ def gather_edits(
     styles: StyleFile | None = None,
     style: Sequence[str] = (),
 ) -> EditList:
-    """All that a command line says of edits, in the order in which they apply. Raises UsageError."""
+    """All that a command line says of edits, in the order in which they apply. Raises
+    UsageError."""
     found: list[Edit] = list(edits.edits if edits is not None else ())
     found += map(parse_relabel, relabel)
     found += map(parse_drop, drop)
@@ -113,7 +134,8 @@ class _Content(BaseModel):
 
 
 def load_styles(path: str | PathLike[str]) -> StyleFile:
-    """A styles file, TOML or JSON: ``classes`` (name = number), ``instances`` (id = number), ``seed``. Raises InputError."""
+    """A styles file, TOML or JSON: ``classes`` (name = number), ``instances`` (id = number),
+    ``seed``. Raises InputError."""
     file = Path(path)
     try:
         text = file.read_text("utf-8")
@@ -133,8 +155,12 @@ def load_styles(path: str | PathLike[str]) -> StyleFile:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"] if part != "[key]") or "the file"
         if first["type"] == "extra_forbidden":
-            raise InputError(f"{place}: unknown key. Known: classes, instances, seed.", where=file) from error
+            raise InputError(
+                f"{place}: unknown key. Known: classes, instances, seed.", where=file
+            ) from error
         raise InputError(f"{place}: {first['msg']}.", where=file) from error
-    edits: list[StyleClass | StyleInstance] = [StyleClass(name, style) for name, style in content.classes.items()]
+    edits: list[StyleClass | StyleInstance] = [
+        StyleClass(name, style) for name, style in content.classes.items()
+    ]
     edits += [StyleInstance(int(instance), style) for instance, style in content.instances.items()]
     return StyleFile(tuple(edits), content.seed)

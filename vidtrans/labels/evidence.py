@@ -1,4 +1,5 @@
-"""Measures that tell a label map from a photo and one scheme from another; ``detect`` decides with them."""
+"""Measures that tell a label map from a photo and one scheme from another; ``detect`` decides
+with them."""
 
 from __future__ import annotations
 
@@ -24,7 +25,13 @@ _CLEAN_COLOURS = 64
 def _to_ycbcr(red: float, blue: float) -> npt.NDArray[np.float64]:
     """RGB -> Y'CbCr for the luma weights of red and blue (ITU-R BT.601, BT.709)."""
     luma = np.array([red, 1 - red - blue, blue])
-    return np.stack([luma, (np.array([0, 0, 1]) - luma) / (2 * (1 - blue)), (np.array([1, 0, 0]) - luma) / (2 * (1 - red))])
+    return np.stack(
+        [
+            luma,
+            (np.array([0, 0, 1]) - luma) / (2 * (1 - blue)),
+            (np.array([1, 0, 0]) - luma) / (2 * (1 - red)),
+        ]
+    )
 
 
 _BT601, _BT709 = _to_ycbcr(0.299, 0.114), _to_ycbcr(0.2126, 0.0722)
@@ -32,13 +39,14 @@ MATRIX_MISTAKES = (
     ("BT.601, but decoded as BT.709", np.linalg.inv(_BT709) @ _BT601),
     ("BT.709, but decoded as BT.601", np.linalg.inv(_BT601) @ _BT709),
 )
-"""What the commonest mistake with untagged films does to colours: how they were encoded, RGB meant -> RGB seen."""
+"""What the commonest mistake with untagged films does to colours: how they were encoded, RGB
+meant -> RGB seen."""
 
 
 @dataclass(frozen=True, slots=True)
 class ValueEvidence:
-    """Values of grey pictures: ``shares`` value -> 0..1 of all pixels; ``heights`` value -> mean height, 0 top to 1
-    bottom; ``flat``: share of pixels that equal their right neighbour."""
+    """Values of grey pictures: ``shares`` value -> 0..1 of all pixels; ``heights`` value -> mean
+    height, 0 top to 1 bottom; ``flat``: share of pixels that equal their right neighbour."""
 
     shares: Mapping[int, float]
     heights: Mapping[int, float]
@@ -47,8 +55,9 @@ class ValueEvidence:
 
 @dataclass(frozen=True, slots=True)
 class ColourEvidence:
-    """Colours of the inner parts of areas: ``colours`` uint8 [N,3] and their ``shares`` (sum 1); ``inner``: the share of
-    the picture that is inner, 0..1; ``fringed``: there are far more colours than classes, as a lossy codec leaves."""
+    """Colours of the inner parts of areas: ``colours`` uint8 [N,3] and their ``shares`` (sum 1);
+    ``inner``: the share of the picture that is inner, 0..1; ``fringed``: there are far more colours
+    than classes, as a lossy codec leaves."""
 
     colours: Bytes
     shares: npt.NDArray[np.float64]
@@ -57,15 +66,19 @@ class ColourEvidence:
 
 
 def value_evidence(pictures: Sequence[Ids], rare: float = 0.0) -> ValueEvidence:
-    """[H,W] grey pictures of 8 or 16 bits, all frames taken together; values with at most the share ``rare`` are left out."""
+    """[H,W] grey pictures of 8 or 16 bits, all frames taken together; values with at most the
+    share ``rare`` are left out."""
     shares, counts, rows = np.zeros(65536), np.zeros(65536), np.zeros(65536)
     flat = 0.0
     for picture in pictures:
-        # Heights come from a sample; shares from all pixels, since a value that occurs anywhere must be known.
+        # Heights come from a sample; shares from all pixels, since a value that occurs anywhere
+        # must be known.
         shares += np.bincount(picture.ravel(), minlength=65536) / picture.size
         flat += float((picture[:, 1:] == picture[:, :-1]).mean()) if picture.shape[1] > 1 else 1.0
         thin = picture[_sampled(picture.shape[0])][:, _sampled(picture.shape[1])]
-        height = np.broadcast_to((np.arange(thin.shape[0])[:, None] + 0.5) / thin.shape[0], thin.shape)
+        height = np.broadcast_to(
+            (np.arange(thin.shape[0])[:, None] + 0.5) / thin.shape[0], thin.shape
+        )
         counts += np.bincount(thin.ravel(), minlength=65536)
         rows += np.bincount(thin.ravel(), weights=height.ravel(), minlength=65536)
     heights = np.where(counts > 0, rows / np.maximum(counts, 1), 0.5)
@@ -78,16 +91,18 @@ def value_evidence(pictures: Sequence[Ids], rare: float = 0.0) -> ValueEvidence:
 
 
 def colour_evidence(pictures: Sequence[Bytes]) -> ColourEvidence:
-    """RGB [H,W,3] pictures. A picture of few colours is inner all over; else inner pixels are those whose 3x3
-    neighbourhood differs by at most 8 in each channel: a lossy codec leaves them alone but for a few steps, so the
-    fringe does not count against a scheme."""
+    """RGB [H,W,3] pictures. A picture of few colours is inner all over; else inner pixels are those
+    whose 3x3 neighbourhood differs by at most 8 in each channel: a lossy codec leaves them alone
+    but for a few steps, so the fringe does not count against a scheme."""
     kernel = np.ones((3, 3), np.uint8)
     found: list[Bytes] = []
     inner, fringed = 0.0, False
     for picture in pictures:
         flat = picture.reshape(-1, 3)
         if len(np.unique(_packed(flat[:: max(1, len(flat) // 50_000)]))) > _CLEAN_COLOURS:
-            spread = cv2.subtract(cv2.dilate(picture, kernel), cv2.erode(picture, kernel)).max(axis=2)
+            spread = cv2.subtract(cv2.dilate(picture, kernel), cv2.erode(picture, kernel)).max(
+                axis=2
+            )
             chosen = picture[spread <= 8]
             fringed = True
         else:
@@ -99,9 +114,11 @@ def colour_evidence(pictures: Sequence[Bytes]) -> ColourEvidence:
     return ColourEvidence(colours, counts / max(counts.sum(), 1), inner / len(pictures), fringed)
 
 
-def colour_fit(evidence: ColourEvidence, scheme: Scheme, distance: float) -> tuple[float, frozenset[int]]:
-    """Share 0..1 of the inner pixels within ``distance`` of one of the scheme's colours, and the ids seen in more than
-    one pixel in two thousand."""
+def colour_fit(
+    evidence: ColourEvidence, scheme: Scheme, distance: float
+) -> tuple[float, frozenset[int]]:
+    """Share 0..1 of the inner pixels within ``distance`` of one of the scheme's colours, and the
+    ids seen in more than one pixel in two thousand."""
     pairs = scheme.colours()
     if not pairs or not len(evidence.colours):
         return 0.0, frozenset()
@@ -110,24 +127,32 @@ def colour_fit(evidence: ColourEvidence, scheme: Scheme, distance: float) -> tup
     nearest = far.argmin(axis=1)
     near = far.min(axis=1) <= distance**2
     shares = np.bincount(nearest[near], weights=evidence.shares[near], minlength=len(pairs))
-    return float(evidence.shares[near].sum()), frozenset(pairs[at][1] for at in np.flatnonzero(shares > 0.0005))
+    return float(evidence.shares[near].sum()), frozenset(
+        pairs[at][1] for at in np.flatnonzero(shares > 0.0005)
+    )
 
 
 def turned_scheme(scheme: Scheme, turned: npt.NDArray[np.float64]) -> Scheme:
-    """The scheme with its colours as a film with a matrix mistake shows them (an entry of ``MATRIX_MISTAKES``)."""
+    """The scheme with its colours as a film with a matrix mistake shows them (an entry of
+    ``MATRIX_MISTAKES``)."""
 
     def seen(colour: Colour) -> Colour:
         red, green, blue = np.clip(np.rint(turned @ colour), 0, 255).astype(int).tolist()
         return red, green, blue
 
-    classes = (replace(entry, colour=seen(entry.colour)) if entry.colour else entry for entry in scheme.classes)
+    classes = (
+        replace(entry, colour=seen(entry.colour)) if entry.colour else entry
+        for entry in scheme.classes
+    )
     return replace(scheme, classes=tuple(classes))
 
 
 def street_score(evidence: ValueEvidence, names: Mapping[int, str]) -> float:
-    """How much the values look like a street if ``names`` tells what they mean: nats a pixel, larger is likelier.
+    """How much the values look like a street if ``names`` tells what they mean: nats a pixel,
+    larger is likelier.
 
-    The mean log probability of a pixel's class and of the height at which its class lies, under ``street_prior.toml``.
+    The mean log probability of a pixel's class and of the height at which its class lies, under
+    ``street_prior.toml``.
     """
     prior = _prior()
     score = 0.0

@@ -11,7 +11,8 @@ from vidtrans.labels.scheme import Colour, Scheme, stored_ids
 
 
 def palette_of(scheme: Scheme, size: int = 256) -> Bytes:
-    """uint8 RGB [size,3], one row for each stored id; ids without a colour get one of their own, the same every time."""
+    """uint8 RGB [size,3], one row for each stored id; ids without a colour get one of their own,
+    the same every time."""
     rows = np.array([_made_up(identity) for identity in range(size)], np.uint8)
     for entry in scheme.classes:
         for value in stored_ids(entry.id):
@@ -29,5 +30,7 @@ def colourise(ids: Ids, scheme: Scheme) -> Bytes:
 
 def _made_up(identity: int) -> Colour:
     # Steps of the golden ratio around the hue circle keep neighbouring ids far apart.
-    red, green, blue = colorsys.hsv_to_rgb((identity * 0.618034) % 1, 0.45 + 0.1 * (identity % 5), 0.55 + 0.1 * (identity % 4))
+    red, green, blue = colorsys.hsv_to_rgb(
+        (identity * 0.618034) % 1, 0.45 + 0.1 * (identity % 5), 0.55 + 0.1 * (identity % 4)
+    )
     return round(red * 255), round(green * 255), round(blue * 255)

@@ -1,4 +1,5 @@
-"""Decoded frames to label frames: ids, palette pictures, colours, CARLA's red channel, instance maps."""
+"""Decoded frames to label frames: ids, palette pictures, colours, CARLA's red channel, instance
+maps."""
 
 from __future__ import annotations
 
@@ -27,16 +28,18 @@ _MINUS_ONE_16 = 65535
 
 @dataclass(frozen=True)
 class LabelReader:
-    """How label pictures are read, for a whole input: settings only, so one reader may serve many threads.
+    """How label pictures are read, for a whole input: settings only, so one reader may serve many
+    threads.
 
-    ``scheme``: what the input's values mean. ``encoding``: ``ids`` (grey, 8 or 16 bits), ``palette`` (palette picture:
-    by its colours where these are the scheme's, else by its indices), ``colours`` (RGB), ``carla-red`` (id in red,
-    actor in green and blue), ``instances`` (16-bit id * 1000 + n alone; values under 1000 are plain ids).
-    ``model_scheme``: the scheme that the model was trained on; None: the model knows numbers only, ids go in as they
-    are. ``label_nc``: the model's label planes (None: as many as its scheme has ids; 0: the model takes pictures, which
-    pass through as ``image``). ``tolerance``: largest distance in RGB (0..255 each) at which a colour still is a class.
-    ``clean_fringe``: vote on the pixels that a lossy codec spoilt along edges. ``beyond``: what a value that no class
-    has does: ``error`` or ``unlabeled``.
+    ``scheme``: what the input's values mean. ``encoding``: ``ids`` (grey, 8 or 16 bits),
+    ``palette`` (palette picture: by its colours where these are the scheme's, else by its indices),
+    ``colours`` (RGB), ``carla-red`` (id in red, actor in green and blue), ``instances`` (16-bit id
+    * 1000 + n alone; values under 1000 are plain ids). ``model_scheme``: the scheme that the model
+    was trained on; None: the model knows numbers only, ids go in as they are. ``label_nc``: the
+    model's label planes (None: as many as its scheme has ids; 0: the model takes pictures, which
+    pass through as ``image``). ``tolerance``: largest distance in RGB (0..255 each) at which a
+    colour still is a class. ``clean_fringe``: vote on the pixels that a lossy codec spoilt along
+    edges. ``beyond``: what a value that no class has does: ``error`` or ``unlabeled``.
 
     Raises UsageError where scheme and encoding cannot go together.
     """
@@ -54,12 +57,21 @@ class LabelReader:
 
     def __post_init__(self) -> None:
         if self.encoding not in ENCODINGS:
-            raise UsageError(f"there is no label encoding '{self.encoding}'.", hint=f"Known: {', '.join(ENCODINGS)}.")
+            raise UsageError(
+                f"there is no label encoding '{self.encoding}'.",
+                hint=f"Known: {', '.join(ENCODINGS)}.",
+            )
         if not 0 <= self.tolerance <= 128:
-            raise UsageError(f"a colour tolerance of {self.tolerance} makes no sense; it is 0 to 128.")
+            raise UsageError(
+                f"a colour tolerance of {self.tolerance} makes no sense; it is 0 to 128."
+            )
         if self.encoding == "colours" and not self.scheme.colours():
-            raise UsageError(f"scheme {self.scheme.name} has no colours, so it cannot be read from colours.")
-        object.__setattr__(self, "planes", self.scheme.to_model(self.model_scheme, self.label_nc or None))
+            raise UsageError(
+                f"scheme {self.scheme.name} has no colours, so it cannot be read from colours."
+            )
+        object.__setattr__(
+            self, "planes", self.scheme.to_model(self.model_scheme, self.label_nc or None)
+        )
         values = np.arange(65536)
         plain = np.where(values < 1000, values, values // 1000).astype(np.uint16)
         plain[_MINUS_ONE_16] = _MINUS_ONE_16
@@ -68,11 +80,12 @@ class LabelReader:
     def read(self, frame: Frame, instances: Frame | None = None) -> tuple[LabelFrame, ReadReport]:
         """One frame in the model's planes, and what was found in it.
 
-        ``instances``: the frame of the instance map beside the labels, if there is one; without it the result has
-        instances only where the encoding holds them (``instances``, ``carla-red``).
+        ``instances``: the frame of the instance map beside the labels, if there is one; without it
+        the result has instances only where the encoding holds them (``instances``, ``carla-red``).
 
-        Raises InputError with file and frame: a value that no class has, a picture that does not fit the encoding, an
-        instance map of another size, colours that match no class over a large part of the picture.
+        Raises InputError with file and frame: a value that no class has, a picture that does not
+        fit the encoding, an instance map of another size, colours that match no class over a large
+        part of the picture.
         """
         beside = None if instances is None else _beside(frame, instances)
         if self.label_nc == 0:
@@ -114,7 +127,10 @@ class LabelReader:
     def _read_ids(self, frame: Frame, values: Ids) -> tuple[Bytes, ReadReport]:
         table = self.planes.table
         counts = _counts(values)
-        strangers = {int(v): int(counts[v]) for v in np.flatnonzero((counts > 0) & (table[: len(counts)] == NO_PLANE))}
+        strangers = {
+            int(v): int(counts[v])
+            for v in np.flatnonzero((counts > 0) & (table[: len(counts)] == NO_PLANE))
+        }
         if strangers:
             self._refuse(frame, strangers)
             table = np.where(table == NO_PLANE, np.uint8(self.planes.unlabeled), table)
@@ -126,7 +142,9 @@ class LabelReader:
             return self._read_ids(frame, indices)
         used = np.flatnonzero(_counts(indices))
         by_colour = dict(self.scheme.colours())
-        own = {value: entry.colour for entry in self.scheme.classes for value in stored_ids(entry.id)}
+        own = {
+            value: entry.colour for entry in self.scheme.classes for value in stored_ids(entry.id)
+        }
         painted = {int(index): tuple(frame.palette[index].tolist()) for index in used}
         # Indices that are ids say more than colours, which several classes may share.
         if all(own.get(index) == colour for index, colour in painted.items()):
@@ -142,7 +160,8 @@ class LabelReader:
         pairs = self.scheme.colours()
         if frame.palette is None and frame.pixels.ndim != 3:
             raise InputError(
-                f"this picture is grey, but labels in colours of scheme {self.scheme.name} were expected.",
+                f"this picture is grey, but labels in colours of scheme {self.scheme.name} were"
+                " expected.",
                 where=frame.source or None,
                 frame=frame.index,
                 hint=f"Grey pictures hold ids: --labels {self.scheme.name}:ids.",
@@ -152,8 +171,9 @@ class LabelReader:
         )
         if snapped.unreadable > UNREADABLE_LIMIT * snapped.entries.size:
             raise InputError(
-                f"{snapped.unreadable / snapped.entries.size:.0%} of this picture has colours that scheme {self.scheme.name}"
-                f" does not have (tolerance {self.tolerance}), so it is not a label map of this scheme.",
+                f"{snapped.unreadable / snapped.entries.size:.0%} of this picture has colours that"
+                f" scheme {self.scheme.name} does not have (tolerance {self.tolerance}), so it is"
+                " not a label map of this scheme.",
                 where=frame.source or None,
                 frame=frame.index,
                 hint="Name the scheme with --labels, or give a palette file.",
@@ -161,7 +181,8 @@ class LabelReader:
         stored = np.array([stored_ids(identity)[-1] for _, identity in pairs])
         table = np.full(256, self.planes.unlabeled, np.uint8)
         table[: len(stored)] = self.planes.table[stored]
-        # A class of the same scheme that has an id but no plane in this model, as a model with fewer planes may lack it.
+        # A class of the same scheme that has an id but no plane in this model, as a model with
+        # fewer planes may lack it.
         lost = np.flatnonzero(table[: len(stored)] == NO_PLANE)
         seen = _counts(snapped.entries)
         strangers = {int(stored[entry]): int(seen[entry]) for entry in lost if seen[entry]}
@@ -181,11 +202,15 @@ class LabelReader:
         shown = ", ".join(f"{value} ({strangers[value]} pixels)" for value in worst[:4])
         more = f" and {len(worst) - 4} more" if len(worst) > 4 else ""
         raise InputError(
-            f"label value{'s' if len(worst) > 1 else ''} {shown}{more} {'are' if len(worst) > 1 else 'is'} no class of scheme"
-            f" {self.scheme.name}, and the model has {self.planes.planes} label planes (0..{self.planes.planes - 1}).",
+            f"label value{'s' if len(worst) > 1 else ''} {shown}{more}"
+            f" {'are' if len(worst) > 1 else 'is'} no class of scheme {self.scheme.name}, and the"
+            f" model has {self.planes.planes} label planes (0..{self.planes.planes - 1}).",
             where=frame.source or None,
             frame=frame.index,
-            hint="Name the right scheme with --labels, or describe these values in a palette file (--labels mine.toml).",
+            hint=(
+                "Name the right scheme with --labels, or describe these values in a palette file"
+                " (--labels mine.toml)."
+            ),
         )
 
     def _report(
@@ -196,24 +221,38 @@ class LabelReader:
         unreadable: int = 0,
         cleaned: int = 0,
     ) -> ReadReport:
-        found = {int(value): int(counts[value]) for value in np.flatnonzero(counts) if int(value) not in strangers}
+        found = {
+            int(value): int(counts[value])
+            for value in np.flatnonzero(counts)
+            if int(value) not in strangers
+        }
         lost = set(self.planes.unmatched)
-        unmatched = {name: n for value, n in found.items() if (name := self.scheme.name_of(value)) in lost and name is not None}
+        unmatched = {
+            name: n
+            for value, n in found.items()
+            if (name := self.scheme.name_of(value)) in lost and name is not None
+        }
         height, width = frame.size_hw
-        return ReadReport(frame.index, height * width, found, unreadable, cleaned, unmatched, strangers)
+        return ReadReport(
+            frame.index, height * width, found, unreadable, cleaned, unmatched, strangers
+        )
 
 
 def image_of(frame: Frame) -> Bytes:
-    """The frame as uint8 RGB [H,W,3]: palettes looked up, grey repeated, 16 bits cut to their upper eight."""
+    """The frame as uint8 RGB [H,W,3]: palettes looked up, grey repeated, 16 bits cut to their
+    upper eight."""
     if frame.palette is not None:
         looked_up: Bytes = frame.palette.take(frame.pixels, axis=0)
         return looked_up
-    pixels = frame.pixels if frame.pixels.dtype == np.uint8 else (frame.pixels >> 8).astype(np.uint8)
+    pixels = (
+        frame.pixels if frame.pixels.dtype == np.uint8 else (frame.pixels >> 8).astype(np.uint8)
+    )
     return cast(Bytes, pixels if pixels.ndim == 3 else cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB))
 
 
 def instance_ids(frame: Frame) -> npt.NDArray[np.int32]:
-    """Instance ids of an instance map's frame: grey values as they are; of an RGB map each colour is an instance."""
+    """Instance ids of an instance map's frame: grey values as they are; of an RGB map each
+    colour is an instance."""
     if frame.pixels.ndim == 2:
         return frame.pixels.astype(np.int32)
     packed = cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2BGRA).view(np.int32)[..., 0]
@@ -225,8 +264,9 @@ def _beside(frame: Frame, instances: Frame) -> npt.NDArray[np.int32]:
     if instances.size_hw != frame.size_hw:
         (height, width), (high, wide) = frame.size_hw, instances.size_hw
         raise InputError(
-            f"the instance map is {wide}x{high}, but its label picture{f' {frame.source}' if frame.source else ''} is"
-            f" {width}x{height}; they must be of one size.",
+            f"the instance map is {wide}x{high}, but its label"
+            f" picture{f' {frame.source}' if frame.source else ''} is {width}x{height}; they must"
+            " be of one size.",
             where=instances.source or None,
             frame=instances.index,
         )
@@ -234,7 +274,8 @@ def _beside(frame: Frame, instances: Frame) -> npt.NDArray[np.int32]:
 
 
 def _grey(frame: Frame, what: str) -> Ids:
-    """The one channel of a grey picture, also of one that was stored as RGB with three equal channels."""
+    """The one channel of a grey picture, also of one that was stored as RGB with three equal
+    channels."""
     if frame.pixels.ndim == 2:
         return frame.pixels
     red, green, blue = _channels(frame)

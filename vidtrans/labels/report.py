@@ -1,4 +1,5 @@
-"""What was read as labels: per frame, and added up for ``vidtrans inspect`` and the end of a run."""
+"""What was read as labels: per frame, and added up for ``vidtrans inspect`` and the end of a
+run."""
 
 from __future__ import annotations
 
@@ -14,10 +15,11 @@ from vidtrans.labels.scheme import Scheme
 class ReadReport:
     """What one frame held.
 
-    ``pixels``: all of them. ``counts``: scheme id -> pixels, after cleaning. ``unreadable``: pixels whose colour was
-    within the tolerance of no class (they took their neighbours' class, or unlabeled where no neighbour was sure).
-    ``cleaned``: all pixels that the fringe vote changed. ``unmatched``: class name -> pixels, for classes that the model
-    does not have. ``beyond``: values that no class has -> pixels (read as unlabeled, where that was asked for).
+    ``pixels``: all of them. ``counts``: scheme id -> pixels, after cleaning. ``unreadable``: pixels
+    whose colour was within the tolerance of no class (they took their neighbours' class, or
+    unlabeled where no neighbour was sure). ``cleaned``: all pixels that the fringe vote changed.
+    ``unmatched``: class name -> pixels, for classes that the model does not have. ``beyond``:
+    values that no class has -> pixels (read as unlabeled, where that was asked for).
     """
 
     index: int
@@ -31,7 +33,8 @@ class ReadReport:
 
 @dataclass(frozen=True, slots=True)
 class ClassShare:
-    """One class that was seen: ``share`` 0..1 of all pixels of all frames, ``frames`` that it occurs in."""
+    """One class that was seen: ``share`` 0..1 of all pixels of all frames, ``frames`` that it
+    occurs in."""
 
     id: int
     name: str
@@ -87,9 +90,14 @@ class LabelReport:
             found.append(f"The model has no class for {listed}; read as unlabeled.")
         if self.beyond:
             listed = ", ".join(f"{value} ({share:.2%})" for value, share in self.beyond.items())
-            found.append(f"Scheme {self.scheme} has no class for the values {listed}; read as unlabeled.")
+            found.append(
+                f"Scheme {self.scheme} has no class for the values {listed}; read as unlabeled."
+            )
         if self.unreadable:
-            found.append(f"{self.unreadable:.3%} of the pixels matched no class and took their neighbours' class.")
+            found.append(
+                f"{self.unreadable:.3%} of the pixels matched no class and took their neighbours'"
+                " class."
+            )
         return tuple(found)
 
 

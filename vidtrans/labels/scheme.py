@@ -1,8 +1,10 @@
-"""Label schemes as data: which id and which colour means which class, and how a class finds its plane in a model.
+"""Label schemes as data: which id and which colour means which class, and how a class finds its
+plane in a model.
 
-Classes meet by name, never by number. A class whose name the model does not know tries the names of its ``alike`` list
-(the stand-ins that the data set's own training ids use, such as garage -> building); if none is there it becomes the
-model's unlabeled plane and is reported, never guessed. Synonyms (pedestrian = person) stand in ``synonyms.toml``.
+Classes meet by name, never by number. A class whose name the model does not know tries the names of
+its ``alike`` list (the stand-ins that the data set's own training ids use, such as garage ->
+building); if none is there it becomes the model's unlabeled plane and is reported, never guessed.
+Synonyms (pedestrian = person) stand in ``synonyms.toml``.
 """
 
 from __future__ import annotations
@@ -36,9 +38,9 @@ NO_PLANE = 255
 class LabelClass:
     """One class of a scheme.
 
-    ``id``: as files hold it; -1 is stored as 255 in 8 bits and 65535 in 16. ``colour``: RGB 0..255, None where the
-    scheme gives none. ``alike``: names to try, in order, in a model that lacks ``name``. ``has_instances``: instance
-    maps tell its single things apart.
+    ``id``: as files hold it; -1 is stored as 255 in 8 bits and 65535 in 16. ``colour``: RGB 0..255,
+    None where the scheme gives none. ``alike``: names to try, in order, in a model that lacks
+    ``name``. ``has_instances``: instance maps tell its single things apart.
     """
 
     id: int
@@ -52,8 +54,9 @@ class LabelClass:
 class Scheme:
     """A label scheme. ``name`` is what ``--labels`` takes, ``title`` is for people.
 
-    ``classes``: where several share one colour, a colour is read as the first of them. ``channel``: ``red`` where the
-    simulator keeps the id in the red channel of an RGB picture (CARLA), else None.
+    ``classes``: where several share one colour, a colour is read as the first of them. ``channel``:
+    ``red`` where the simulator keeps the id in the red channel of an RGB picture (CARLA), else
+    None.
     """
 
     name: str
@@ -72,12 +75,14 @@ class Scheme:
         found = self._by_name.get(canonical(name))
         if found is None:
             raise UsageError(
-                f"scheme {self.name} has no class '{name}'.", hint=nearest(name, [entry.name for entry in self.classes])
+                f"scheme {self.name} has no class '{name}'.",
+                hint=nearest(name, [entry.name for entry in self.classes]),
             )
         return found
 
     def name_of(self, identity: int) -> str | None:
-        """The name of the class with this id, None where there is none. 255 and 65535 also stand for id -1."""
+        """The name of the class with this id, None where there is none. 255 and 65535 also stand
+        for id -1."""
         return self._by_id.get(identity)
 
     def colours(self) -> tuple[tuple[Colour, int], ...]:
@@ -89,18 +94,21 @@ class Scheme:
         return tuple(seen.items())
 
     def to_model(self, model: Scheme | None = None, planes: int | None = None) -> PlaneMap:
-        """How this scheme's ids become label planes of a model trained on ``model`` with ``planes`` planes (label_nc).
+        """How this scheme's ids become label planes of a model trained on ``model`` with ``planes``
+        planes (label_nc).
 
-        ``model`` None: the model knows numbers only, so ids go in as they are. ``planes`` None: as many as ``model`` has
-        ids. Where both schemes are the same one, spare planes beyond the classes stay reachable by number, and a class
-        without a plane has none, so that reading it is an error.
-        Raises UsageError where a model would need more than 255 planes.
+        ``model`` None: the model knows numbers only, so ids go in as they are. ``planes`` None: as
+        many as ``model`` has ids. Where both schemes are the same one, spare planes beyond the
+        classes stay reachable by number, and a class without a plane has none, so that reading it
+        is an error. Raises UsageError where a model would need more than 255 planes.
         """
         target = model or self
         if planes is None:
             planes = 1 + max(entry.id for entry in target.classes if entry.id < NO_PLANE)
         if not 1 <= planes <= NO_PLANE:
-            raise UsageError(f"a model with {planes} label planes is not supported; 1 to {NO_PLANE} are.")
+            raise UsageError(
+                f"a model with {planes} label planes is not supported; 1 to {NO_PLANE} are."
+            )
         same = model is None or model == self
         unlabeled, void = _unlabeled_plane(target, planes)
         table = np.full(65536, NO_PLANE, np.uint8)
@@ -111,13 +119,17 @@ class Scheme:
         unmatched: list[str] = []
         for entry in self.classes:
             # Within one scheme only an id that is never a plane (-1) looks for another class.
-            names = [canonical(name) for name in (entry.name, *(() if same and entry.id >= 0 else entry.alike))]
+            names = [
+                canonical(name)
+                for name in (entry.name, *(() if same and entry.id >= 0 else entry.alike))
+            ]
             partner = next((reachable[name] for name in names if name in reachable), None)
             if partner is not None:
                 partners[entry.name] = partner.name
                 table[stored_ids(entry.id)] = partner.id
             elif same and entry.id >= 0 and names[0] != "unlabeled":
-                continue  # The model's own class, but the model has fewer planes: an error when it is met.
+                # The model's own class, but the model has fewer planes: an error when it is met.
+                continue
             else:
                 if names[0] != "unlabeled" or not void:
                     unmatched.append(entry.name)
@@ -130,16 +142,21 @@ class Scheme:
 
     @cached_property
     def _by_id(self) -> Mapping[int, str]:
-        return {value: entry.name for entry in self.classes for value in (entry.id, *stored_ids(entry.id))}
+        return {
+            value: entry.name
+            for entry in self.classes
+            for value in (entry.id, *stored_ids(entry.id))
+        }
 
 
 @dataclass(frozen=True, eq=False)
 class PlaneMap:
     """From a scheme's ids to a model's planes.
 
-    ``table``: uint8 [65536], stored id -> plane, NO_PLANE (255) where neither the scheme nor the model knows the id; its
-    first 256 entries serve 8-bit ids. ``partners``: class name -> the model's class name. ``unmatched``: classes
-    without a partner, read as plane ``unlabeled``. ``planes``: the model's label_nc.
+    ``table``: uint8 [65536], stored id -> plane, NO_PLANE (255) where neither the scheme nor the
+    model knows the id; its first 256 entries serve 8-bit ids. ``partners``: class name -> the
+    model's class name. ``unmatched``: classes without a partner, read as plane ``unlabeled``.
+    ``planes``: the model's label_nc.
     """
 
     planes: int
@@ -150,7 +167,8 @@ class PlaneMap:
 
 
 def canonical(name: str) -> str:
-    """A class name without case, spaces, hyphens, underscores and synonyms: ``TrafficLight`` = ``traffic_light``."""
+    """A class name without case, spaces, hyphens, underscores and synonyms: ``TrafficLight`` =
+    ``traffic_light``."""
     plain = re.sub(r"[\s_-]+", "", name).casefold()
     return _synonyms().get(plain, plain)
 
@@ -171,7 +189,8 @@ def stored_ids(identity: int) -> list[int]:
 
 
 def _unlabeled_plane(model: Scheme, planes: int) -> tuple[int, bool]:
-    """Where unmatched pixels go, and whether that plane means nothing else: unlabeled, else the first spare, else 0."""
+    """Where unmatched pixels go, and whether that plane means nothing else: unlabeled, else the
+    first spare, else 0."""
     void = next((entry.id for entry in model.classes if canonical(entry.name) == "unlabeled"), None)
     if void is not None and 0 <= void < planes:
         return void, True
@@ -180,12 +199,17 @@ def _unlabeled_plane(model: Scheme, planes: int) -> tuple[int, bool]:
 
 
 def nearest(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name.casefold(), [k.casefold() for k in known], n=3, cutoff=0.4)
-    shown = sorted((k for k in known if k.casefold() in near), key=lambda k: near.index(k.casefold())) or known
+    near = difflib.get_close_matches(
+        name.casefold(), [k.casefold() for k in known], n=3, cutoff=0.4
+    )
+    shown = (
+        sorted((k for k in known if k.casefold() in near), key=lambda k: near.index(k.casefold()))
+        or known
+    )
     return f"Nearest: {', '.join(shown)}." if near else f"Known: {', '.join(shown)}."
 
 
-# --- files -------------------------------------------------------------------------------------------------------------
+# --- files ----------------------------------------------------------------------------------------
 
 
 def _hex_colour(value: Any) -> Any:
@@ -218,17 +242,24 @@ class _SchemeFile(BaseModel):
 def builtin_schemes() -> tuple[str, ...]:
     """Names of the schemes that come with vidtrans, sorted."""
     folder = files("vidtrans.labels").joinpath("schemes")
-    return tuple(sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")))
+    return tuple(
+        sorted(
+            entry.name.removesuffix(".toml")
+            for entry in folder.iterdir()
+            if entry.name.endswith(".toml")
+        )
+    )
 
 
 def load_scheme(name_or_path: str | PathLike[str]) -> Scheme:
     """A built-in scheme by name, or a user's own palette from a ``.toml`` or ``.json`` file.
 
-    The file has ``classes``, a list of ``id``, ``name`` and optional ``colour`` ([r, g, b] or "#rrggbb"), ``alike`` and
-    ``instances``; and optional ``title`` and ``channel``. Its name without the suffix is the scheme's name.
+    The file has ``classes``, a list of ``id``, ``name`` and optional ``colour`` ([r, g, b] or
+    "#rrggbb"), ``alike`` and ``instances``; and optional ``title`` and ``channel``. Its name
+    without the suffix is the scheme's name.
 
-    Raises UsageError for an unknown name (nearest names offered); InputError for a file that is missing or wrong, with
-    the key that is at fault.
+    Raises UsageError for an unknown name (nearest names offered); InputError for a file that is
+    missing or wrong, with the key that is at fault.
     """
     text = fspath(name_or_path)
     if text in builtin_schemes():
@@ -258,7 +289,9 @@ def _parse(name: str, content: str, path: Path) -> Scheme:
     try:
         data = json.loads(content) if path.suffix.casefold() == ".json" else tomllib.loads(content)
     except ValueError as error:
-        raise InputError(f"this palette file is not valid {path.suffix[1:].upper()}: {error}.", where=path) from None
+        raise InputError(
+            f"this palette file is not valid {path.suffix[1:].upper()}: {error}.", where=path
+        ) from None
     try:
         read = _SchemeFile.model_validate(data)
     except ValidationError as error:
@@ -267,9 +300,13 @@ def _parse(name: str, content: str, path: Path) -> Scheme:
     names: set[str] = set()
     for place, entry in enumerate(read.classes):
         if entry.id in ids:
-            raise InputError(f"classes[{place}].id: {entry.id} is taken by an earlier class.", where=path)
+            raise InputError(
+                f"classes[{place}].id: {entry.id} is taken by an earlier class.", where=path
+            )
         if canonical(entry.name) in names:
-            raise InputError(f"classes[{place}].name: '{entry.name}' is taken by an earlier class.", where=path)
+            raise InputError(
+                f"classes[{place}].name: '{entry.name}' is taken by an earlier class.", where=path
+            )
         ids.add(entry.id)
         names.add(canonical(entry.name))
     classes = tuple(LabelClass(c.id, c.name, c.colour, c.alike, c.instances) for c in read.classes)
@@ -277,7 +314,8 @@ def _parse(name: str, content: str, path: Path) -> Scheme:
 
 
 def _first_error(error: ValidationError) -> str:
-    """The first complaint as ``classes[3].colour: ...``; an unknown key names the nearest known one."""
+    """The first complaint as ``classes[3].colour: ...``; an unknown key names the nearest known
+    one."""
     first = error.errors()[0]
     place = ""
     for part in first["loc"]:

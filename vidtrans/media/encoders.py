@@ -23,7 +23,15 @@ from vidtrans.media.hardware import nvenc_works
 
 _log = logging.getLogger(__name__)
 
-CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".nut": "nut", ".avi": "avi"}
+CONTAINERS = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".mkv": "matroska",
+    ".webm": "webm",
+    ".nut": "nut",
+    ".avi": "avi",
+}
 _DEFAULT_CODEC = {"webm": "libvpx-vp9", "nut": "ffv1"}
 _ALIASES = {
     "h264": "libx264", "x264": "libx264", "hevc": "libx265", "h265": "libx265", "x265": "libx265",
@@ -45,7 +53,8 @@ _NEEDS_EVEN = {"h264", "hevc"}
 
 @dataclass(frozen=True)
 class Encoding:
-    """Everything that decides the encoded bits. ``options`` are complete: defaults and the user's."""
+    """Everything that decides the encoded bits. ``options`` are complete: defaults and the
+    user's."""
 
     codec: str
     options: Mapping[str, str]
@@ -79,11 +88,14 @@ def choose_encoding(
     sample_aspect: Fraction = Fraction(1),
     container_format: str | None = None,
 ) -> Encoding:
-    """Fill in what the user left open. Raises OutputError for an unknown container, encoder, option or pixel format."""
+    """Fill in what the user left open. Raises OutputError for an unknown container, encoder,
+    option or pixel format."""
     container = _container(target, container_format)
     name = _codec_name(codec, container, size_hw, target)
     encoder = _encoder(name, target)
-    options = _quiet(encoder, _steady(encoder, _options(encoder, encoder_options or {}, target), size_hw))
+    options = _quiet(
+        encoder, _steady(encoder, _options(encoder, encoder_options or {}, target), size_hw)
+    )
     form = pixel_format or _default_format(encoder, size_hw)
     _check_format(encoder, form, size_hw, target)
     return Encoding(
@@ -104,18 +116,22 @@ def _container(target: Path, container_format: str | None) -> str:
     if name is None:
         known = ", ".join(sorted(CONTAINERS))
         raise OutputError(
-            f"has no suffix of a film ({known}).", where=target, hint="Choose one, or end a folder's name in '/'."
+            f"has no suffix of a film ({known}).",
+            where=target,
+            hint="Choose one, or end a folder's name in '/'.",
         )
     if name not in av.formats_available or not av.ContainerFormat(name).is_output:
-        raise OutputError(f"the container {name!r} cannot be written by this build of FFmpeg.", where=target)
+        raise OutputError(
+            f"the container {name!r} cannot be written by this build of FFmpeg.", where=target
+        )
     return name
 
 
 def _container_options(container: str, time_base: Fraction) -> dict[str, str]:
     if container not in ("mp4", "mov"):
         return {}
-    # The index goes to the front, so that a film plays while it loads; and an edit list in milliseconds, MP4's default,
-    # would move a film that does not begin at 0.
+    # The index goes to the front, so that a film plays while it loads; and an edit list in
+    # milliseconds, MP4's default, would move a film that does not begin at 0.
     scale = time_base.denominator
     while scale < 10_000:
         scale *= 2
@@ -131,7 +147,9 @@ def _codec_name(codec: str | None, container: str, size_hw: tuple[int, int], tar
     if container not in _DEFAULT_CODEC and not any(side % 2 for side in size_hw):
         if nvenc_works():
             return "h264_nvenc"
-        _log.warning("%s: no H.264 encoder on a GPU of this machine; %s encodes on the CPU", target, default)
+        _log.warning(
+            "%s: no H.264 encoder on a GPU of this machine; %s encodes on the CPU", target, default
+        )
     return default
 
 
@@ -139,7 +157,9 @@ def _encoder(name: str, target: Path) -> Codec:
     try:
         encoder = Codec(name, "w")
     except UnknownCodecError:
-        raise OutputError(f"there is no encoder {name!r}.", where=target, hint=_nearest(name, _video_encoders())) from None
+        raise OutputError(
+            f"there is no encoder {name!r}.", where=target, hint=_nearest(name, _video_encoders())
+        ) from None
     if encoder.type != "video":
         raise OutputError(f"{name!r} encodes {encoder.type}, not pictures.", where=target)
     return encoder
@@ -171,23 +191,29 @@ def _options(encoder: Codec, given: Mapping[str, str], target: Path) -> dict[str
     chosen = {name.removesuffix(":v"): str(value) for name, value in given.items()}
     for name in chosen:
         if name in ("pix_fmt", "pixel_format"):
-            raise OutputError("the pixel format is no encoder option.", where=target, hint="Use --pixel-format.")
+            raise OutputError(
+                "the pixel format is no encoder option.", where=target, hint="Use --pixel-format."
+            )
         if name not in known:
             raise OutputError(
-                f"the encoder {encoder.name} has no option {name!r}.", where=target, hint=_nearest(name, sorted(known))
+                f"the encoder {encoder.name} has no option {name!r}.",
+                where=target,
+                hint=_nearest(name, sorted(known)),
             )
     defaults = _DEFAULT_OPTIONS.get(encoder.name, {})
     if _RATE_OPTIONS & chosen.keys():
-        defaults = {name: value for name, value in defaults.items() if name not in _RATE_OPTIONS | {"rc"}}
+        defaults = {
+            name: value for name, value in defaults.items() if name not in _RATE_OPTIONS | {"rc"}
+        }
     return {**{name: value for name, value in defaults.items() if name in known}, **chosen}
 
 
 def _steady(encoder: Codec, options: dict[str, str], size_hw: tuple[int, int]) -> dict[str, str]:
     """Options with which the same pictures give the same bits.
 
-    x264's AVX-512 code for macroblock trees reads past the end of a row unless its macroblocks come in sixteens, so the
-    bits depend on what lies in memory there (measured: 13 different files in 20 runs at 96x64, one with AVX2 code, which
-    is no slower).
+    x264's AVX-512 code for macroblock trees reads past the end of a row unless its macroblocks come
+    in sixteens, so the bits depend on what lies in memory there (measured: 13 different files in 20
+    runs at 96x64, one with AVX2 code, which is no slower).
     """
     macroblocks = -(-size_hw[1] // 16)
     params = options.get("x264-params", "")
@@ -243,10 +269,13 @@ def _check_format(encoder: Codec, name: str, size_hw: tuple[int, int], target: P
         raise OutputError(f"there is no pixel format {name!r}.", where=target) from None
     chroma = form.components[1] if len(form.components) > 1 else None
     if chroma is not None and encoder.canonical_name in _NEEDS_EVEN:
-        crooked = (chroma.width < form.width and size_hw[1] % 2) or (chroma.height < form.height and size_hw[0] % 2)
+        crooked = (chroma.width < form.width and size_hw[1] % 2) or (
+            chroma.height < form.height and size_hw[0] % 2
+        )
         if crooked:
             raise OutputError(
-                f"{encoder.name} in {name} needs even sides, and the picture is {size_hw[1]}x{size_hw[0]}.",
+                f"{encoder.name} in {name} needs even sides, and the picture is"
+                f" {size_hw[1]}x{size_hw[0]}.",
                 where=target,
                 hint="Use --pixel-format yuv444p, or an even --size.",
             )

@@ -14,7 +14,14 @@ from av.codec.hwaccel import HWAccel
 from av.container import OutputContainer
 from av.packet import Packet
 from av.video.frame import CudaContext
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation, VideoReformatter
+from av.video.reformatter import (
+    ColorPrimaries,
+    ColorRange,
+    Colorspace,
+    ColorTrc,
+    Interpolation,
+    VideoReformatter,
+)
 from av.video.stream import VideoStream
 
 from vidtrans.errors import OutputError
@@ -32,14 +39,19 @@ def open_container(sink: Any, encoding: Encoding, target: Path) -> OutputContain
     """The container that ``encoding`` names, writing into a file object."""
     try:
         return av.open(
-            sink, "w", format=encoding.container, container_options=dict(encoding.container_options), buffer_size=_SINK_BUFFER
+            sink,
+            "w",
+            format=encoding.container,
+            container_options=dict(encoding.container_options),
+            buffer_size=_SINK_BUFFER,
         )
     except (av.error.FFmpegError, OSError) as error:
         raise OutputError(cannot_write(error), where=target) from error
 
 
 def add_encoder(container: OutputContainer, encoding: Encoding, target: Path) -> VideoStream:
-    """A stream with an encoder that is set up but not open. Raises OutputError where the container cannot hold it."""
+    """A stream with an encoder that is set up but not open. Raises OutputError where the
+    container cannot hold it."""
     height, width = encoding.size_hw
     try:
         stream = container.add_stream(
@@ -54,11 +66,15 @@ def add_encoder(container: OutputContainer, encoding: Encoding, target: Path) ->
         )
     except av.error.FFmpegError as error:
         raise OutputError(
-            f"the encoder {encoding.codec} cannot be used on this machine.", where=target, hint="Choose another (--codec)."
+            f"the encoder {encoding.codec} cannot be used on this machine.",
+            where=target,
+            hint="Choose another (--codec).",
         ) from error
     except ValueError:
         raise OutputError(
-            f"a {encoding.container} file cannot hold what {encoding.codec} makes.", where=target, hint="Choose another suffix."
+            f"a {encoding.container} file cannot hold what {encoding.codec} makes.",
+            where=target,
+            hint="Choose another suffix.",
         ) from None
     assert isinstance(stream, VideoStream)
     stream.time_base = encoding.time_base
@@ -78,7 +94,8 @@ def add_encoder(container: OutputContainer, encoding: Encoding, target: Path) ->
 
 
 def _packed(picture: Bytes) -> Bytes:
-    """``picture`` [H,W,3] without gaps. NumPy calls any stride of a side of one pixel contiguous; PyAV does not."""
+    """``picture`` [H,W,3] without gaps. NumPy calls any stride of a side of one pixel
+    contiguous; PyAV does not."""
     return picture if picture.strides == (picture.shape[1] * 3, 3, 1) else picture.copy()
 
 
@@ -88,7 +105,8 @@ def _matrix(encoding: Encoding) -> int:
 
 
 def _gpu(codec: str) -> HWAccel | None:
-    """NVENC in the primary context, where torch lives too, so that frames pass from one to the other as they are."""
+    """NVENC in the primary context, where torch lives too, so that frames pass from one to the
+    other as they are."""
     return HWAccel("cuda", options={"primary_ctx": "1"}) if codec.endswith("_nvenc") else None
 
 
@@ -100,7 +118,8 @@ def open_encoder(stream: VideoStream, encoding: Encoding, target: Path) -> None:
         given = " ".join(f"{name}={value}" for name, value in encoding.options.items())
         size = f"{encoding.size_hw[1]}x{encoding.size_hw[0]}"
         raise OutputError(
-            f"the encoder {encoding.codec} refuses {encoding.pixel_format} {size} with the options {given or '(none)'}.",
+            f"the encoder {encoding.codec} refuses {encoding.pixel_format} {size} with the options"
+            f" {given or '(none)'}.",
             where=target,
         ) from error
 
@@ -110,7 +129,9 @@ def write_header(container: OutputContainer, target: Path) -> None:
     try:
         container.start_encoding()
     except av.error.ArgumentError as error:
-        raise OutputError(f"a {container.format.name} file cannot hold these tracks together.", where=target) from error
+        raise OutputError(
+            f"a {container.format.name} file cannot hold these tracks together.", where=target
+        ) from error
     except (av.error.FFmpegError, OSError) as error:
         raise OutputError(cannot_write(error), where=target) from error
 
@@ -129,12 +150,19 @@ class PictureEncoder:
         self._cuda: CudaContext | None = None
 
     def encode(self, picture: Bytes, time: FrameTime) -> list[Packet[Any]]:
-        """``picture`` uint8 RGB [H,W,3] of the announced size, or a CUDA frame's NV12 planes for NVENC."""
-        frame = self._device_frame(picture) if not isinstance(picture, np.ndarray) else self._frame(picture)
+        """``picture`` uint8 RGB [H,W,3] of the announced size, or a CUDA frame's NV12 planes for
+        NVENC."""
+        frame = (
+            self._device_frame(picture)
+            if not isinstance(picture, np.ndarray)
+            else self._frame(picture)
+        )
         base = self._encoding.time_base
         pts = time.pts if time.time_base == base else round(time.pts * time.time_base / base)
         if self._last is not None and pts <= self._last:
-            raise OutputError("two pictures have the same time.", where=self._target, frame=self._count)
+            raise OutputError(
+                "two pictures have the same time.", where=self._target, frame=self._count
+            )
         if time.duration:
             self._durations[pts] = max(1, round(time.duration * time.time_base / base))
         self._last = pts
@@ -156,7 +184,8 @@ class PictureEncoder:
     def _frame(self, picture: Bytes) -> av.VideoFrame:
         if picture.shape != (*self._encoding.size_hw, 3) or picture.dtype != np.uint8:
             raise OutputError(
-                f"a picture of {picture.dtype} {picture.shape} was made; uint8 {(*self._encoding.size_hw, 3)} was announced.",
+                f"a picture of {picture.dtype} {picture.shape} was made; uint8"
+                f" {(*self._encoding.size_hw, 3)} was announced.",
                 where=self._target,
                 frame=self._count,
             )
@@ -175,14 +204,21 @@ class PictureEncoder:
         )
 
     def _device_frame(self, planes: Any) -> av.VideoFrame:
-        """NV12 planes (y uint8 [H,W], uv uint8 [H/2,W/2,2]) on a CUDA device, by DLPack; they never visit the host."""
+        """NV12 planes (y uint8 [H,W], uv uint8 [H/2,W/2,2]) on a CUDA device, by DLPack; they
+        never visit the host."""
         y, uv = planes
         height, width = self._encoding.size_hw
         kind, device = y.__dlpack_device__()
         if kind != _DLPACK_CUDA:
-            raise OutputError("NV12 planes are taken from a CUDA device only.", where=self._target, frame=self._count)
+            raise OutputError(
+                "NV12 planes are taken from a CUDA device only.",
+                where=self._target,
+                frame=self._count,
+            )
         if self._cuda is None:
             self._cuda = CudaContext(device_id=device, primary_ctx=True)
-        frame = av.VideoFrame.from_dlpack((y, uv), format="nv12", width=width, height=height, cuda_context=self._cuda)
+        frame = av.VideoFrame.from_dlpack(
+            (y, uv), format="nv12", width=width, height=height, cuda_context=self._cuda
+        )
         frame.colorspace, frame.color_range = Colorspace.ITU709, ColorRange.MPEG
         return frame

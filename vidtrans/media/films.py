@@ -33,7 +33,8 @@ _log = logging.getLogger(__name__)
 
 _NOT_FILMS = {"tty"}  # FFmpeg "plays" any text file with a suffix like .txt as an ANSI film
 PIPE_BUFFER = 1 << 16
-"""Bytes that FFmpeg reads ahead of a file object; what is larger it reads in one piece, into the frame."""
+"""Bytes that FFmpeg reads ahead of a file object; what is larger it reads in one piece, into the
+frame."""
 
 
 class PipeEnd(Protocol):
@@ -45,15 +46,16 @@ class PipeEnd(Protocol):
         ...
 
     def check(self, stream: VideoStream, frames: int) -> None:
-        """After the end: raises InputError, at frame ``frames``, where the last bytes are no whole frame."""
+        """After the end: raises InputError, at frame ``frames``, where the last bytes are no
+        whole frame."""
         ...
 
 
 class FilmReader:
     """``Reader`` of everything that PyAV opens. See ``vidtrans.media.reader.open_reader``.
 
-    ``container_options`` go to the demuxer (pipes want a short probe). ``end``: knows whether a pipe was whole, which
-    its demuxer does not tell. ``tags``: see ``PixelReader``.
+    ``container_options`` go to the demuxer (pipes want a short probe). ``end``: knows whether a
+    pipe was whole, which its demuxer does not tell. ``tags``: see ``PixelReader``.
     """
 
     stems: Sequence[str] | None = None
@@ -74,7 +76,9 @@ class FilmReader:
     ) -> None:
         self._source = source
         self._path = source if isinstance(source, Path) else None
-        self._name = str(source if isinstance(source, (str, Path)) else getattr(source, "name", "the pipe"))
+        self._name = str(
+            source if isinstance(source, (str, Path)) else getattr(source, "name", "the pipe")
+        )
         self._format = container_format
         self._options = dict(container_options or {})
         self._low_latency = low_latency
@@ -87,7 +91,9 @@ class FilmReader:
         self._use_gpu = False
         self._open()
         try:
-            self._use_gpu = hwaccel and self._path is not None and self._worth_the_gpu() and cuda_decodes()
+            self._use_gpu = (
+                hwaccel and self._path is not None and self._worth_the_gpu() and cuda_decodes()
+            )
             if self._use_gpu:
                 self._reopen()
             self._check_size(self._stream.codec_context.width, self._stream.codec_context.height)
@@ -101,10 +107,18 @@ class FilmReader:
             self._first_pts = first.pts
             codec = self._stream.codec_context.codec
             lasting = codec.intra_only and codec.canonical_name != "ffv1"
-            self._sps = read_sps(self._stream.codec_context.extradata) if codec.canonical_name == "h264" else None
+            self._sps = (
+                read_sps(self._stream.codec_context.extradata)
+                if codec.canonical_name == "h264"
+                else None
+            )
             self._monochrome = self._sps is not None and self._sps.chroma_format == 0
             self._pixels = PixelReader(
-                labels=labels, shared=not lasting, source=self._name, monochrome=self._monochrome, tags=tags
+                labels=labels,
+                shared=not lasting,
+                source=self._name,
+                monochrome=self._monochrome,
+                tags=tags,
             )
             self.info = self._describe(first, labels=labels)
             self.pixel_format = first.format.name
@@ -113,7 +127,7 @@ class FilmReader:
             self.close()
             raise
 
-    # -- opening ---------------------------------------------------------------------------------------------------
+    # -- opening -----------------------------------------------------------------------------------
 
     def _open(self, accelerator: HWAccel | None = None) -> None:
         # "file:" keeps FFmpeg from taking a name like "a:b.mkv" or "-" for a protocol or an option.
@@ -141,7 +155,8 @@ class FilmReader:
         context = self._stream.codec_context
         context.options = {"max_pixels": limit}
         if context.codec.lossless and not context.codec.lossy:
-            # These carry checksums, which FFmpeg mentions in its log only. Ids that are wrong must not pass.
+            # These carry checksums, which FFmpeg mentions in its log only. Ids that are wrong must
+            # not pass.
             context.options["err_detect"] = "crccheck+explode"
         self._stream.thread_type = "SLICE" if self._low_latency else "AUTO"
         self._packets: Iterator[Packet[VideoStream]] = container.demux(self._stream)
@@ -165,7 +180,10 @@ class FilmReader:
         assert isinstance(chosen, VideoStream)
         if chosen.codec_context is None:
             container.close()
-            raise InputError("its pictures are in a codec that this build of FFmpeg cannot decode.", where=self._name)
+            raise InputError(
+                "its pictures are in a codec that this build of FFmpeg cannot decode.",
+                where=self._name,
+            )
         return chosen
 
     def _opened(self) -> InputContainer:
@@ -175,17 +193,23 @@ class FilmReader:
     def _worth_the_gpu(self) -> bool:
         context = self._stream.codec_context
         return (context.pix_fmt or "").startswith("yuv420p") and any(
-            config.device_type.name == "cuda" and config.is_supported for config in context.codec.hardware_configs
+            config.device_type.name == "cuda" and config.is_supported
+            for config in context.codec.hardware_configs
         )
 
     def _check_size(self, width: int, height: int) -> None:
         if max(width, height) > self._max_side:
-            raise InputError(f"is {width}x{height} pixels; at most {self._max_side} on a side are read.", where=self._name)
+            raise InputError(
+                f"is {width}x{height} pixels; at most {self._max_side} on a side are read.",
+                where=self._name,
+            )
 
     def _describe(self, first: av.VideoFrame, *, labels: bool) -> VideoInfo:
         stream, container = self._stream, self._opened()
         height, width = first.height, first.width
-        aspect = stream.codec_context.sample_aspect_ratio or stream.sample_aspect_ratio or Fraction(1)
+        aspect = (
+            stream.codec_context.sample_aspect_ratio or stream.sample_aspect_ratio or Fraction(1)
+        )
         aspect = aspect if aspect > 0 else Fraction(1)
         if first.rotation % 180 == 90:
             height, width, aspect = width, height, 1 / aspect
@@ -212,18 +236,25 @@ class FilmReader:
 
     def _check_turned(self, first: av.VideoFrame) -> None:
         if first.rotation % 90:
-            _log.warning("%s: is turned by %d degrees, which only a player undoes; read as stored", self._name, first.rotation)
+            _log.warning(
+                "%s: is turned by %d degrees, which only a player undoes; read as stored",
+                self._name,
+                first.rotation,
+            )
 
-    # -- reading ---------------------------------------------------------------------------------------------------
+    # -- reading -----------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Frame]:
         for picture, time in self.pictures():
             pixels, palette = self._pixels.read(picture)
             self._check_same(pixels.shape[1], pixels.shape[0])
-            yield Frame(index=self._index - 1, pixels=pixels, time=time, palette=palette, source=self._name)
+            yield Frame(
+                index=self._index - 1, pixels=pixels, time=time, palette=palette, source=self._name
+            )
 
     def pictures(self) -> Iterator[tuple[av.VideoFrame, FrameTime]]:
-        """The frames as FFmpeg decoded them, for those who send them on without looking at their pixels."""
+        """The frames as FFmpeg decoded them, for those who send them on without looking at their
+        pixels."""
         while (found := self._next()) is not None:
             yield found
 
@@ -236,7 +267,9 @@ class FilmReader:
                 if picture is None or self._closed.is_set():
                     return None
                 width, height = picture.width, picture.height
-                self._check_same(*((height, width) if self.info.rotation % 180 == 90 else (width, height)))
+                self._check_same(
+                    *((height, width) if self.info.rotation % 180 == 90 else (width, height))
+                )
                 time = self._time(picture)
                 self._index += 1
                 return picture, time
@@ -248,7 +281,8 @@ class FilmReader:
         was = self.info.size_hw
         if (height, width) != was:
             raise InputError(
-                f"the size changes from {was[1]}x{was[0]} to {width}x{height}; one size is expected throughout.",
+                f"the size changes from {was[1]}x{was[0]} to {width}x{height}; one size is expected"
+                " throughout.",
                 where=self._name,
                 frame=self._decoded - 1,
                 hint="Cut the film there, or scale it to one size first.",
@@ -261,7 +295,11 @@ class FilmReader:
         if pts is None:  # raw elementary streams carry no times
             pts = 0 if self._last_pts is None else self._last_pts + step
         elif self._last_pts is not None and pts <= self._last_pts:
-            _log.warning("%s, frame %d: its time does not come after the one before; moved", self._name, self._index)
+            _log.warning(
+                "%s, frame %d: its time does not come after the one before; moved",
+                self._name,
+                self._index,
+            )
             pts = self._last_pts + 1
         self._last_pts = pts
         return FrameTime(pts=pts, time_base=Fraction(base), duration=picture.duration or None)
@@ -276,18 +314,23 @@ class FilmReader:
                         self._end.check(self._stream, self._decoded)
                     return None
                 if self._end is not None and self._end.ended:
-                    # No more will come, so the next packet is there or it is not: the last one must be whole.
+                    # No more will come, so the next packet is there or it is not: the last one must
+                    # be whole.
                     self._held = next(self._packets, None)
                     if packet.size and (self._held is None or not self._held.size):
                         self._end.check(self._stream, self._decoded)
                 if packet.is_corrupt:
-                    raise InputError("is truncated or damaged here.", where=self._name, frame=self._decoded)
+                    raise InputError(
+                        "is truncated or damaged here.", where=self._name, frame=self._decoded
+                    )
                 self._waiting.extend(packet.decode())
             except av.error.EOFError:
                 return None
             except av.error.FFmpegError as error:
                 raise InputError(
-                    "cannot be decoded: the data are truncated or damaged.", where=self._name, frame=self._decoded
+                    "cannot be decoded: the data are truncated or damaged.",
+                    where=self._name,
+                    frame=self._decoded,
                 ) from error
         picture = self._waiting.popleft()
         if picture.is_corrupt:
@@ -296,7 +339,7 @@ class FilmReader:
         self._decoded += 1
         return picture
 
-    # -- seeking ---------------------------------------------------------------------------------------------------
+    # -- seeking -----------------------------------------------------------------------------------
 
     def seek(self, index: int, time: FrameTime | None = None) -> None:
         """See ``Reader.seek``."""
@@ -310,7 +353,10 @@ class FilmReader:
             while self._index < index:
                 picture = self._decode_one()
                 if picture is None:
-                    raise InputError(f"ends after {self._index} frames; frame {index} is asked for.", where=self._name)
+                    raise InputError(
+                        f"ends after {self._index} frames; frame {index} is asked for.",
+                        where=self._name,
+                    )
                 self._time(picture)
                 self._index += 1
 
@@ -324,7 +370,9 @@ class FilmReader:
         else:
             times = self._packet_times()
             if times is not None and index >= len(times):
-                raise InputError(f"holds {len(times)} frames; frame {index} is asked for.", where=self._name)
+                raise InputError(
+                    f"holds {len(times)} frames; frame {index} is asked for.", where=self._name
+                )
             wanted = None if times is None else times[index]
         if wanted is None:
             return False
@@ -336,7 +384,11 @@ class FilmReader:
         self._packets = container.demux(self._stream)
         self._held = None
         self._waiting.clear()
-        while (picture := self._decode_one()) is not None and picture.pts is not None and picture.pts < wanted:
+        while (
+            (picture := self._decode_one()) is not None
+            and picture.pts is not None
+            and picture.pts < wanted
+        ):
             pass
         if picture is None or picture.pts != wanted:
             return False
@@ -348,34 +400,42 @@ class FilmReader:
     def _packet_times(self) -> list[int] | None:
         """The time of every frame, from the packets alone; None where they do not tell."""
         if self._times is None and self._path is not None:
-            with av.open(f"file:{self._path.absolute()}", "r", format=self._format, metadata_errors="replace") as container:
+            with av.open(
+                f"file:{self._path.absolute()}", "r", format=self._format, metadata_errors="replace"
+            ) as container:
                 stream = container.streams[self._stream.index]
                 stream.codec_context.options = {}
                 found = [p.pts for p in container.demux(stream) if p.size and not p.is_discard]
             known = sorted(pts for pts in found if pts is not None)
             if len(known) < len(found) or self._first_pts not in known:
                 return None
-            # What lies before the first frame that decodes (an edit list, a broken group of pictures) is no frame.
+            # What lies before the first frame that decodes (an edit list, a broken group of
+            # pictures) is no frame.
             self._times = known[known.index(self._first_pts) :]
         return self._times
 
     def count(self) -> int:
         """See ``Reader.count``."""
         if self._path is None:
-            raise InputError("is a pipe: its frames cannot be counted before they are read.", where=self._name)
+            raise InputError(
+                "is a pipe: its frames cannot be counted before they are read.", where=self._name
+            )
         times = self._packet_times()
         if times is not None:
             return len(times)
-        with FilmReader(self._path, labels=True, max_side=self._max_side, container_format=self._format) as other:
+        with FilmReader(
+            self._path, labels=True, max_side=self._max_side, container_format=self._format
+        ) as other:
             total = 0
             while other._decode_one() is not None:
                 total += 1
             return total
 
-    # -- closing ---------------------------------------------------------------------------------------------------
+    # -- closing -----------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """From any thread: a thread that is reading stops at the frame it is at, and closes the file itself."""
+        """From any thread: a thread that is reading stops at the frame it is at, and closes the
+        file itself."""
         self._closed.set()
         if self._lock.acquire(blocking=False):
             try:
@@ -393,5 +453,10 @@ class FilmReader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()

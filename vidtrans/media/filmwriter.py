@@ -14,7 +14,13 @@ from av.packet import Packet
 from vidtrans.errors import OutputError
 from vidtrans.frame import Bytes, FrameTime
 from vidtrans.media.encoders import Encoding
-from vidtrans.media.encoding import PictureEncoder, add_encoder, open_container, open_encoder, write_header
+from vidtrans.media.encoding import (
+    PictureEncoder,
+    add_encoder,
+    open_container,
+    open_encoder,
+    write_header,
+)
 from vidtrans.media.faults import cannot_write
 from vidtrans.media.tracks import TrackCopier
 from vidtrans.media.wholefile import PartialFile
@@ -23,7 +29,9 @@ from vidtrans.media.wholefile import PartialFile
 class FilmMuxer:
     """Packets of one encoder, and the tracks copied beside them, into a whole file."""
 
-    def __init__(self, encoding: Encoding, target: Path, *, overwrite: bool, copy_from: Path | None) -> None:
+    def __init__(
+        self, encoding: Encoding, target: Path, *, overwrite: bool, copy_from: Path | None
+    ) -> None:
         if copy_from is not None and target.exists() and target.samefile(copy_from):
             raise OutputError("is the input itself.", where=target, hint="Choose another name.")
         self._target = target
@@ -58,7 +66,8 @@ class FilmMuxer:
         return self._sink.commit()
 
     def discard(self) -> None:
-        """Remove what was written. Closing the file first keeps PyAV from finishing it when it is collected."""
+        """Remove what was written. Closing the file first keeps PyAV from finishing it when it
+        is collected."""
         if not self._done:
             self._done = True
             self._sink.discard()
@@ -79,13 +88,22 @@ class FilmMuxer:
             cause = self._sink.error or error
             raise OutputError(cannot_write(cause), where=self._target) from error
         if self._sink.error is not None:
-            raise OutputError(cannot_write(self._sink.error), where=self._target) from self._sink.error
+            raise OutputError(
+                cannot_write(self._sink.error), where=self._target
+            ) from self._sink.error
 
 
 class FilmWriter:
     """``Writer`` of a film. See ``vidtrans.media.writer.open_writer``."""
 
-    def __init__(self, encoding: Encoding, target: Path, *, overwrite: bool = False, copy_from: Path | None = None) -> None:
+    def __init__(
+        self,
+        encoding: Encoding,
+        target: Path,
+        *,
+        overwrite: bool = False,
+        copy_from: Path | None = None,
+    ) -> None:
         self.encoding = encoding
         self._muxer = FilmMuxer(encoding, target, overwrite=overwrite, copy_from=copy_from)
         self._pictures = PictureEncoder(self._muxer.stream, encoding, target)
@@ -99,7 +117,9 @@ class FilmWriter:
         except (av.error.FFmpegError, ValueError) as error:
             if isinstance(error, OutputError):
                 raise
-            raise OutputError(f"the encoder failed: {error}.", where=self._target, frame=self._written) from error
+            raise OutputError(
+                f"the encoder failed: {error}.", where=self._target, frame=self._written
+            ) from error
         self._muxer.mux(packets)
         self._written += 1
 
@@ -121,5 +141,10 @@ class FilmWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.abort()

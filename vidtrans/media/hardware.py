@@ -14,7 +14,8 @@ from av.video.codeccontext import VideoCodecContext
 
 @cache
 def cuda_decodes() -> bool:
-    """Can this build and this machine decode on an NVIDIA GPU? (A driver that is not there says no here.)"""
+    """Can this build and this machine decode on an NVIDIA GPU? (A driver that is not there says
+    no here.)"""
     if "cuda" not in hwdevices_available():
         return False
     try:
@@ -26,7 +27,8 @@ def cuda_decodes() -> bool:
 
 @cache
 def nvenc_works() -> bool:
-    """Can this machine encode H.264 on an NVIDIA GPU? Build and driver may be there and the chip lack it (H100, A100)."""
+    """Can this machine encode H.264 on an NVIDIA GPU? Build and driver may be there and the chip
+    lack it (H100, A100)."""
     if "h264_nvenc" not in av.codecs_available:
         return False
     context = av.CodecContext.create("h264_nvenc", "w")

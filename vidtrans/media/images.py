@@ -75,7 +75,11 @@ class ImageReader:
         path = self._files[index]
         try:
             if path.stat().st_size > 16 * self._max_side * self._max_side:
-                raise InputError("is far larger than an image of the greatest size that is read.", where=path, frame=index)
+                raise InputError(
+                    "is far larger than an image of the greatest size that is read.",
+                    where=path,
+                    frame=index,
+                )
             data = path.read_bytes()
         except OSError as error:
             raise InputError(cannot_read(error), where=path, frame=index) from error
@@ -87,9 +91,13 @@ class ImageReader:
         if context is None:
             context = self._contexts[codec] = av.CodecContext.create(codec, "r")  # type: ignore[assignment]
             assert context is not None
-            context.options = {"max_pixels": str(self._max_side * self._max_side), "err_detect": "crccheck+explode"}
+            context.options = {
+                "max_pixels": str(self._max_side * self._max_side),
+                "err_detect": "crccheck+explode",
+            }
         packet = Packet(data)
-        # Without this FFmpeg's PNG decoder takes every image after the first for a difference to the one before.
+        # Without this FFmpeg's PNG decoder takes every image after the first for a difference to
+        # the one before.
         packet.is_keyframe = True
         try:
             # A decoder that says nothing and gives nothing met a file that was cut off.
@@ -106,7 +114,10 @@ class ImageReader:
 
     def _check_side(self, width: int, height: int, path: Path) -> None:
         if max(width, height) > self._max_side:
-            raise InputError(f"is {width}x{height} pixels; at most {self._max_side} on a side are read.", where=path)
+            raise InputError(
+                f"is {width}x{height} pixels; at most {self._max_side} on a side are read.",
+                where=path,
+            )
 
     def _describe(self, first: av.VideoFrame, source: str, rate: Fraction) -> VideoInfo:
         height, width = first.height, first.width
@@ -126,7 +137,8 @@ class ImageReader:
         )
 
     def _check_sizes(self, first: av.VideoFrame) -> None:
-        """PNGs tell their size in 24 bytes, so a mixed folder is refused before any work is done."""
+        """PNGs tell their size in 24 bytes, so a mixed folder is refused before any work is
+        done."""
         for index, path in enumerate(self._files[1:], start=1):
             try:
                 with path.open("rb") as file:
@@ -141,7 +153,8 @@ class ImageReader:
     def _other_size(self, index: int, width: int, height: int) -> InputError:
         was = self.info.size_hw
         return InputError(
-            f"is {width}x{height}, while the images before it are {was[1]}x{was[0]}; one size is expected throughout.",
+            f"is {width}x{height}, while the images before it are {was[1]}x{was[0]}; one size is"
+            " expected throughout.",
             where=self._files[index],
             frame=index,
         )
@@ -162,12 +175,21 @@ class ImageReader:
                 raise self._other_size(index, pixels.shape[1], pixels.shape[0])
             self._index += 1
             time = FrameTime(pts=index, time_base=self.info.time_base, duration=1)
-            yield Frame(index=index, pixels=pixels, time=time, palette=palette, source=str(self._files[index]))
+            yield Frame(
+                index=index,
+                pixels=pixels,
+                time=time,
+                palette=palette,
+                source=str(self._files[index]),
+            )
 
     def seek(self, index: int, time: FrameTime | None = None) -> None:
         """See ``Reader.seek``."""
         if not 0 <= index <= len(self._files):
-            raise InputError(f"holds {len(self._files)} images; frame {index} is asked for.", where=self.info.source)
+            raise InputError(
+                f"holds {len(self._files)} images; frame {index} is asked for.",
+                where=self.info.source,
+            )
         self._index = index
 
     def count(self) -> int:
@@ -179,5 +201,10 @@ class ImageReader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()

@@ -11,8 +11,9 @@ from vidtrans.media.sps import Sps
 def is_lossy(stream: VideoStream, pixel_format: VideoFormat, sps: Sps | None) -> bool:
     """True unless every pixel comes out as it went in.
 
-    A codec that can be both counts as lossless only where the stream says so (H.264: its ``sps``; others: their
-    profile's name). Subsampled chroma (4:2:0, 4:2:2) alters colours whatever the codec; a monochrome stream has none.
+    A codec that can be both counts as lossless only where the stream says so (H.264: its ``sps``;
+    others: their profile's name). Subsampled chroma (4:2:0, 4:2:2) alters colours whatever the
+    codec; a monochrome stream has none.
     """
     monochrome = sps is not None and sps.chroma_format == 0
     if not monochrome and any(part.width < pixel_format.width for part in pixel_format.components):

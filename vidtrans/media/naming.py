@@ -12,8 +12,25 @@ from pathlib import Path
 
 from vidtrans.errors import InputError
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm", ".pam"})
-_CITYSCAPES = re.compile(r"(?P<city>.+)_(?P<sequence>\d{6})_(?P<frame>\d{6})_(?P<type>[A-Za-z]\w*)$")
+IMAGE_SUFFIXES = frozenset(
+    {
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".webp",
+        ".ppm",
+        ".pgm",
+        ".pbm",
+        ".pnm",
+        ".pam",
+    }
+)
+_CITYSCAPES = re.compile(
+    r"(?P<city>.+)_(?P<sequence>\d{6})_(?P<frame>\d{6})_(?P<type>[A-Za-z]\w*)$"
+)
 _NUMBERED = re.compile(r"(?P<head>.*?)(?P<frame>\d+)(?P<tail>\D*)$")
 _PRINTF = re.compile(r"%0?(\d*)d")
 
@@ -28,7 +45,8 @@ class ImageSequence:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a file name belongs: the sequence, the kind of image in it, its number (None: not numbered)."""
+    """Where a file name belongs: the sequence, the kind of image in it, its number (None: not
+    numbered)."""
 
     sequence: str
     kind: str
@@ -38,7 +56,11 @@ class _Place:
 
 def natural_key(path: Path) -> tuple[tuple[int, int | str], ...]:
     """Sorting key in which frame 2 comes before frame 10."""
-    return tuple((0, int(part)) if part.isdigit() else (1, part.lower()) for part in re.split(r"(\d+)", str(path)) if part)
+    return tuple(
+        (0, int(part)) if part.isdigit() else (1, part.lower())
+        for part in re.split(r"(\d+)", str(path))
+        if part
+    )
 
 
 def is_image_name(path: Path) -> bool:
@@ -46,7 +68,8 @@ def is_image_name(path: Path) -> bool:
 
 
 def names_pictures(source: str) -> bool:
-    """Whether ``source`` is a folder, a pattern or a picture, none of which has times of its own."""
+    """Whether ``source`` is a folder, a pattern or a picture, none of which has times of its
+    own."""
     path = Path(source)
     return is_pattern(source) or path.is_dir() or is_image_name(path)
 
@@ -54,7 +77,12 @@ def names_pictures(source: str) -> bool:
 def _place(path: Path) -> _Place:
     city = _CITYSCAPES.match(path.stem)
     if city:
-        return _Place(f"{city['city']}_{city['sequence']}", f"*_{city['type']}{path.suffix}", int(city["frame"]), True)
+        return _Place(
+            f"{city['city']}_{city['sequence']}",
+            f"*_{city['type']}{path.suffix}",
+            int(city["frame"]),
+            True,
+        )
     numbered = _NUMBERED.match(path.stem)
     if numbered:
         return _Place(numbered["head"], f"*{numbered['tail']}{path.suffix}", int(numbered["frame"]))
@@ -62,20 +90,24 @@ def _place(path: Path) -> _Place:
 
 
 def _numbers_apart(frames: Sequence[int]) -> tuple[int, float]:
-    """The usual distance from number to number, and how many of the distances are that one (0 to 1)."""
+    """The usual distance from number to number, and how many of the distances are that one (0 to
+    1)."""
     steps = Counter(b - a for a, b in pairwise(frames))
     step, often = min(steps.items(), key=lambda item: (-item[1], item[0]))
     return step, often / (len(frames) - 1)
 
 
 def _split(files: Iterable[Path], *, where: str, allow_holes: bool) -> list[ImageSequence]:
-    """Sequences in natural order; raises InputError for several kinds of image, a number twice, or a hole."""
+    """Sequences in natural order; raises InputError for several kinds of image, a number twice,
+    or a hole."""
     places = {path: _place(path) for path in sorted(files, key=natural_key)}
     kinds = sorted({place.kind for place in places.values()})
     groups: dict[str, list[Path]] = defaultdict(list)
     for path, place in places.items():
         groups[str(path.parent / place.sequence)].append(path)
-    shared = {kind for kind in kinds for other in kinds if kind != other and _overlap(places, kind, other)}
+    shared = {
+        kind for kind in kinds for other in kinds if kind != other and _overlap(places, kind, other)
+    }
     if shared:
         raise InputError(
             f"holds several kinds of image: {', '.join(sorted(shared))}.",
@@ -91,7 +123,9 @@ def _split(files: Iterable[Path], *, where: str, allow_holes: bool) -> list[Imag
             continue
         for (first, a), (second, b) in pairwise(zip(members, numbers, strict=True)):
             if a == b:
-                raise InputError(f"{first.name} and {second.name} have the same number.", where=where)
+                raise InputError(
+                    f"{first.name} and {second.name} have the same number.", where=where
+                )
         step, share = _numbers_apart(numbers)
         if places[members[0]].cityscapes and share < 0.5:
             # Annotated stills out of a longer drive: no two of them follow one another.
@@ -107,7 +141,11 @@ def _overlap(places: dict[Path, _Place], kind: str, other: str) -> bool:
     """Do two kinds of image share a frame of a sequence (``0001_color`` beside ``0001_ids``)?"""
 
     def frames(which: str) -> set[tuple[str, int]]:
-        return {(place.sequence, place.frame) for place in places.values() if place.kind == which and place.frame is not None}
+        return {
+            (place.sequence, place.frame)
+            for place in places.values()
+            if place.kind == which and place.frame is not None
+        }
 
     return bool(frames(kind) & frames(other))
 
@@ -126,7 +164,9 @@ def _renumbered(path: Path, old: int, new: int) -> str:
     """The file's name with its frame number replaced, zeros kept."""
     spots = [match for match in re.finditer(r"\d+", path.stem) if int(match[0]) == old]
     spot = spots[-1]
-    return f"{path.stem[: spot.start()]}{new:0{len(spot[0])}d}{path.stem[spot.end() :]}{path.suffix}"
+    return (
+        f"{path.stem[: spot.start()]}{new:0{len(spot[0])}d}{path.stem[spot.end() :]}{path.suffix}"
+    )
 
 
 def is_pattern(source: str) -> bool:
@@ -135,9 +175,11 @@ def is_pattern(source: str) -> bool:
 
 
 def resolve(source: str | Path, *, allow_holes: bool = False) -> list[ImageSequence]:
-    """The image sequences behind a folder, an image, or a pattern, in the order in which they are read.
+    """The image sequences behind a folder, an image, or a pattern, in the order in which they are
+    read.
 
-    Raises InputError, naming the file, for nothing found, several kinds of image in one folder, or a hole.
+    Raises InputError, naming the file, for nothing found, several kinds of image in one folder, or
+    a hole.
     """
     text = str(source)
     path = Path(source)
@@ -160,35 +202,54 @@ def resolve(source: str | Path, *, allow_holes: bool = False) -> list[ImageSeque
 
 
 def _elsewhere(folder: Path) -> str:
-    inside = [child.name for child in sorted(folder.iterdir()) if child.is_dir() and any(map(is_image_name, child.iterdir()))]
-    return f" Its folder {inside[0]} does: name that one, or a pattern such as '*/*.png'." if inside else ""
+    inside = [
+        child.name
+        for child in sorted(folder.iterdir())
+        if child.is_dir() and any(map(is_image_name, child.iterdir()))
+    ]
+    return (
+        f" Its folder {inside[0]} does: name that one, or a pattern such as '*/*.png'."
+        if inside
+        else ""
+    )
 
 
 def _printf_files(pattern: Path) -> list[Path]:
     if len(_PRINTF.findall(pattern.name)) != 1 or _PRINTF.search(str(pattern.parent)):
-        raise InputError("a pattern has one number, in the file's name, such as frame_%06d.png.", where=pattern)
+        raise InputError(
+            "a pattern has one number, in the file's name, such as frame_%06d.png.", where=pattern
+        )
     head, width, tail = _PRINTF.split(pattern.name)
     if not pattern.parent.is_dir():
         raise InputError("its folder does not exist.", where=pattern)
     digits = rf"\d{{{int(width)},}}" if width else r"(?:0|[1-9]\d*)"
-    shape = re.compile(f"{re.escape(head.replace('%%', '%'))}({digits}){re.escape(tail.replace('%%', '%'))}")
+    shape = re.compile(
+        f"{re.escape(head.replace('%%', '%'))}({digits}){re.escape(tail.replace('%%', '%'))}"
+    )
     return [child for child in pattern.parent.iterdir() if shape.fullmatch(child.name)]
 
 
 def list_sequences(folder: str | Path) -> list[ImageSequence]:
     """The image sequences in a folder and its sub-folders, sorted by name.
 
-    Cityscapes names (``city_seq_frame_type.png``) group by city, sequence and type, other files by folder and the part
-    of the name before the number. Raises InputError where the folder is missing or holds no image.
+    Cityscapes names (``city_seq_frame_type.png``) group by city, sequence and type, other files by
+    folder and the part of the name before the number. Raises InputError where the folder is missing
+    or holds no image.
     """
     top = Path(folder)
     if not top.is_dir():
         raise InputError("is no folder." if top.exists() else "does not exist.", where=folder)
     groups: dict[str, list[Path]] = defaultdict(list)
-    for path in sorted((p for p in top.rglob("*") if p.is_file() and is_image_name(p)), key=natural_key):
+    for path in sorted(
+        (p for p in top.rglob("*") if p.is_file() and is_image_name(p)), key=natural_key
+    ):
         place = _place(path)
         within = path.parent.relative_to(top)
-        groups[str(within / place.sequence) + place.kind.removeprefix("*").removesuffix(path.suffix)].append(path)
+        groups[
+            str(within / place.sequence) + place.kind.removeprefix("*").removesuffix(path.suffix)
+        ].append(path)
     if not groups:
         raise InputError("holds no images.", where=folder)
-    return [ImageSequence(name.strip("_-. "), tuple(files)) for name, files in sorted(groups.items())]
+    return [
+        ImageSequence(name.strip("_-. "), tuple(files)) for name, files in sorted(groups.items())
+    ]

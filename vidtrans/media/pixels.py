@@ -14,7 +14,9 @@ from vidtrans.errors import InputError
 from vidtrans.frame import Bytes, Ids
 
 _GREY = re.compile(r"gray(8|9|10|12|14|16)?(le|be)?$")
-_DEEP_RGB = re.compile(r"(rgb48|bgr48|rgba64|bgra64|gbrp(9|10|12|14|16)|gbrap(10|12|14|16))(le|be)$")
+_DEEP_RGB = re.compile(
+    r"(rgb48|bgr48|rgba64|bgra64|gbrp(9|10|12|14|16)|gbrap(10|12|14|16))(le|be)$"
+)
 _UNSPECIFIED_MATRICES = {0, 2, 3}  # AVCOL_SPC_RGB (no matrix), UNSPECIFIED, RESERVED
 _FLAGS = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
@@ -38,7 +40,8 @@ def kind_of(format_name: str, *, monochrome: bool = False) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ColourTags:
-    """Matrix and range of YUV pixels, for containers that lose them. None: as the stream says, or the usual."""
+    """Matrix and range of YUV pixels, for containers that lose them. None: as the stream says,
+    or the usual."""
 
     matrix: Literal["bt709", "bt601"] | None = None
     full_range: bool | None = None
@@ -56,12 +59,19 @@ class PixelReader:
     """Turns decoded frames into arrays with one scaler, which keeps its tables from frame to frame.
 
     ``labels``: grey and palette pixels stay as they were stored; False: every frame becomes RGB.
-    ``shared``: the decoder may still refer to its frames (inter coding), so their pixels are copied.
-    ``monochrome``: see ``kind_of``. ``tags``: what the user says of the stream's YUV, over what the stream says.
+    ``shared``: the decoder may still refer to its frames (inter coding), so their pixels are
+    copied. ``monochrome``: see ``kind_of``. ``tags``: what the user says of the stream's YUV, over
+    what the stream says.
     """
 
     def __init__(
-        self, *, labels: bool, shared: bool, source: str, monochrome: bool = False, tags: ColourTags | None = None
+        self,
+        *,
+        labels: bool,
+        shared: bool,
+        source: str,
+        monochrome: bool = False,
+        tags: ColourTags | None = None,
     ) -> None:
         self._monochrome = monochrome
         self._tags = tags or ColourTags()
@@ -71,7 +81,8 @@ class PixelReader:
         self._scaler = VideoReformatter()
 
     def read(self, frame: VideoFrame) -> tuple[Ids, Bytes | None]:
-        """(uint8 RGB [H,W,3] or uint8/uint16 [H,W], palette uint8 [256,3] or None), upright, C-contiguous."""
+        """(uint8 RGB [H,W,3] or uint8/uint16 [H,W], palette uint8 [256,3] or None), upright,
+        C-contiguous."""
         kind = kind_of(frame.format.name, monochrome=self._monochrome)
         palette = None
         pixels: Ids
@@ -94,10 +105,15 @@ class PixelReader:
     def _grey(self, frame: VideoFrame) -> Ids:
         name = frame.format.name
         if name in ("monow", "monob"):
-            return _array(self._scaler.reformat(frame, format="gray", dst_color_range=ColorRange.JPEG), copy=False)
+            return _array(
+                self._scaler.reformat(frame, format="gray", dst_color_range=ColorRange.JPEG),
+                copy=False,
+            )
         if self._monochrome:
             plane = frame.planes[0]
-            rows = np.frombuffer(memoryview(plane), np.uint8)[: plane.line_size * frame.height].reshape(frame.height, -1)
+            rows = np.frombuffer(memoryview(plane), np.uint8)[
+                : plane.line_size * frame.height
+            ].reshape(frame.height, -1)
             if kind_of(name, monochrome=True) == "grey16":
                 return rows.view("<u2")[:, : frame.width].astype(np.uint16)
             return rows[:, : frame.width].copy()
@@ -106,7 +122,9 @@ class PixelReader:
             deep = name != "ya8"
             line = frame.planes[0].line_size
             raw = np.frombuffer(memoryview(frame.planes[0]), np.uint8).reshape(frame.height, line)
-            pairs = raw[:, : frame.width * (4 if deep else 2)].view({"ya16be": ">u2", "ya16le": "<u2"}.get(name, "u1"))
+            pairs = raw[:, : frame.width * (4 if deep else 2)].view(
+                {"ya16be": ">u2", "ya16le": "<u2"}.get(name, "u1")
+            )
             return pairs[:, ::2].astype(np.uint16) if deep else pairs[:, ::2].astype(np.uint8)
         return _array(frame, copy=self._shared)
 
@@ -117,7 +135,9 @@ class PixelReader:
         if bits > 8:
             grey = (grey >> (bits - 8)).astype(np.uint8)
         if frame.color_range == ColorRange.MPEG:
-            grey = np.clip(np.rint((grey.astype(np.float32) - 16) * (255 / 219)), 0, 255).astype(np.uint8)
+            grey = np.clip(np.rint((grey.astype(np.float32) - 16) * (255 / 219)), 0, 255).astype(
+                np.uint8
+            )
         return np.repeat(grey[:, :, None], 3, axis=2).astype(np.uint8, copy=False)
 
     def _rgb(self, frame: VideoFrame) -> Bytes:
@@ -125,7 +145,8 @@ class PixelReader:
         if name == "rgb24":
             return _array(frame, copy=self._shared).astype(np.uint8, copy=False)
         if _DEEP_RGB.match(name):
-            # Not through swscale, which dithers: an 8-bit colour stored in 16 bits must come back as it was.
+            # Not through swscale, which dithers: an 8-bit colour stored in 16 bits must come back
+            # as it was.
             deep = np.asarray(frame.to_ndarray()[:, :, :3], np.uint16)
             bits = max(c.bits for c in frame.format.components)
             return (deep >> (bits - 8)).astype(np.uint8)
@@ -134,7 +155,9 @@ class PixelReader:
             matrix = MATRICES[self._tags.matrix]
         elif frame.colorspace in _UNSPECIFIED_MATRICES:
             matrix = MATRICES[usual_matrix(frame.height)]
-        full = frame.color_range == ColorRange.JPEG or name.startswith("yuvj") or frame.format.is_rgb
+        full = (
+            frame.color_range == ColorRange.JPEG or name.startswith("yuvj") or frame.format.is_rgb
+        )
         if self._tags.full_range is not None and not frame.format.is_rgb:
             full = self._tags.full_range
         try:
@@ -163,4 +186,6 @@ def _array(frame: VideoFrame, *, copy: bool) -> Ids:
 
 def _palette(frame: VideoFrame) -> tuple[Bytes, Bytes]:
     indices, argb = frame.to_ndarray()
-    return np.array(indices, np.uint8), np.ascontiguousarray(np.asarray(argb, np.uint8).reshape(256, 4)[:, 1:])
+    return np.array(indices, np.uint8), np.ascontiguousarray(
+        np.asarray(argb, np.uint8).reshape(256, 4)[:, 1:]
+    )

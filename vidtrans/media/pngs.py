@@ -48,7 +48,9 @@ class FolderWriter:
             raise OutputError("is a file, not a folder.", where=folder)
         if first_index == 0 and not overwrite and folder.is_dir() and any(folder.glob("*.png")):
             raise OutputError(
-                "holds PNGs already.", where=folder, hint="Choose another folder, or overwrite them (--overwrite)."
+                "holds PNGs already.",
+                where=folder,
+                hint="Choose another folder, or overwrite them (--overwrite).",
             )
         try:
             self._made = not folder.exists()
@@ -69,7 +71,8 @@ class FolderWriter:
         target = self.path_of(self._index)
         if picture.shape != (*self._size_hw, 3) or picture.dtype != np.uint8:
             raise OutputError(
-                f"a picture of {picture.dtype} {picture.shape} was made; uint8 {(*self._size_hw, 3)} was announced.",
+                f"a picture of {picture.dtype} {picture.shape} was made; uint8"
+                f" {(*self._size_hw, 3)} was announced.",
                 where=target,
                 frame=self._index,
             )
@@ -89,7 +92,8 @@ class FolderWriter:
         self._index += 1
 
     def finish(self) -> Path:
-        """See ``Writer.finish``. Of a longer run that is overwritten no picture stays behind the last one."""
+        """See ``Writer.finish``. Of a longer run that is overwritten no picture stays behind the
+        last one."""
         if self._overwrite and self._stems is None:
             for stale in takewhile(Path.is_file, map(self.path_of, count(self._index))):
                 try:
@@ -109,5 +113,10 @@ class FolderWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.abort()

@@ -1,10 +1,11 @@
 """A film in closed pieces, and the pieces joined without encoding again.
 
-A piece holds the encoder's packets as they came out of it: times, durations and bits are exact for every codec, which no
-container promises (Matroska rounds to milliseconds, NUT loses the reordering of H.264). The join opens the same encoder
-once more for its header and muxes the packets of all pieces behind it. Each piece was encoded by an encoder of its own,
-so it starts with a key frame and does not depend on what came before: a run that was broken off and resumed gives the
-same bits as one that was not.
+A piece holds the encoder's packets as they came out of it: times, durations and bits are exact for
+every codec, which no container promises (Matroska rounds to milliseconds, NUT loses the reordering
+of H.264). The join opens the same encoder once more for its header and muxes the packets of all
+pieces behind it. Each piece was encoded by an encoder of its own, so it starts with a key frame and
+does not depend on what came before: a run that was broken off and resumed gives the same bits as
+one that was not.
 """
 
 from __future__ import annotations
@@ -47,26 +48,37 @@ class _Nowhere:
 
 
 def _header(encoding: Encoding) -> bytes:
-    fields = {key: str(value) if isinstance(value, Fraction) else value for key, value in asdict(encoding).items()}
+    fields = {
+        key: str(value) if isinstance(value, Fraction) else value
+        for key, value in asdict(encoding).items()
+    }
     return _MAGIC + json.dumps(fields, sort_keys=True).encode() + b"\n"
 
 
 class PacketSegments:
     """``SegmentWriter``. See ``vidtrans.media.writer.open_segments``."""
 
-    def __init__(self, parts: Path, encoding: Encoding, target: Path, *, first_segment: int = 0) -> None:
+    def __init__(
+        self, parts: Path, encoding: Encoding, target: Path, *, first_segment: int = 0
+    ) -> None:
         self._parts = parts
         self._encoding = encoding
         self._number = first_segment
         self._file: PartialFile | None = None
         self._pictures: PictureEncoder | None = None
         self._container: OutputContainer | None = None
-        self._encoder(target)  # settings that the encoder refuses are told now, not at the first picture
+        self._encoder(
+            target
+        )  # settings that the encoder refuses are told now, not at the first picture
         try:
             parts.mkdir(exist_ok=True)
             for stale in parts.iterdir():
                 # What lies behind the last piece that counts was not finished with it.
-                numbered = stale.suffix == ".packets" and stale.stem.isdigit() and int(stale.stem) >= first_segment
+                numbered = (
+                    stale.suffix == ".packets"
+                    and stale.stem.isdigit()
+                    and int(stale.stem) >= first_segment
+                )
                 if numbered or stale.name.endswith(".partial"):
                     stale.unlink()
         except OSError as error:
@@ -80,8 +92,8 @@ class PacketSegments:
         return PictureEncoder(stream, self._encoding, target)
 
     def _let_go(self) -> None:
-        """Free the encoder now: it lies in a cycle with its container, and a megabyte for each piece adds up until Python
-        looks for cycles."""
+        """Free the encoder now: it lies in a cycle with its container, and a megabyte for each
+        piece adds up until Python looks for cycles."""
         container, self._container = self._container, None
         if container is not None:
             container.close()
@@ -116,7 +128,9 @@ class PacketSegments:
         """See ``SegmentWriter.close_segment``."""
         file, pictures = self._file, self._pictures
         if file is None or pictures is None:
-            raise OutputError("a piece without a picture cannot be closed.", where=self.path_of(self._number))
+            raise OutputError(
+                "a piece without a picture cannot be closed.", where=self.path_of(self._number)
+            )
         self._pack(file, pictures.flush())
         self._store(file, _END)
         self._file = self._pictures = None
@@ -135,7 +149,12 @@ class PacketSegments:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.abort()
 
 
@@ -149,17 +168,23 @@ def _read_header(file: BinaryIO, path: Path) -> Encoding:
     return Encoding(**fields)
 
 
-def _packets(file: BinaryIO, path: Path, stream: Stream, time_base: Fraction) -> Iterator[Packet[Any]]:
+def _packets(
+    file: BinaryIO, path: Path, stream: Stream, time_base: Fraction
+) -> Iterator[Packet[Any]]:
     while True:
         head = file.read(_PACKET.size)
         if len(head) < _PACKET.size:
-            raise OutputError("this piece is truncated.", where=path, hint="Remove it and resume again.")
+            raise OutputError(
+                "this piece is truncated.", where=path, hint="Remove it and resume again."
+            )
         pts, dts, duration, key, size = _PACKET.unpack(head)
         if head == _END:
             return
         data = file.read(size)
         if len(data) < size:
-            raise OutputError("this piece is truncated.", where=path, hint="Remove it and resume again.")
+            raise OutputError(
+                "this piece is truncated.", where=path, hint="Remove it and resume again."
+            )
         packet: Packet[Any] = Packet(data)
         packet.pts, packet.dts, packet.duration, packet.is_keyframe = pts, dts, duration, bool(key)
         packet.time_base = time_base
@@ -167,7 +192,9 @@ def _packets(file: BinaryIO, path: Path, stream: Stream, time_base: Fraction) ->
         yield packet
 
 
-def join(parts: Sequence[Path], target: Path, *, overwrite: bool = False, copy_from: Path | None = None) -> Path:
+def join(
+    parts: Sequence[Path], target: Path, *, overwrite: bool = False, copy_from: Path | None = None
+) -> Path:
     """See ``vidtrans.media.writer.join_segments``."""
     if not parts:
         raise OutputError("there are no pieces to join.", where=target)
@@ -179,14 +206,17 @@ def join(parts: Sequence[Path], target: Path, *, overwrite: bool = False, copy_f
         encodings = [_read_header(file, path) for path, file in files]
         for encoding, (path, _) in zip(encodings, files, strict=True):
             if encoding != encodings[0]:
-                raise OutputError("this piece was encoded with other settings than the first.", where=path)
+                raise OutputError(
+                    "this piece was encoded with other settings than the first.", where=path
+                )
         muxer = FilmMuxer(encodings[0], target, overwrite=overwrite, copy_from=copy_from)
         stack.callback(muxer.discard)
         last: int | None = None
         for path, file in files:
             for packet in _packets(file, path, muxer.stream, encodings[0].time_base):
                 if last is not None and packet.dts is not None and packet.dts <= last:
-                    # Each encoder begins with times before its first picture's, to make room for reordering.
+                    # Each encoder begins with times before its first picture's, to make room for
+                    # reordering.
                     packet.dts = last + 1
                 last = packet.dts
                 muxer.mux([packet])

@@ -1,6 +1,8 @@
-"""What an H.264 stream's sequence parameter set tells, and FFmpeg's decoder does not: monochrome and lossless coding.
+"""What an H.264 stream's sequence parameter set tells, and FFmpeg's decoder does not: monochrome
+and lossless coding.
 
-The decoder hands a monochrome stream on as 4:2:0 with grey chroma. Taken for colours, its ids would be range converted.
+The decoder hands a monochrome stream on as 4:2:0 with grey chroma. Taken for colours, its ids would
+be range converted.
 """
 
 from __future__ import annotations
@@ -12,20 +14,31 @@ _WITH_CHROMA_FORMAT = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 
 
 @dataclass(frozen=True, slots=True)
 class Sps:
-    """``chroma_format``: 0 monochrome, 1 4:2:0, 2 4:2:2, 3 4:4:4. ``lossless``: the transform may be bypassed, which
-    encoders announce for lossless coding only (qpprime_y_zero_transform_bypass_flag)."""
+    """``chroma_format``: 0 monochrome, 1 4:2:0, 2 4:2:2, 3 4:4:4. ``lossless``: the transform may
+    be bypassed, which encoders announce for lossless coding only
+    (qpprime_y_zero_transform_bypass_flag)."""
 
     chroma_format: int
     lossless: bool
 
 
 def read_sps(extradata: bytes | None) -> Sps | None:
-    """The first SPS (H.264, 7.3.2.1.1) of ``extradata``, avcC or Annex B; None where there is none."""
+    """The first SPS (H.264, 7.3.2.1.1) of ``extradata``, avcC or Annex B; None where there is
+    none."""
     data = extradata or b""
-    if data[:1] == b"\x01":  # avcC: version, profile, compatibility, level, length size, SPS count, SPS length
+    if (
+        data[:1] == b"\x01"
+    ):  # avcC: version, profile, compatibility, level, length size, SPS count, SPS length
         sps = data[8:]
     else:
-        start = next((at for at in range(len(data) - 4) if data[at : at + 3] == b"\0\0\1" and data[at + 3] & 31 == 7), -1)
+        start = next(
+            (
+                at
+                for at in range(len(data) - 4)
+                if data[at : at + 3] == b"\0\0\1" and data[at + 3] & 31 == 7
+            ),
+            -1,
+        )
         sps = data[start + 3 :] if start >= 0 else b""
     if len(sps) < 8:
         return None

@@ -1,4 +1,5 @@
-"""What the input film holds besides its pictures, copied as it is: audio, subtitles, attachments, chapters, metadata."""
+"""What the input film holds besides its pictures, copied as it is: audio, subtitles,
+attachments, chapters, metadata."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ _STATISTICS = ("_statistics", "bps", "number_of_", "duration-")
 
 
 class TrackCopier:
-    """Adds the other tracks of ``source`` to ``container`` (before its header), then feeds them in step with the pictures.
+    """Adds the other tracks of ``source`` to ``container`` (before its header), then feeds them in
+    step with the pictures.
 
     Tracks that the container cannot hold are left out with a warning: nothing is encoded again.
     """
@@ -40,7 +42,9 @@ class TrackCopier:
         except (av.error.FFmpegError, OSError) as error:
             raise InputError(cannot_read(error), where=source) from error
         self._streams: dict[int, Any] = {}
-        container.metadata.update({k: v for k, v in self._input.metadata.items() if k.lower() not in _CONTAINERS_OWN})
+        container.metadata.update(
+            {k: v for k, v in self._input.metadata.items() if k.lower() not in _CONTAINERS_OWN}
+        )
         container.set_chapters(self._input.chapters())
         for stream in self._input.streams:
             if stream.type in _COPIED:
@@ -50,8 +54,14 @@ class TrackCopier:
         best = self._input.streams.best("video")
         if best is not None:
             kept = {k: v for k, v in best.metadata.items() if k.lower() not in _PICTURES_OWN}
-            pictures.metadata.update({k: v for k, v in kept.items() if not k.lower().startswith(_STATISTICS)})
-        moving = [stream for stream in self._input.streams if stream.index in self._streams and stream.type != "attachment"]
+            pictures.metadata.update(
+                {k: v for k, v in kept.items() if not k.lower().startswith(_STATISTICS)}
+            )
+        moving = [
+            stream
+            for stream in self._input.streams
+            if stream.index in self._streams and stream.type != "attachment"
+        ]
         self._packets: Iterator[Packet[Stream]] = self._input.demux(moving) if moving else iter(())
         self._held: Packet[Stream] | None = None
 
@@ -63,18 +73,22 @@ class TrackCopier:
         except (ValueError, av.error.FFmpegError):
             codec = stream.codec_context.name if stream.codec_context is not None else "its"
             _log.warning(
-                "%s: its %s track (%s) does not fit into a %s file without encoding it again; left out",
+                "%s: its %s track (%s) does not fit into a %s file without "
+                "encoding it again; left out",
                 self._source, stream.type, codec, self._output.format.name,
             )  # fmt: skip
             return
         if stream.type != "attachment":
             copy.time_base = stream.time_base
-        copy.metadata.update({k: v for k, v in stream.metadata.items() if not k.lower().startswith(_STATISTICS)})
+        copy.metadata.update(
+            {k: v for k, v in stream.metadata.items() if not k.lower().startswith(_STATISTICS)}
+        )
         copy.disposition = stream.disposition
         self._streams[stream.index] = copy
 
     def copy_until(self, seconds: Fraction | None) -> None:
-        """Mux what comes before ``seconds`` (None: all that is left), so that the file is interleaved."""
+        """Mux what comes before ``seconds`` (None: all that is left), so that the file is
+        interleaved."""
         while (packet := self._held or self._read()) is not None:
             at = packet.dts if packet.dts is not None else packet.pts
             if seconds is not None and at is not None and at * packet.time_base > seconds:
@@ -88,7 +102,9 @@ class TrackCopier:
         try:
             return next((packet for packet in self._packets if packet.size), None)
         except av.error.FFmpegError as error:
-            raise InputError("its audio or subtitles cannot be read: the file is damaged.", where=self._source) from error
+            raise InputError(
+                "its audio or subtitles cannot be read: the file is damaged.", where=self._source
+            ) from error
 
     def close(self) -> None:
         self._packets = iter(())

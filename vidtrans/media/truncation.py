@@ -1,7 +1,7 @@
 """Is a file whole? Asked before any work is done, from the sizes that its container declares.
 
-FFmpeg reads what is there and stops without a word where a file was cut off; a run over half a film must not look like
-a run over the whole one.
+FFmpeg reads what is there and stops without a word where a file was cut off; a run over half a film
+must not look like a run over the whole one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from vidtrans.errors import InputError
 
 _EBML, _SEGMENT = 0x1A45DFA3, 0x18538067
 _INDEX_TAIL = 20_000
-"""Index entries looked at, from the end: samples lie in order, and a film of days should open at once."""
+"""Index entries looked at, from the end: samples lie in order, and a film of days should open at
+once."""
 
 
 def check_whole(path: Path, container: InputContainer, stream: VideoStream) -> None:
@@ -33,11 +34,14 @@ def check_whole(path: Path, container: InputContainer, stream: VideoStream) -> N
         whole = len(b"FRAME\n") + frame_bytes(stream.format)
         extra = (size - _y4m_header(path)) % whole
         if extra:
-            raise InputError(f"is truncated: its last frame has {extra} bytes, not {whole}.", where=path)
+            raise InputError(
+                f"is truncated: its last frame has {extra} bytes, not {whole}.", where=path
+            )
 
 
 def frame_bytes(form: VideoFormat) -> int:
-    """Bytes of one uncompressed frame of this format and size, planes without padding between their lines."""
+    """Bytes of one uncompressed frame of this format and size, planes without padding between
+    their lines."""
     parts = form.components
     if len({part.plane for part in parts}) == 1:
         return form.width * form.height * form.padded_bits_per_pixel // 8
@@ -59,7 +63,8 @@ def _y4m_header(path: Path) -> int:
 
 
 def _vint(data: bytes, at: int, *, marker: bool) -> tuple[int | None, int]:
-    """An EBML variable-length integer (RFC 8794, section 4): (value, next position); None is "unknown size"."""
+    """An EBML variable-length integer (RFC 8794, section 4): (value, next position); None is
+    "unknown size"."""
     first = data[at]
     length = 9 - first.bit_length()
     value = int.from_bytes(data[at : at + length], "big")
@@ -71,7 +76,8 @@ def _vint(data: bytes, at: int, *, marker: bool) -> tuple[int | None, int]:
 
 
 def matroska_bytes_missing(path: Path, size: int) -> int:
-    """Bytes that a Matroska or WebM file lacks according to its Segment; 0 when whole or not declared (a stream)."""
+    """Bytes that a Matroska or WebM file lacks according to its Segment; 0 when whole or not
+    declared (a stream)."""
     with path.open("rb") as file:
         head = file.read(4096)
     try:

@@ -11,11 +11,16 @@ from vidtrans.media.faults import cannot_write
 
 
 def check_free(target: Path, *, overwrite: bool) -> None:
-    """Raise OutputError where ``target`` may not be written: there already, a folder, or without a folder to lie in."""
+    """Raise OutputError where ``target`` may not be written: there already, a folder, or without
+    a folder to lie in."""
     if target.is_dir():
         raise OutputError("is a folder, not a film.", where=target, hint="Name a file in it.")
     if target.exists() and not overwrite:
-        raise OutputError("exists already.", where=target, hint="Choose another name, or overwrite it (--overwrite).")
+        raise OutputError(
+            "exists already.",
+            where=target,
+            hint="Choose another name, or overwrite it (--overwrite).",
+        )
     if not target.parent.is_dir():
         raise OutputError("cannot be written: its folder does not exist.", where=target)
 
@@ -31,9 +36,11 @@ def sync_folder(folder: Path) -> None:
 
 
 class PartialFile:
-    """A binary file under a temporary name beside ``target``; ``commit`` gives it its name, ``discard`` removes it.
+    """A binary file under a temporary name beside ``target``; ``commit`` gives it its name,
+    ``discard`` removes it.
 
-    ``write`` takes all bytes or raises, and the first failure is kept in ``error``: FFmpeg forgets some of them.
+    ``write`` takes all bytes or raises, and the first failure is kept in ``error``: FFmpeg forgets
+    some of them.
     """
 
     def __init__(self, target: Path, *, overwrite: bool) -> None:
@@ -90,7 +97,9 @@ class PartialFile:
                 raise self.error
             os.fsync(self._file.fileno())
             self._file.close()
-            check_free(self.target, overwrite=self._overwrite)  # somebody may have made it meanwhile
+            check_free(
+                self.target, overwrite=self._overwrite
+            )  # somebody may have made it meanwhile
             self._path.replace(self.target)
         except OSError as error:
             self.discard()

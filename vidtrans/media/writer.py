@@ -1,12 +1,13 @@
 """Pictures out: a film or a folder of PNGs, whole under its name or not there at all.
 
-    with open_writer("street.mp4", size_hw=(512, 1024), rate=info.rate, time_base=info.time_base) as writer:
+    times = {"rate": info.rate, "time_base": info.time_base}
+    with open_writer("street.mp4", size_hw=(512, 1024), **times) as writer:
         for translation in ...:
             writer.write(translation.picture, translation.time)
         writer.finish()
 
-A film is written under a temporary name in the same folder, synced, and renamed by ``finish``; leaving the ``with``
-without ``finish`` (an exception, Ctrl-C) removes it.
+A film is written under a temporary name in the same folder, synced, and renamed by ``finish``;
+leaving the ``with`` without ``finish`` (an exception, Ctrl-C) removes it.
 """
 
 from __future__ import annotations
@@ -39,10 +40,12 @@ __all__ = [
 
 
 class Writer(Protocol):
-    """An open output. Errors are ``OutputError`` with the file and one sentence; nothing is left behind after one."""
+    """An open output. Errors are ``OutputError`` with the file and one sentence; nothing is left
+    behind after one."""
 
     def write(self, picture: Bytes, time: FrameTime) -> None:
-        """``picture``: uint8 RGB [H,W,3] of the size that was announced; ``time`` must grow from picture to picture."""
+        """``picture``: uint8 RGB [H,W,3] of the size that was announced; ``time`` must grow from
+        picture to picture."""
         ...
 
     def finish(self) -> Path:
@@ -50,11 +53,17 @@ class Writer(Protocol):
         ...
 
     def abort(self) -> None:
-        """Drop what was written (PNGs that are whole stay). Safe to call twice and after ``finish``."""
+        """Drop what was written (PNGs that are whole stay). Safe to call twice and after
+        ``finish``."""
         ...
 
     def __enter__(self) -> Self: ...
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
 
 
 def open_writer(
@@ -73,19 +82,27 @@ def open_writer(
     stems: Sequence[str] | None = None,
     first_index: int = 0,
 ) -> Writer:
-    """Open a film (by suffix: mp4, mov, mkv, webm, avi, nut) or, for ``OUT/`` or no suffix, a folder of PNGs.
+    """Open a film (by suffix: mp4, mov, mkv, webm, avi, nut) or, for ``OUT/`` or no suffix, a
+    folder of PNGs.
 
-    ``codec``: any encoder by name; None: libx264 (webm: libvpx-vp9); "auto": NVENC where there is one, else libx264.
-    ``copy_from``: the input film, whose audio, subtitles, attachments, chapters and metadata are copied as they are.
-    ``stems``: names of the PNGs, one for each frame (else 000000.png, ...). ``first_index``: the first frame that will be
-    written, where PNGs of a resumed run are there already.
-    Raises OutputError before anything is read: exists already, no such folder, not writable, no such encoder or option.
+    ``codec``: any encoder by name; None: libx264 (webm: libvpx-vp9); "auto": NVENC where there is
+    one, else libx264. ``copy_from``: the input film, whose audio, subtitles, attachments, chapters
+    and metadata are copied as they are. ``stems``: names of the PNGs, one for each frame (else
+    000000.png, ...). ``first_index``: the first frame that will be written, where PNGs of a resumed
+    run are there already. Raises OutputError before anything is read: exists already, no such
+    folder, not writable, no such encoder or option.
     """
     path = Path(target)
     if is_folder_target(target) and container_format is None:
         if codec not in (None, "png", "auto") or encoder_options:
-            raise OutputError("a folder holds PNGs; it takes no encoder.", where=path, hint="Name a film, such as OUT.mp4.")
-        return FolderWriter(path, size_hw=size_hw, overwrite=overwrite, stems=stems, first_index=first_index)
+            raise OutputError(
+                "a folder holds PNGs; it takes no encoder.",
+                where=path,
+                hint="Name a film, such as OUT.mp4.",
+            )
+        return FolderWriter(
+            path, size_hw=size_hw, overwrite=overwrite, stems=stems, first_index=first_index
+        )
     check_free(path, overwrite=overwrite)
     encoding = choose_encoding(
         path,
@@ -115,11 +132,13 @@ def _film(source: str | Path | None) -> Path | None:
 
 
 class SegmentWriter(Protocol):
-    """A film in closed pieces, for runs that can be resumed: every piece starts with a key frame and is whole."""
+    """A film in closed pieces, for runs that can be resumed: every piece starts with a key frame
+    and is whole."""
 
     def write(self, picture: Bytes, time: FrameTime) -> None: ...
     def close_segment(self) -> Path:
-        """Close the piece: encoded to its last picture, synced and renamed. The next ``write`` begins another."""
+        """Close the piece: encoded to its last picture, synced and renamed. The next ``write``
+        begins another."""
         ...
 
     def abort(self) -> None:
@@ -127,7 +146,12 @@ class SegmentWriter(Protocol):
         ...
 
     def __enter__(self) -> Self: ...
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
 
 
 def parts_folder(target: str | Path) -> Path:
@@ -153,10 +177,11 @@ def open_segments(
     first_segment: int = 0,
     overwrite: bool = False,
 ) -> SegmentWriter:
-    """Pieces 000000.packets, 000001.packets, ... in ``parts`` (made if missing), encoded as for ``target``.
+    """Pieces 000000.packets, 000001.packets, ... in ``parts`` (made if missing), encoded as for
+    ``target``.
 
-    ``first_segment``: the number of the next piece; later pieces that a broken run left are removed.
-    Raises OutputError as ``open_writer`` does.
+    ``first_segment``: the number of the next piece; later pieces that a broken run left are
+    removed. Raises OutputError as ``open_writer`` does.
     """
     path = Path(target)
     check_free(path, overwrite=overwrite)
@@ -181,7 +206,8 @@ def join_segments(
     overwrite: bool = False,
     copy_from: str | Path | None = None,
 ) -> Path:
-    """Join pieces into ``target`` without encoding again, every picture with its exact time. The pieces stay.
+    """Join pieces into ``target`` without encoding again, every picture with its exact time. The
+    pieces stay.
 
     Raises OutputError for a piece that is truncated or was encoded with other settings.
     """

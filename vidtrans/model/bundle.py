@@ -1,8 +1,9 @@
 """One-file model bundles: a ``.safetensors`` file whose metadata is the model's card.
 
-Tensors are named after their network: ``G0.``, ``G1.``, ... (vid2vid's scales, coarsest first) or ``G.``; ``first.``
-(vid2vid's single-image generator); ``E.`` (pix2pixHD's encoder). The metadata maps text to text, as safetensors wants it:
-``format`` and ``format_version``, then each field of the card as JSON.
+Tensors are named after their network: ``G0.``, ``G1.``, ... (vid2vid's scales, coarsest first) or
+``G.``; ``first.`` (vid2vid's single-image generator); ``E.`` (pix2pixHD's encoder). The metadata
+maps text to text, as safetensors wants it: ``format`` and ``format_version``, then each field of
+the card as JSON.
 """
 
 from __future__ import annotations
@@ -29,12 +30,17 @@ _LARGEST_HEADER = 32 << 20
 
 
 def write_bundle(
-    path: str | PathLike[str], card: Card, tensors: Mapping[str, Tensor], *, storage: torch.dtype | None = None
+    path: str | PathLike[str],
+    card: Card,
+    tensors: Mapping[str, Tensor],
+    *,
+    storage: torch.dtype | None = None,
 ) -> None:
     """Write a bundle; ``path`` holds either all of it or what it held before.
 
-    ``storage``: the type in which floating-point tensors are stored (``torch.float16`` halves the file; it is read back
-    as float32), None: as they are. Raises OutputError where the file cannot be written.
+    ``storage``: the type in which floating-point tensors are stored (``torch.float16`` halves the
+    file; it is read back as float32), None: as they are. Raises OutputError where the file cannot
+    be written.
     """
     stored: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
@@ -58,7 +64,8 @@ def read_card(path: str | PathLike[str]) -> Card:
 
 
 def read_bundle(path: str | PathLike[str]) -> Bundle:
-    """A bundle's card and tensors. Raises ModelError where the file is missing, truncated or no bundle.
+    """A bundle's card and tensors. Raises ModelError where the file is missing, truncated or no
+    bundle.
 
     The header is checked before any tensor is read; nothing in the file can run.
     """
@@ -90,10 +97,15 @@ def _header(file: Path) -> dict[str, Any]:
         tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
         ends = [int(entry["data_offsets"][1]) for entry in tensors.values()]
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
-        raise ModelError("is no model bundle: its header is unreadable.", where=file, hint=_hint(file, start)) from error
+        raise ModelError(
+            "is no model bundle: its header is unreadable.", where=file, hint=_hint(file, start)
+        ) from error
     if 8 + length + max(ends, default=0) != size:
         wanted = 8 + length + max(ends, default=0)
-        raise ModelError(f"is truncated or damaged: it has {size} bytes, and its header speaks of {wanted}.", where=file)
+        raise ModelError(
+            f"is truncated or damaged: it has {size} bytes, and its header speaks of {wanted}.",
+            where=file,
+        )
     return header  # type: ignore[no-any-return]
 
 
@@ -108,12 +120,15 @@ def _card(header: Mapping[str, Any], file: Path) -> Card:
     version = str(metadata.get("format_version"))
     if not version.isdecimal() or int(version) > FORMAT_VERSION:
         raise ModelError(
-            f"is a bundle of format {version}, and this vidtrans reads formats up to {FORMAT_VERSION}.",
+            f"is a bundle of format {version}, and this vidtrans reads formats up to"
+            f" {FORMAT_VERSION}.",
             where=file,
             hint="A newer vidtrans reads it.",
         )
     try:
-        fields = {n: json.loads(v) for n, v in metadata.items() if n not in ("format", "format_version")}
+        fields = {
+            n: json.loads(v) for n, v in metadata.items() if n not in ("format", "format_version")
+        }
         return Card.model_validate(fields)
     except (ValidationError, ValueError, TypeError, RecursionError) as error:
         said = error.errors()[0] if isinstance(error, ValidationError) else None
@@ -130,5 +145,11 @@ def _what_instead(start: bytes, size: int) -> str:
 
 
 def _hint(file: Path, start: bytes) -> str | None:
-    pickled = start[:4] == b"PK\x03\x04" or start[:1] == b"\x80" or file.suffix in (".pth", ".pt", ".pkl")
-    return "Published checkpoint folders become bundles by `vidtrans models import`." if pickled else None
+    pickled = (
+        start[:4] == b"PK\x03\x04" or start[:1] == b"\x80" or file.suffix in (".pth", ".pt", ".pkl")
+    )
+    return (
+        "Published checkpoint folders become bundles by `vidtrans models import`."
+        if pickled
+        else None
+    )

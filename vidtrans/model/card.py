@@ -15,11 +15,13 @@ FirstFrames = Literal["single", "given", "none", "raw"]
 class Card(BaseModel):
     """A bundle's metadata.
 
-    ``system`` decides what the model needs and gives; ``architecture`` who built the network: ``published`` (the
-    published systems' own) or ``street`` (this project's small one). ``generator``, ``first``, ``encoder``: the networks'
-    configurations, None where the model has no such network. ``first_frames``: how a sequence begins (see
-    ``vidtrans.sequence.Model``). ``training_hw``: height and width it was trained at. ``styles``: for a class id (as text)
-    its cluster centres, each ``feature_nc`` numbers. ``options``: the published options it was imported with, for export.
+    ``system`` decides what the model needs and gives; ``architecture`` who built the network:
+    ``published`` (the published systems' own) or ``street`` (this project's small one).
+    ``generator``, ``first``, ``encoder``: the networks' configurations, None where the model has no
+    such network. ``first_frames``: how a sequence begins (see ``vidtrans.sequence.model.Model``).
+    ``training_hw``: height and width it was trained at. ``styles``: for a class id (as text) its
+    cluster centres, each ``feature_nc`` numbers. ``options``: the published options it was imported
+    with, for export.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,7 +43,8 @@ class Card(BaseModel):
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
-    """A card and its tensors, under their bundle names. ``where``: the file or folder that they come from."""
+    """A card and its tensors, under their bundle names. ``where``: the file or folder that they
+    come from."""
 
     card: Card
     tensors: dict[str, Tensor]

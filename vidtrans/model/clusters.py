@@ -17,7 +17,7 @@ from numpy.lib import format as npy
 
 from vidtrans.errors import ModelError
 from vidtrans.model.inert_pickle import RefusedError, read_inert
-from vidtrans.model.styles import Centres
+from vidtrans.model.style_centres import Centres
 
 PATTERN = "features_clustered_*.np[yz]"
 # Far above anything published: a million numbers. Packed ones count as what they unfold to.
@@ -28,14 +28,26 @@ _ADVICE = (
     "**{str(k): v for k, v in n.load('FILE.npy', allow_pickle=True).item().items()})\""
 )
 # What numpy and zipfile raise on damaged bytes; zipfile says RuntimeError to encrypted ones.
-_DAMAGED = (ValueError, KeyError, EOFError, OSError, TypeError, OverflowError, RuntimeError, zipfile.BadZipFile, zlib.error)
+_DAMAGED = (
+    ValueError,
+    KeyError,
+    EOFError,
+    OSError,
+    TypeError,
+    OverflowError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def read_clusters(path: str | PathLike[str]) -> Centres:
-    """The centres of every class in a cluster file: the published ``.npy`` (a pickled dictionary: class number -> float
-    [k, F]), a ``.npz`` of arrays named by class number, or a plain ``.npy`` [classes, k, F] (rows of NaN left out).
+    """The centres of every class in a cluster file: the published ``.npy`` (a pickled dictionary:
+    class number -> float [k, F]), a ``.npz`` of arrays named by class number, or a plain ``.npy``
+    [classes, k, F] (rows of NaN left out).
 
-    Nothing in the file is run. Raises ModelError where it cannot be read, or holds anything but such arrays.
+    Nothing in the file is run. Raises ModelError where it cannot be read, or holds anything but
+    such arrays.
     """
     file = Path(path)
     try:
@@ -48,7 +60,9 @@ def read_clusters(path: str | PathLike[str]) -> Centres:
         content = _content(data)
     except RefusedError as error:
         raise ModelError(
-            f"is refused: it holds {error}, and nothing in a model file is run.", where=file, hint=_ADVICE
+            f"is refused: it holds {error}, and nothing in a model file is run.",
+            where=file,
+            hint=_ADVICE,
         ) from error
     except _DAMAGED as error:
         raise ModelError(f"is no whole file of cluster centres ({error}).", where=file) from error
@@ -56,8 +70,11 @@ def read_clusters(path: str | PathLike[str]) -> Centres:
 
 
 def write_clusters(path: str | PathLike[str], centres: Centres) -> None:
-    """The published form: what the published code loads, and ``read_clusters`` reads without running it."""
-    arrays = {plane: np.asarray(found, dtype=np.float32) for plane, found in sorted(centres.items())}
+    """The published form: what the published code loads, and ``read_clusters`` reads without
+    running it."""
+    arrays = {
+        plane: np.asarray(found, dtype=np.float32) for plane, found in sorted(centres.items())
+    }
     with Path(path).open("wb") as file:
         np.save(file, arrays, allow_pickle=True)  # type: ignore[arg-type]  # a dictionary becomes an array of one object
 
@@ -67,15 +84,26 @@ def _content(data: bytes) -> Mapping[Any, Any]:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > _LARGEST:
                 raise ValueError("it unfolds to more than any such file holds")
-            return {entry.filename.removesuffix(".npy"): _array(archive.read(entry)) for entry in archive.infolist()}
+            return {
+                entry.filename.removesuffix(".npy"): _array(archive.read(entry))
+                for entry in archive.infolist()
+            }
     stream, shape, _, kind = _opened(data)
     if not kind.hasobject:
         array = _array(data)
         if array.ndim != 3:
-            raise ValueError(f"an array of the shape {list(array.shape)}, where [classes, styles, features] is needed")
+            raise ValueError(
+                f"an array of the shape {list(array.shape)}, where [classes, styles, features] is"
+                " needed"
+            )
         return {plane: rows[np.isfinite(rows).all(axis=1)] for plane, rows in enumerate(array)}
     content = read_inert(stream.read())
-    if shape != () or not isinstance(content, list) or len(content) != 1 or not isinstance(content[0], dict):
+    if (
+        shape != ()
+        or not isinstance(content, list)
+        or len(content) != 1
+        or not isinstance(content[0], dict)
+    ):
         raise ValueError("no dictionary of arrays")
     return content[0]
 
@@ -86,11 +114,14 @@ def _opened(data: bytes) -> tuple[io.BytesIO, tuple[int, ...], bool, np.dtype[An
     version = npy.read_magic(stream)
     if version not in ((1, 0), (2, 0)):
         raise ValueError(f"format {version[0]}.{version[1]} of npy")
-    return stream, *(npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0)(stream)
+    return stream, *(npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0)(
+        stream
+    )
 
 
 def _array(data: bytes) -> npt.NDArray[Any]:
-    """A ``.npy`` of plain numbers. numpy's own reader takes the memory that the header claims before it looks."""
+    """A ``.npy`` of plain numbers. numpy's own reader takes the memory that the header claims
+    before it looks."""
     stream, shape, by_columns, kind = _opened(data)
     if kind.kind not in "fiu":
         raise ValueError(f"an array of {kind}")
@@ -104,11 +135,15 @@ def _centres(content: Mapping[Any, Any], file: Path) -> Centres:
     found: dict[int, list[list[float]]] = {}
     for name, value in content.items():
         if not str(name).isdecimal():
-            raise ModelError(f"has an entry called {name!r}, and class numbers are expected.", where=file)
+            raise ModelError(
+                f"has an entry called {name!r}, and class numbers are expected.", where=file
+            )
         array = np.asarray(value)
         if array.ndim != 2 or array.dtype.kind not in "fiu":
             raise ModelError(
-                f"has an array {list(array.shape)} of {array.dtype} for class {name}: [styles, features] is needed.", where=file
+                f"has an array {list(array.shape)} of {array.dtype} for class {name}: [styles,"
+                " features] is needed.",
+                where=file,
             )
         if array.size:
             found[int(name)] = [[float(x) for x in row] for row in array.astype(np.float32)]

@@ -14,15 +14,17 @@ from vidtrans.model.bundle import read_bundle
 from vidtrans.model.card import Bundle
 from vidtrans.model.library import find_bundle
 from vidtrans.model.networks import Networks, build
-from vidtrans.model.styles import style_counts
+from vidtrans.model.style_centres import style_counts
 from vidtrans.nets.painting import Conditioning
 
 
-def describe(model: Networks | Bundle | str | PathLike[str], *, size_hw: tuple[int, int] | None = None) -> dict[str, Any]:
+def describe(
+    model: Networks | Bundle | str | PathLike[str], *, size_hw: tuple[int, int] | None = None
+) -> dict[str, Any]:
     """System, sizes, classes, styles, parameters, cost and licence of a model, ready for JSON.
 
-    ``size_hw``: the size for which ``flop_per_frame`` is counted (default: the training size, else 512x1024); a
-    multiply-add is two.
+    ``size_hw``: the size for which ``flop_per_frame`` is counted (default: the training size, else
+    512x1024); a multiply-add is two.
     """
     if isinstance(model, Networks):
         networks = model
@@ -65,16 +67,23 @@ def describe(model: Networks | Bundle | str | PathLike[str], *, size_hw: tuple[i
     }
 
 
-def flop_per_frame(networks: Networks, size_hw: tuple[int, int], *, classes: int | None = None) -> int:
-    """Floating-point operations of one frame of ``size_hw`` in the middle of a sequence, multiply-adds counted as two.
+def flop_per_frame(
+    networks: Networks, size_hw: tuple[int, int], *, classes: int | None = None
+) -> int:
+    """Floating-point operations of one frame of ``size_hw`` in the middle of a sequence,
+    multiply-adds counted as two.
 
-    ``classes``: how many classes occur in a frame (None: all, as the published code computes it). Every layer's cost is
-    in proportion to the picture's area, so the smallest picture that the network takes is counted, and scaled.
-    Raises UsageError where the network does not take ``size_hw``.
+    ``classes``: how many classes occur in a frame (None: all, as the published code computes it).
+    Every layer's cost is in proportion to the picture's area, so the smallest picture that the
+    network takes is counted, and scaled. Raises UsageError where the network does not take
+    ``size_hw``.
     """
     if any(side % networks.size_multiple for side in size_hw):
         multiple = networks.size_multiple
-        raise UsageError(f"{size_hw[1]}x{size_hw[0]} is no size that the network takes (multiples of {multiple}).")
+        raise UsageError(
+            f"{size_hw[1]}x{size_hw[0]} is no size that the network takes (multiples of"
+            f" {multiple})."
+        )
     n = networks.generator.n_frames
     h, w = networks.padded((1, 1))
     device = next(next(networks.modules()).parameters()).device
@@ -82,12 +91,17 @@ def flop_per_frame(networks: Networks, size_hw: tuple[int, int], *, classes: int
         conditioning = Conditioning(
             ids=torch.zeros(1, n, h, w, dtype=torch.uint8) if networks.label_nc else None,
             boundary=torch.zeros(1, n, h, w, dtype=torch.bool) if networks.use_boundary else None,
-            image=None if networks.label_nc else torch.zeros(1, n, int(networks.config.input_nc), h, w),
+            image=(
+                None
+                if networks.label_nc
+                else torch.zeros(1, n, int(networks.config.input_nc), h, w)
+            ),
             features=torch.zeros(1, networks.feature_nc, h, w) if networks.feature_nc else None,
             present=None if classes is None else (tuple(range(classes)),) * n,
         )
         history = tuple(
-            torch.zeros(1, networks.output_nc * (n - 1), h // 2**s, w // 2**s) for s in reversed(range(networks.scales))
+            torch.zeros(1, networks.output_nc * (n - 1), h // 2**s, w // 2**s)
+            for s in reversed(range(networks.scales))
         )
         networks.generator(conditioning, history if n > 1 else None)
     return int(counter.get_total_flops()) * (size_hw[0] * size_hw[1]) // (h * w)

@@ -14,45 +14,62 @@ from torch import Tensor
 from vidtrans.errors import ModelError, OutputError
 from vidtrans.model.card import Bundle, Card
 from vidtrans.model.clusters import write_clusters
-from vidtrans.model.styles import centres_of
+from vidtrans.model.style_centres import centres_of
 from vidtrans.whole_file import whole_file
 
 _FILES = {"G": "latest_net_G.pth", "first": "latest_net_G_single.pth", "E": "latest_net_E.pth"}
 _CLUSTERS = "features_clustered_010.npy"
 
 
-def write_folder(folder: str | PathLike[str], bundle: Bundle, *, overwrite: bool = False) -> list[Path]:
-    """``bundle`` as the published code would have saved it, with an ``opt.txt``; gives the files written.
+def write_folder(
+    folder: str | PathLike[str], bundle: Bundle, *, overwrite: bool = False
+) -> list[Path]:
+    """``bundle`` as the published code would have saved it, with an ``opt.txt``; gives the files
+    written.
 
-    ``read_folder`` gives the same tensors back. Raises ModelError for a network that the published code does not know, and
-    OutputError where a file cannot be written, or is there already and ``overwrite`` is not set.
+    ``read_folder`` gives the same tensors back. Raises ModelError for a network that the published
+    code does not know, and OutputError where a file cannot be written, or is there already and
+    ``overwrite`` is not set.
     """
     if bundle.card.architecture != "published":
         raise ModelError(
-            f"is a model of the architecture {bundle.card.architecture!r}, which the published code cannot load.",
+            f"is a model of the architecture {bundle.card.architecture!r}, which the published code"
+            " cannot load.",
             where=bundle.where or bundle.card.name,
         )
     place = Path(folder)
     files: dict[str, dict[str, Tensor]] = {}
     for name, tensor in bundle.tensors.items():
         prefix, _, own = name.partition(".")
-        files.setdefault(_FILES.get(prefix, f"latest_net_{prefix}.pth"), {})[own] = tensor.detach().cpu().clone()
+        files.setdefault(_FILES.get(prefix, f"latest_net_{prefix}.pth"), {})[own] = (
+            tensor.detach().cpu().clone()
+        )
     others = ("opt.txt", *([_CLUSTERS] if bundle.card.styles else []))
     taken = [name for name in (*files, *others) if (place / name).exists()]
     if taken and not overwrite:
-        raise OutputError(f"{', '.join(taken)} exist already.", where=place, hint="Choose another folder or --overwrite.")
+        raise OutputError(
+            f"{', '.join(taken)} exist already.",
+            where=place,
+            hint="Choose another folder or --overwrite.",
+        )
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"the folder cannot be made: {error.strerror or error}.", where=place) from error
+        raise OutputError(
+            f"the folder cannot be made: {error.strerror or error}.", where=place
+        ) from error
     for name, tensors in files.items():
         with whole_file(place / name, what="the checkpoint") as temporary:
             try:
                 torch.save(tensors, temporary)
             except RuntimeError as error:  # torch's own writer reports a full disk so
-                raise OutputError(f"the checkpoint cannot be written: {error}.", where=place / name) from error
+                raise OutputError(
+                    f"the checkpoint cannot be written: {error}.", where=place / name
+                ) from error
     with whole_file(place / "opt.txt", what="the options") as temporary:
-        temporary.write_text(_opt_text(published_options(bundle.card) | _own_options(bundle.card)), encoding="utf-8")
+        temporary.write_text(
+            _opt_text(published_options(bundle.card) | _own_options(bundle.card)), encoding="utf-8"
+        )
     if bundle.card.styles:
         with whole_file(place / _CLUSTERS, what="the cluster centres") as temporary:
             write_clusters(temporary, centres_of(bundle.card))
@@ -63,11 +80,22 @@ def published_options(card: Card) -> dict[str, Any]:
     """A card's configuration under the published options' names."""
     config = card.generator
     if card.system == "pix2pix":
-        kind = f"unet_{2 ** config['downsamplings']}" if config.get("kind") != "resnet" else f"resnet_{config['blocks']}blocks"
-        return _named(config, {"input_nc": "input_nc", "output_nc": "output_nc", "channels": "ngf", "norm": "norm"}) | {
-            "netG": kind
-        }
-    common = {"label_nc": "label_nc", "input_nc": "input_nc", "output_nc": "output_nc", "channels": "ngf", "norm": "norm"}
+        kind = (
+            f"unet_{2 ** config['downsamplings']}"
+            if config.get("kind") != "resnet"
+            else f"resnet_{config['blocks']}blocks"
+        )
+        return _named(
+            config,
+            {"input_nc": "input_nc", "output_nc": "output_nc", "channels": "ngf", "norm": "norm"},
+        ) | {"netG": kind}
+    common = {
+        "label_nc": "label_nc",
+        "input_nc": "input_nc",
+        "output_nc": "output_nc",
+        "channels": "ngf",
+        "norm": "norm",
+    }
     if card.system == "pix2pixhd":
         names = {
             "downsamplings": "n_downsample_global",
@@ -102,11 +130,18 @@ def published_options(card: Card) -> dict[str, Any]:
 
 
 def _own_options(card: Card) -> dict[str, Any]:
-    """What the published options have no words for, as ``read_folder`` takes it, where it is not what it takes anyway."""
+    """What the published options have no words for, as ``read_folder`` takes it, where it is not
+    what it takes anyway."""
     config = card.generator
-    usual = "running" if card.system == "pix2pix" and config.get("norm", "batch") == "batch" else "frame"
+    usual = (
+        "running"
+        if card.system == "pix2pix" and config.get("norm", "batch") == "batch"
+        else "frame"
+    )
     options = {"dropout": True} if config.get("dropout") else {}
-    return options | ({"statistics": config["statistics"]} if config.get("statistics", usual) != usual else {})
+    return options | (
+        {"statistics": config["statistics"]} if config.get("statistics", usual) != usual else {}
+    )
 
 
 def _named(config: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
@@ -116,4 +151,6 @@ def _named(config: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any
 def _opt_text(options: Mapping[str, Any]) -> str:
     lines = [f"{name}: {value}" for name, value in sorted(options.items())]
     assert all(re.match(r"\w+: ", line) for line in lines)
-    return "\n".join(["------------ Options -------------", *lines, "-------------- End ----------------", ""])
+    return "\n".join(
+        ["------------ Options -------------", *lines, "-------------- End ----------------", ""]
+    )

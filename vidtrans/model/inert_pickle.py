@@ -1,7 +1,9 @@
-"""Pickled arrays read without running the pickle: its opcodes are looked at, nothing that it names is ever imported or called.
+"""Pickled arrays read without running the pickle: its opcodes are looked at, nothing that it names
+is ever imported or called.
 
-numpy saves a dictionary of arrays as a pickle. Of pickle's language only what such a file needs is understood: numbers,
-texts, lists, tuples, dictionaries, and numpy's own way to write an array of plain numbers. Anything else is refused.
+numpy saves a dictionary of arrays as a pickle. Of pickle's language only what such a file needs is
+understood: numbers, texts, lists, tuples, dictionaries, and numpy's own way to write an array of
+plain numbers. Anything else is refused.
 """
 
 from __future__ import annotations
@@ -41,15 +43,33 @@ class _Type:
     order: str = "="
 
     def known(self) -> np.dtype[Any]:
-        order = "|" if self.code in ("b1", "i1", "u1") else {"=": "=", "<": "<", ">": ">"}.get(self.order)
-        if order is None or self.code not in ("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"):
+        order = (
+            "|"
+            if self.code in ("b1", "i1", "u1")
+            else {"=": "=", "<": "<", ">": ">"}.get(self.order)
+        )
+        if order is None or self.code not in (
+            "b1",
+            "i1",
+            "i2",
+            "i4",
+            "i8",
+            "u1",
+            "u2",
+            "u4",
+            "u8",
+            "f2",
+            "f4",
+            "f8",
+        ):
             raise RefusedError(f"an array of the type {self.order}{self.code}")
         return np.dtype(order + self.code)
 
 
 @dataclass(eq=False)
 class _Array:
-    """A numpy array that is being told; ``value`` is the array, or a nested list for an array of objects."""
+    """A numpy array that is being told; ``value`` is the array, or a nested list for an array of
+    objects."""
 
     value: Any = None
 
@@ -63,7 +83,15 @@ _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": (
 _LITERALS = frozenset(
     (
         *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
-        *("STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"),
+        *(
+            "STRING",
+            "BINSTRING",
+            "SHORT_BINSTRING",
+            "UNICODE",
+            "BINUNICODE",
+            "SHORT_BINUNICODE",
+            "BINUNICODE8",
+        ),
         *("BINBYTES", "SHORT_BINBYTES", "BINBYTES8"),
     )
 )
@@ -71,9 +99,11 @@ _PASSED_OVER = frozenset(("PROTO", "FRAME"))
 
 
 def read_inert(data: bytes) -> Any:
-    """What the pickle ``data`` holds: numbers, texts, bytes, tuples, lists, dictionaries, numpy arrays of numbers.
+    """What the pickle ``data`` holds: numbers, texts, bytes, tuples, lists, dictionaries, numpy
+    arrays of numbers.
 
-    An array of objects becomes the list of its objects. Raises RefusedError for anything else, and for a damaged pickle.
+    An array of objects becomes the list of its objects. Raises RefusedError for anything else, and
+    for a damaged pickle.
     """
     machine = _Machine()
     try:
@@ -85,7 +115,15 @@ def read_inert(data: bytes) -> Any:
         return _plain(machine.stack[-1])
     except RefusedError:
         raise
-    except (ValueError, IndexError, KeyError, TypeError, AttributeError, RecursionError, UnicodeError) as error:
+    except (
+        ValueError,
+        IndexError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        UnicodeError,
+    ) as error:
         raise RefusedError(f"a damaged pickle ({error})") from error
 
 
@@ -111,7 +149,9 @@ class _Machine:
             stack.append({} if opcode == "EMPTY_DICT" else [])
         elif opcode in ("DICT", "LIST", "TUPLE"):
             items = self._since_mark()
-            stack.append(_pairs(items) if opcode == "DICT" else items if opcode == "LIST" else tuple(items))
+            stack.append(
+                _pairs(items) if opcode == "DICT" else items if opcode == "LIST" else tuple(items)
+            )
         elif opcode in ("TUPLE1", "TUPLE2", "TUPLE3"):
             count = int(opcode[-1])
             items = stack[-count:]
@@ -152,13 +192,19 @@ def _made(called: Any, arguments: Any) -> Any:
     """What numpy's own constructors would give; a call of anything else is refused."""
     if not isinstance(called, _Name) or not isinstance(arguments, tuple):
         raise RefusedError("a call of no name")
-    if called.module in _MULTIARRAY and called.name == "_reconstruct" and arguments[0] == _Name("numpy", "ndarray"):
+    if (
+        called.module in _MULTIARRAY
+        and called.name == "_reconstruct"
+        and arguments[0] == _Name("numpy", "ndarray")
+    ):
         return _Array()
     if called.module in _MULTIARRAY and called.name == "scalar" and isinstance(arguments[0], _Type):
         kind = arguments[0].known()
         return np.frombuffer(_raw(arguments[1]), kind, count=1)[0].item()
     if called == _Name("numpy", "dtype"):
-        return _Type(str(arguments[0]).lstrip("<>=|"), next((c for c in str(arguments[0]) if c in "<>"), "="))
+        return _Type(
+            str(arguments[0]).lstrip("<>=|"), next((c for c in str(arguments[0]) if c in "<>"), "=")
+        )
     if called in (_Name("__builtin__", "bytes"), _Name("builtins", "bytes")) and not arguments:
         return b""
     if called == _Name("_codecs", "encode") and arguments[1] in ("latin1", "latin-1"):
@@ -195,7 +241,8 @@ def _pairs(items: list[Any]) -> dict[Any, Any]:
 
 
 def _check_size(value: Any) -> None:
-    """Lists that hold one another many times over are small in a file and endless once they are written out."""
+    """Lists that hold one another many times over are small in a file and endless once they are
+    written out."""
     left, waiting = _LARGEST_STACK, [value]
     while waiting:
         value = waiting.pop()

@@ -11,15 +11,22 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 def _inside(shapes: Shapes, part: str) -> dict[str, tuple[int, ...]]:
     """The tensors of one submodule, under their names within it."""
-    return {name[len(part) + 1 :]: shape for name, shape in shapes.items() if name.startswith(part + ".")}
+    return {
+        name[len(part) + 1 :]: shape
+        for name, shape in shapes.items()
+        if name.startswith(part + ".")
+    }
 
 
 def _kernels(shapes: Shapes, size: int | None = None) -> list[tuple[int, ...]]:
-    """Shapes of the convolutions that are no residual block's, in order; of ``size`` x ``size`` where it is given."""
+    """Shapes of the convolutions that are no residual block's, in order; of ``size`` x ``size``
+    where it is given."""
     found = [
         (int(name.split(".")[0]), shape)
         for name, shape in shapes.items()
-        if re.fullmatch(r"\d+\.weight", name) and len(shape) == 4 and (size is None or shape[-1] == size)
+        if re.fullmatch(r"\d+\.weight", name)
+        and len(shape) == 4
+        and (size is None or shape[-1] == size)
     ]
     return [shape for _, shape in sorted(found)]
 
@@ -96,7 +103,12 @@ def encoder(shapes: Shapes) -> dict[str, Any]:
     wide, narrow = _kernels(model, 7), _kernels(model, 3)
     if len(wide) < 2:
         return {}
-    return {"nef": wide[0][0], "feat_num": wide[-1][0], "n_downsample_E": len(narrow) // 2, "input_nc": wide[0][1]}
+    return {
+        "nef": wide[0][0],
+        "feat_num": wide[-1][0],
+        "n_downsample_E": len(narrow) // 2,
+        "input_nc": wide[0][1],
+    }
 
 
 def is_unet(shapes: Shapes) -> bool:
@@ -107,10 +119,15 @@ def is_unet(shapes: Shapes) -> bool:
 def pix2pix(shapes: Shapes) -> dict[str, Any]:
     """Published options of a U-Net or a ResNet generator."""
     if is_unet(shapes):
-        # By the deepest name, so that a tensor that is missing on the way is missed, and no smaller network is seen.
+        # By the deepest name, so that a tensor that is missing on the way is missed, and no smaller
+        # network is seen.
         downs = max(name.count("model.") for name in shapes) - 1
         first, last = shapes.get("model.model.0.weight"), shapes.get("model.model.3.weight")
-        said: dict[str, Any] = {"netG": f"unet_{2**downs}", "num_downs": downs, "norm": norm_kind(shapes)}
+        said: dict[str, Any] = {
+            "netG": f"unet_{2**downs}",
+            "num_downs": downs,
+            "norm": norm_kind(shapes),
+        }
         if first is not None and len(first) == 4:
             said |= {"ngf": first[0], "input_nc": first[1]}
         if last is not None and len(last) == 4:
@@ -121,14 +138,17 @@ def pix2pix(shapes: Shapes) -> dict[str, Any]:
     blocks = _blocks(model)
     said = {"netG": f"resnet_{blocks}blocks", "norm": norm_kind(shapes)}
     # A dropout layer moves a block's second convolution from 5 to 6.
-    said["dropout_layers"] = any(re.match(r"\d+\.conv_block\.6\.weight", n) and len(s) == 4 for n, s in model.items())
+    said["dropout_layers"] = any(
+        re.match(r"\d+\.conv_block\.6\.weight", n) and len(s) == 4 for n, s in model.items()
+    )
     if len(wide) > 1:
         said |= {"ngf": wide[0][0], "input_nc": wide[0][1], "output_nc": wide[-1][0]}
     return said
 
 
 def system(files: Mapping[str, Shapes]) -> str | None:
-    """Which published system the files (``G``, ``G0``, ``E``, ...) belong to, None where they tell nothing."""
+    """Which published system the files (``G``, ``G0``, ``E``, ...) belong to, None where they
+    tell nothing."""
     if any(re.fullmatch(r"G\d+", name) for name in files):
         return "vid2vid"
     shapes = files.get("G", {})

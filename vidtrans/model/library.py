@@ -19,7 +19,8 @@ _EMBEDDED = Path(__file__).parents[1] / "assets"
 
 @dataclass(frozen=True)
 class BundleEntry:
-    """One model of the list. ``card`` None and ``problem`` a sentence where the file is unusable."""
+    """One model of the list. ``card`` None and ``problem`` a sentence where the file is
+    unusable."""
 
     name: str
     path: Path
@@ -29,7 +30,8 @@ class BundleEntry:
 
 
 def models_folder() -> Path:
-    """The user's own bundles: ``$VIDTRANS_MODELS``, else ``vidtrans/models`` in the platform's place for data."""
+    """The user's own bundles: ``$VIDTRANS_MODELS``, else ``vidtrans/models`` in the platform's
+    place for data."""
     if chosen := os.environ.get("VIDTRANS_MODELS"):
         return Path(chosen)
     data = os.environ.get("XDG_DATA_HOME") or os.environ.get("LOCALAPPDATA")
@@ -42,7 +44,8 @@ def list_bundles() -> tuple[BundleEntry, ...]:
 
 
 def find_bundle(name_or_path: str | PathLike[str]) -> Path:
-    """The file of a model given by its name (``street``) or its path. Raises ModelError with the nearest names."""
+    """The file of a model given by its name (``street``) or its path. Raises ModelError with the
+    nearest names."""
     path = Path(name_or_path)
     # A folder of pictures that happens to be called like a model is none.
     if path.exists() and not (path.is_dir() and not any(path.glob("*.pth"))):
@@ -59,7 +62,9 @@ def find_bundle(name_or_path: str | PathLike[str]) -> Path:
         raise ModelError("the model file does not exist.", where=path)
     near = difflib.get_close_matches(asked, names, n=1)
     known = f"Known are {', '.join(sorted(names))}." if names else "No model is installed."
-    raise ModelError(f"there is no model called {asked!r}.", hint=f"Did you mean {near[0]}?" if near else known)
+    raise ModelError(
+        f"there is no model called {asked!r}.", hint=f"Did you mean {near[0]}?" if near else known
+    )
 
 
 def _bundles(folder: Path) -> list[Path]:

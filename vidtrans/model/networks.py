@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from vidtrans.errors import ModelError
 from vidtrans.model.card import Card
 from vidtrans.model.strict import check_tensors
-from vidtrans.model.styles import check_card_styles
+from vidtrans.model.style_centres import check_card_styles
 from vidtrans.nets.dropout import has_dropout
 from vidtrans.nets.painting import Generator
 from vidtrans.nets.pix2pix import Pix2PixConfig, UNet
@@ -24,14 +24,21 @@ from vidtrans.nets.resnet import Resnet, ResnetConfig
 from vidtrans.nets.vid2vid import Vid2Vid, Vid2VidConfig
 
 # Far above anything published; a card that asks for more is refused before it costs memory or time.
-_LARGEST = {"channels": 4096, "blocks": 64, "local_blocks": 64, "scales": 6, "downsamplings": 8, "local_enhancers": 4}
+_LARGEST = {
+    "channels": 4096,
+    "blocks": 64,
+    "local_blocks": 64,
+    "scales": 6,
+    "downsamplings": 8,
+    "local_enhancers": 4,
+}
 _LARGEST_OTHER = 4096
 
 
 @dataclass(frozen=True, eq=False)
 class Networks:
-    """A model's networks: ``generator``; ``first``, the single-image generator of vid2vid's first frames; ``encoder``,
-    pix2pixHD's feature encoder."""
+    """A model's networks: ``generator``; ``first``, the single-image generator of vid2vid's first
+    frames; ``encoder``, pix2pixHD's feature encoder."""
 
     card: Card
     generator: Generator
@@ -44,7 +51,8 @@ class Networks:
                 yield cast(nn.Module, network)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Every tensor under its bundle name: ``G0.``, ``G1.``, ... or ``G.``, ``first.`` and ``E.``."""
+        """Every tensor under its bundle name: ``G0.``, ``G1.``, ... or ``G.``, ``first.`` and
+        ``E.``."""
         return dict(_named(self.generator, self.first, self.encoder))
 
     @property
@@ -79,7 +87,8 @@ class Networks:
 
     @property
     def image_nc(self) -> int:
-        """Channels of the pictures that it reads: those it paints from, or those that its style encoder sees; 0 for none."""
+        """Channels of the pictures that it reads: those it paints from, or those that its style
+        encoder sees; 0 for none."""
         if not self.label_nc:
             return int(getattr(self.config, "input_nc", 3))
         return 0 if self.encoder is None else self.encoder.config.input_nc
@@ -104,8 +113,8 @@ class Networks:
 def build(card: Card, tensors: Mapping[str, Tensor], *, where: str) -> Networks:
     """The networks that ``card`` describes, holding ``tensors`` (bundle names).
 
-    Raises ModelError where the card describes no network, or the tensors are not exactly the network's. Nothing is
-    allocated before both are known to fit.
+    Raises ModelError where the card describes no network, or the tensors are not exactly the
+    network's. Nothing is allocated before both are known to fit.
     """
     with torch.device("meta"):
         networks = empty(card, where)
@@ -117,7 +126,8 @@ def build(card: Card, tensors: Mapping[str, Tensor], *, where: str) -> Networks:
         module.load_state_dict(own, strict=True, assign=True)
         module.requires_grad_(False)
     if any(buffer.is_meta for module in networks.modules() for buffer in module.buffers()):
-        # A network with constants of its own, which no file holds: made again with memory, now that all is known to fit.
+        # A network with constants of its own, which no file holds: made again with memory, now that
+        # all is known to fit.
         networks = empty(card, where)
         for prefix, module in _prefixed(networks.generator, networks.first, networks.encoder):
             own = {name: fitting[prefix + name] for name in module.state_dict()}
@@ -145,7 +155,9 @@ def empty(card: Card, where: str) -> Networks:
         encoder = None if card.encoder is None else Encoder(_config(EncoderConfig, card.encoder))
     except (ValidationError, ValueError, TypeError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-        raise ModelError(f"describes no network of {card.system}: {reason}.", where=where) from error
+        raise ModelError(
+            f"describes no network of {card.system}: {reason}.", where=where
+        ) from error
     return Networks(card, generator, first, encoder)
 
 
@@ -154,14 +166,20 @@ def _config(kind: type[Any], values: Mapping[str, Any]) -> Any:
         largest = _LARGEST.get(name, _LARGEST_OTHER)
         if isinstance(value, int) and not 0 <= value <= largest:
             raise ValueError(f"{name} is {value}, and 0 to {largest} is possible")
-    known = [f.name for f in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else list(kind.model_fields)
+    known = (
+        [f.name for f in dataclasses.fields(kind)]
+        if dataclasses.is_dataclass(kind)
+        else list(kind.model_fields)
+    )
     unknown = [name for name in values if name not in known]
     if unknown:
         raise ValueError(f"{unknown[0]!r} is no setting of it, those are {', '.join(known)}")
     return TypeAdapter(kind).validate_python(dict(values))
 
 
-def _prefixed(generator: Any, first: nn.Module | None, encoder: nn.Module | None) -> Iterator[tuple[str, nn.Module]]:
+def _prefixed(
+    generator: Any, first: nn.Module | None, encoder: nn.Module | None
+) -> Iterator[tuple[str, nn.Module]]:
     # vid2vid's scales are submodules G0, G1, ... of one generator already.
     yield ("" if isinstance(generator, Vid2Vid) else "G."), generator
     for prefix, network in (("first.", first), ("E.", encoder)):
@@ -169,7 +187,9 @@ def _prefixed(generator: Any, first: nn.Module | None, encoder: nn.Module | None
             yield prefix, network
 
 
-def _named(generator: Any, first: nn.Module | None, encoder: nn.Module | None) -> Iterator[tuple[str, Tensor]]:
+def _named(
+    generator: Any, first: nn.Module | None, encoder: nn.Module | None
+) -> Iterator[tuple[str, Tensor]]:
     for prefix, module in _prefixed(generator, first, encoder):
         for name, tensor in module.state_dict().items():
             yield prefix + name, tensor

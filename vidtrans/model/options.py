@@ -21,7 +21,8 @@ StatisticsKind = Literal["frame", "running"]
 
 
 class _Options(BaseModel):
-    """None means: not said. What is not said is read off the tensors, or has the published default."""
+    """None means: not said. What is not said is read off the tensors, or has the published
+    default."""
 
     # An epoch is a text that often looks like a number.
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
@@ -36,7 +37,8 @@ class _Options(BaseModel):
 
 
 class SingleOptions(BaseModel):
-    """The single-image generator that paints vid2vid's first frames. ``file``: its file's name in the folder."""
+    """The single-image generator that paints vid2vid's first frames. ``file``: its file's name
+    in the folder."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -99,17 +101,23 @@ KINDS: dict[str, type[Vid2VidOptions] | type[Pix2PixHDOptions] | type[Pix2PixOpt
 }
 
 
-def parse_options(system: str, values: Mapping[str, Any]) -> Vid2VidOptions | Pix2PixHDOptions | Pix2PixOptions:
+def parse_options(
+    system: str, values: Mapping[str, Any]
+) -> Vid2VidOptions | Pix2PixHDOptions | Pix2PixOptions:
     """``values`` checked; a text says what it would say in ``opt.txt``.
 
     Raises UsageError that names an unknown option with the nearest known one, or a wrong value.
     """
-    values = {name: _value(value) if isinstance(value, str) else value for name, value in values.items()}
+    values = {
+        name: _value(value) if isinstance(value, str) else value for name, value in values.items()
+    }
     kind = KINDS[system]
     _refuse_unknown(values, list(kind.model_fields), f"{system} has no option")
     single = values.get("single")
     if system == "vid2vid" and isinstance(single, Mapping):
-        _refuse_unknown(single, list(SingleOptions.model_fields), "the single-image generator has no option")
+        _refuse_unknown(
+            single, list(SingleOptions.model_fields), "the single-image generator has no option"
+        )
     try:
         return kind.model_validate(dict(values))
     except ValidationError as error:
@@ -127,7 +135,8 @@ def _refuse_unknown(values: Mapping[str, Any], known: list[str], message: str) -
 
 
 def read_opt_file(path: str | PathLike[str], system: str) -> dict[str, Any]:
-    """What ``opt.txt`` says of the network: lines ``name: value``; training's own names in it are passed over.
+    """What ``opt.txt`` says of the network: lines ``name: value``; training's own names in it are
+    passed over.
 
     So is ``which_epoch``: there it is the epoch that training went on from, not the one to read.
     Raises ModelError where it cannot be read.
@@ -147,7 +156,9 @@ def read_opt_file(path: str | PathLike[str], system: str) -> dict[str, Any]:
         # Later versions of the published code append "[default: ...]".
         said[found[1]] = _value(re.sub(r"\[default:.*\]\s*$", "", found[2]).strip())
     if system == "vid2vid" and said.get("netG") not in (None, "global", "local"):
-        del said["netG"]  # "composite", "compositeLocal": how training built it, which the tensors tell too
+        del said[
+            "netG"
+        ]  # "composite", "compositeLocal": how training built it, which the tensors tell too
     return {name: value for name, value in said.items() if value is not None and value != ""}
 
 

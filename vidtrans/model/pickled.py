@@ -19,10 +19,11 @@ _LARGEST_FILE = 16 << 30
 
 
 def read_pth(path: str | PathLike[str]) -> dict[str, Tensor]:
-    """The tensors of a checkpoint file, zip or old, under their names, without DataParallel's ``module.``.
+    """The tensors of a checkpoint file, zip or old, under their names, without DataParallel's
+    ``module.``.
 
-    Only ``torch.load(weights_only=True)`` ever sees it. Raises ModelError where the file is missing, truncated, holds
-    anything but named tensors, or would have to run code to be read.
+    Only ``torch.load(weights_only=True)`` ever sees it. Raises ModelError where the file is
+    missing, truncated, holds anything but named tensors, or would have to run code to be read.
     """
     file = Path(path)
     _check_container(file)
@@ -34,12 +35,16 @@ def read_pth(path: str | PathLike[str]) -> dict[str, Tensor]:
         raise ModelError(
             f"is refused: {_reason(error)}.",
             where=file,
-            hint="Save it again as a plain dictionary of tensors (torch.save(network.state_dict(), file)).",
+            hint=(
+                "Save it again as a plain dictionary of tensors (torch.save(network.state_dict(),"
+                " file))."
+            ),
         ) from error
     except OSError as error:
         raise ModelError(f"cannot be read: {error.strerror or error}.", where=file) from error
     except Exception as error:
-        # What torch raises on damaged bytes depends on where the damage lies: EOFError, KeyError, RuntimeError, ...
+        # What torch raises on damaged bytes depends on where the damage lies: EOFError, KeyError,
+        # RuntimeError, ...
         raise ModelError(f"is not a whole checkpoint ({_short(error)}).", where=file) from error
     return _named_tensors(content, file)
 
@@ -62,18 +67,27 @@ def _check_container(file: Path) -> None:
     except (zipfile.BadZipFile, OSError) as error:
         raise ModelError(f"is not a whole checkpoint ({_short(error)}).", where=file) from error
     if inside > size:
-        # torch.save stores without compression: a compressed one would unfold to who knows what size.
-        raise ModelError("is refused: its parts are compressed, which torch.save never does.", where=file)
+        # torch.save stores without compression: a compressed one would unfold to who knows what
+        # size.
+        raise ModelError(
+            "is refused: its parts are compressed, which torch.save never does.", where=file
+        )
 
 
 def _named_tensors(content: object, file: Path) -> dict[str, Tensor]:
     if not isinstance(content, Mapping) or not content:
-        raise ModelError(f"holds {type(content).__name__}, and a dictionary of named tensors is needed.", where=file)
+        raise ModelError(
+            f"holds {type(content).__name__}, and a dictionary of named tensors is needed.",
+            where=file,
+        )
     tensors: dict[str, Tensor] = {}
     wrapped = all(isinstance(name, str) and name.startswith("module.") for name in content)
     for name, value in content.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):
-            raise ModelError(f"holds {name!r}: {type(value).__name__}, and only named tensors are expected.", where=file)
+            raise ModelError(
+                f"holds {name!r}: {type(value).__name__}, and only named tensors are expected.",
+                where=file,
+            )
         tensors[name.removeprefix("module.") if wrapped else name] = value
     return tensors
 
@@ -82,9 +96,12 @@ def _reason(error: Exception) -> str:
     found = re.search(r"GLOBAL ([\w.]+\w)", str(error))
     if found:
         return f"reading it would have to call {found[1]}, and a model file must hold tensors only"
-    # The line that says it stands between advice on how to load the file all the same, which is not for users.
+    # The line that says it stands between advice on how to load the file all the same, which is not
+    # for users.
     told = re.search(r"(Unsupported .*|Can only .*|Invalid .*)", str(error))
-    return f"it holds more than tensors ({told[1].strip() if told else 'an unknown kind of pickle'})"
+    return (
+        f"it holds more than tensors ({told[1].strip() if told else 'an unknown kind of pickle'})"
+    )
 
 
 def _short(error: Exception) -> str:

@@ -25,38 +25,55 @@ from vidtrans.model.options import (
     read_opt_file,
 )
 from vidtrans.model.pickled import read_pth
-from vidtrans.model.styles import with_styles
+from vidtrans.model.style_centres import with_styles
 
 # The published single-image generators' file names, and the one that a folder of one's own may use.
 _SINGLE_NAMES = ("G_single", "G_512", "G_1024", "G_2048")
 
 
-def read_folder(folder: str | PathLike[str], *, system: str | None = None, options: Mapping[str, Any] | None = None) -> Bundle:
-    """A published checkpoint folder: ``latest_net_G.pth``, ``latest_net_G0.pth`` ..., ``latest_net_E.pth``, ``opt.txt``,
-    ``features_clustered_010.npy``.
+def read_folder(
+    folder: str | PathLike[str],
+    *,
+    system: str | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Bundle:
+    """A published checkpoint folder: ``latest_net_G.pth``, ``latest_net_G0.pth`` ...,
+    ``latest_net_E.pth``, ``opt.txt``, ``features_clustered_010.npy``.
 
-    ``system``: vid2vid, pix2pixHD or pix2pix; None: told by the files. ``options``: under their published names; what they
-    leave open is taken from ``opt.txt``, then from the tensors' shapes, then from the published defaults.
-    Raises UsageError for a wrong option, ModelError for a folder that does not hold such a model.
+    ``system``: vid2vid, pix2pixHD or pix2pix; None: told by the files. ``options``: under their
+    published names; what they leave open is taken from ``opt.txt``, then from the tensors' shapes,
+    then from the published defaults. Raises UsageError for a wrong option, ModelError for a folder
+    that does not hold such a model.
     """
     place = Path(folder)
     if not place.is_dir():
-        what = "is a file, and a folder of checkpoints is needed" if place.exists() else "does not exist"
+        what = (
+            "is a file, and a folder of checkpoints is needed"
+            if place.exists()
+            else "does not exist"
+        )
         raise ModelError(f"{what}.", where=place)
     wanted = None if system is None else system.lower()
     if wanted is not None and wanted not in KINDS:
-        raise UsageError(f"there is no system called {system!r}.", hint="Use vid2vid, pix2pixHD or pix2pix.")
+        raise UsageError(
+            f"there is no system called {system!r}.", hint="Use vid2vid, pix2pixHD or pix2pix."
+        )
     given = dict(options or {})
     if wanted is not None:
         parse_options(wanted, given)  # an error of the user's own words comes first
     epoch = str(given.get("which_epoch") or "latest")
     files = _files(place, epoch)
     contents = {name: read_pth(path) for name, path in files.items() if not name.startswith("G_")}
-    shapes = {name: {n: tuple(t.shape) for n, t in tensors.items()} for name, tensors in contents.items()}
+    shapes = {
+        name: {n: tuple(t.shape) for n, t in tensors.items()} for name, tensors in contents.items()
+    }
     found = infer.system(shapes)
     if wanted is None:
         if found is None:
-            raise ModelError(f"{_listed(files, epoch)} are no checkpoints of vid2vid, pix2pixHD or pix2pix.", where=place)
+            raise ModelError(
+                f"{_listed(files, epoch)} are no checkpoints of vid2vid, pix2pixHD or pix2pix.",
+                where=place,
+            )
         wanted = found
     elif found != wanted:
         _refuse_other(place, wanted, found, files, epoch, unet=infer.is_unet(shapes.get("G", {})))
@@ -68,10 +85,18 @@ def read_folder(folder: str | PathLike[str], *, system: str | None = None, optio
         from_file = parse_options(wanted, said)
     except UsageError as error:
         raise ModelError(error.message, where=opt_file) from error
-    against = contradictions(checked.model_dump(exclude_none=True), from_file.model_dump(exclude_none=True))
+    against = contradictions(
+        checked.model_dump(exclude_none=True), from_file.model_dump(exclude_none=True)
+    )
     if against:
-        raise ModelError(f"{'; '.join(against)}.", where=opt_file, hint="Leave the option out, or correct the file.")
-    merged = parse_options(wanted, from_file.model_dump(exclude_none=True) | checked.model_dump(exclude_none=True))
+        raise ModelError(
+            f"{'; '.join(against)}.",
+            where=opt_file,
+            hint="Leave the option out, or correct the file.",
+        )
+    merged = parse_options(
+        wanted, from_file.model_dump(exclude_none=True) | checked.model_dump(exclude_none=True)
+    )
 
     if isinstance(merged, Vid2VidOptions):
         return _vid2vid(place, merged, files, contents, shapes)
@@ -101,7 +126,15 @@ def _listed(files: Mapping[str, Path], epoch: str) -> str:
     return ", ".join(f"{epoch}_net_{name}.pth" for name in files)
 
 
-def _refuse_other(place: Path, wanted: str, found: str | None, files: Mapping[str, Path], epoch: str, *, unet: bool) -> None:
+def _refuse_other(
+    place: Path,
+    wanted: str,
+    found: str | None,
+    files: Mapping[str, Path],
+    epoch: str,
+    *,
+    unet: bool,
+) -> None:
     needed = "G0" if wanted == "vid2vid" else "G"
     if needed not in files:
         raise ModelError(
@@ -121,11 +154,15 @@ def _pick(merged: Any, name: str, told: Mapping[str, Any], default: Any = None) 
     return default if value is None else value
 
 
-def _planes(place: Path, merged: Any, planes: int | None, boundary_option: bool | None) -> tuple[int, bool, int]:
-    """label_nc, whether there is a boundary plane, and input_nc, from the options or from the ``planes`` of one frame."""
+def _planes(
+    place: Path, merged: Any, planes: int | None, boundary_option: bool | None
+) -> tuple[int, bool, int]:
+    """label_nc, whether there is a boundary plane, and input_nc, from the options or from the
+    ``planes`` of one frame."""
     label_nc, input_nc = merged.label_nc, merged.input_nc
     if label_nc is None:
-        # Without the first layer nothing is told: then the check of all tensors names it as missing.
+        # Without the first layer nothing is told: then the check of all tensors names it as
+        # missing.
         if planes is None or planes == 36 or (planes == 35 and not boundary_option):
             label_nc = 35
         elif boundary_option is not None and planes > 4:
@@ -139,7 +176,8 @@ def _planes(place: Path, merged: Any, planes: int | None, boundary_option: bool 
                 hint="Give the options label_nc and use_instance (pix2pixHD: no_instance).",
             )
     if label_nc == 0 and input_nc is None and planes is not None:
-        # Nothing tells a picture's last channel from a boundary: four planes are the usual three and a boundary.
+        # Nothing tells a picture's last channel from a boundary: four planes are the usual three
+        # and a boundary.
         input_nc = planes - (planes == 4 if boundary_option is None else boundary_option)
     input_nc = input_nc or 3
     if boundary_option is None:
@@ -158,13 +196,15 @@ def _vid2vid(
     if sorted(scales) != list(range(len(scales))):
         gap = min(set(range(max(scales))) - set(scales))
         raise ModelError(
-            f"{merged.which_epoch or 'latest'}_net_G{gap}.pth is missing, and there are files of the scales"
-            f" {', '.join(map(str, sorted(scales)))}.",
+            f"{merged.which_epoch or 'latest'}_net_G{gap}.pth is missing, and there are files of"
+            f" the scales {', '.join(map(str, sorted(scales)))}.",
             where=place,
         )
     if merged.n_scales_spatial is not None and merged.n_scales_spatial != len(scales):
         raise ModelError(
-            f"n_scales_spatial is {merged.n_scales_spatial}, and there are {len(scales)} files G0, G1, ...", where=place
+            f"n_scales_spatial is {merged.n_scales_spatial}, and there are {len(scales)} files G0,"
+            " G1, ...",
+            where=place,
         )
     told = infer.vid2vid({s: shapes[name] for s, name in scales.items()})
     label_nc, boundary, input_nc = _planes(place, merged, told.get("planes"), merged.use_instance)
@@ -191,16 +231,26 @@ def _vid2vid(
     single = _single_file(place, merged, files)
     if single is not None:
         held = read_pth(single)
-        first = _single_config(place, merged, {n: tuple(t.shape) for n, t in held.items()}, label_nc, input_nc)
+        first = _single_config(
+            place, merged, {n: tuple(t.shape) for n, t in held.items()}, label_nc, input_nc
+        )
         tensors |= {f"first.{n}": t for n, t in held.items()}
-    policy = merged.first_frames or ("none" if merged.no_first_img else "single" if single is not None else "given")
-    return Bundle(_card(place, "vid2vid", merged, generator, first=first, first_frames=policy), tensors, str(place))
+    policy = merged.first_frames or (
+        "none" if merged.no_first_img else "single" if single is not None else "given"
+    )
+    return Bundle(
+        _card(place, "vid2vid", merged, generator, first=first, first_frames=policy),
+        tensors,
+        str(place),
+    )
 
 
 def _single_file(place: Path, merged: Vid2VidOptions, files: Mapping[str, Path]) -> Path | None:
     if merged.single is not None and merged.single.file is not None:
         return place / merged.single.file
-    if merged.first_frames in ("none", "given") or (merged.no_first_img and merged.first_frames is None):
+    if merged.first_frames in ("none", "given") or (
+        merged.no_first_img and merged.first_frames is None
+    ):
         return None
     candidates = [files[name] for name in _SINGLE_NAMES if name in files]
     if len(candidates) > 1 and candidates[0].name.endswith("G_single.pth") is False:
@@ -211,11 +261,15 @@ def _single_file(place: Path, merged: Vid2VidOptions, files: Mapping[str, Path])
             hint="Name one with the option single: {'file': ...}.",
         )
     if not candidates and merged.first_frames == "single":
-        raise ModelError("the single-image generator's file is missing (latest_net_G_single.pth).", where=place)
+        raise ModelError(
+            "the single-image generator's file is missing (latest_net_G_single.pth).", where=place
+        )
     return candidates[0] if candidates else None
 
 
-def _single_config(place: Path, merged: Vid2VidOptions, shapes: infer.Shapes, label_nc: int, input_nc: int) -> dict[str, Any]:
+def _single_config(
+    place: Path, merged: Vid2VidOptions, shapes: infer.Shapes, label_nc: int, input_nc: int
+) -> dict[str, Any]:
     told = infer.pix2pixhd(shapes)
     single = merged.single or SingleOptions()
     local = (single.netG or told["netG"]) == "local"
@@ -226,7 +280,9 @@ def _single_config(place: Path, merged: Vid2VidOptions, shapes: infer.Shapes, la
         "output_nc": told.get("output_nc", 3),
         "use_instance": False,
         "channels": single.ngf or told.get("ngf") or 64,
-        "downsamplings": told["n_downsample_global"] if single.n_downsampling is None else single.n_downsampling,
+        "downsamplings": (
+            told["n_downsample_global"] if single.n_downsampling is None else single.n_downsampling
+        ),
         "blocks": told["n_blocks_global"] if single.n_blocks is None else single.n_blocks,
         "local_enhancers": enhancers,
         "local_blocks": told.get("n_blocks_local", 3),
@@ -258,11 +314,19 @@ def _pix2pixhd(
     planes = told.get("planes")
     boundary = None if merged.no_instance is None else not merged.no_instance
     plain = merged.label_nc or 35
-    if styled and not coded and planes in ((plain, plain + 1) if boundary is None else (plain + boundary,)):
+    if (
+        styled
+        and not coded
+        and planes in ((plain, plain + 1) if boundary is None else (plain + boundary,))
+    ):
         raise ModelError(
-            "the options speak of style features (instance_feat, label_feat), and the generator takes none.", where=place
+            "the options speak of style features (instance_feat, label_feat), and the generator"
+            " takes none.",
+            where=place,
         )
-    label_nc, boundary, input_nc = _planes(place, merged, None if planes is None else planes - feature_nc, boundary)
+    label_nc, boundary, input_nc = _planes(
+        place, merged, None if planes is None else planes - feature_nc, boundary
+    )
     generator = {
         "label_nc": label_nc,
         "input_nc": input_nc,
@@ -303,7 +367,8 @@ def _cluster_file(place: Path, merged: Pix2PixHDOptions) -> Path | None:
     found = sorted(place.glob(PATTERN))
     if len(found) > 1:
         raise ModelError(
-            f"there are several files of cluster centres: {', '.join(path.name for path in found)}.",
+            "there are several files of cluster centres:"
+            f" {', '.join(path.name for path in found)}.",
             where=place,
             hint="Name one with the option cluster_path.",
         )
@@ -326,20 +391,33 @@ def _pix2pix(
         "stored": infer.stores_statistics(shapes["G"]),
         "dropout": bool(merged.dropout),
     }
-    # The published test keeps a batch norm's stored statistics; an instance norm has the frame's own.
-    generator["statistics"] = merged.statistics or ("running" if generator["norm"] == "batch" else "frame")
+    # The published test keeps a batch norm's stored statistics; an instance norm has the frame's
+    # own.
+    generator["statistics"] = merged.statistics or (
+        "running" if generator["norm"] == "batch" else "frame"
+    )
     if kind.startswith("unet"):
-        downs = merged.num_downs or {"unet_128": 7, "unet_256": 8}.get(kind) or told.get("num_downs", 8)
+        downs = (
+            merged.num_downs or {"unet_128": 7, "unet_256": 8}.get(kind) or told.get("num_downs", 8)
+        )
         generator |= {"kind": "unet", "downsamplings": downs}
     elif re.fullmatch(r"resnet_\d+blocks", kind):
         blocks = int(re.sub(r"\D", "", kind))
-        generator |= {"kind": "resnet", "blocks": blocks, "dropout_layers": told.get("dropout_layers", False)}
+        generator |= {
+            "kind": "resnet",
+            "blocks": blocks,
+            "dropout_layers": told.get("dropout_layers", False),
+        }
     else:
         raise ModelError(
-            f"the generator {kind!r} is not known.", where=place, hint="Known are unet_128, unet_256 and resnet_9blocks."
+            f"the generator {kind!r} is not known.",
+            where=place,
+            hint="Known are unet_128, unet_256 and resnet_9blocks.",
         )
     tensors = {f"G.{n}": t for n, t in contents["G"].items()}
-    return Bundle(_card(place, "pix2pix", merged, generator, label_scheme=None), tensors, str(place))
+    return Bundle(
+        _card(place, "pix2pix", merged, generator, label_scheme=None), tensors, str(place)
+    )
 
 
 def _card(place: Path, system: System, merged: Any, generator: dict[str, Any], **more: Any) -> Card:

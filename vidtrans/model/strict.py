@@ -11,17 +11,28 @@ from vidtrans.errors import ModelError
 
 
 def check_tensors(
-    expected: Mapping[str, Tensor], found: Mapping[str, Tensor], *, where: str, hint: str | None = None
+    expected: Mapping[str, Tensor],
+    found: Mapping[str, Tensor],
+    *,
+    where: str,
+    hint: str | None = None,
 ) -> dict[str, Tensor]:
     """``found`` as the network needs it: float32, and counters where old files have none.
 
-    Raises ModelError that names every missing, unexpected and misshapen tensor with the shapes found and expected.
+    Raises ModelError that names every missing, unexpected and misshapen tensor with the shapes
+    found and expected.
     """
-    missing = [name for name in expected if name not in found and not name.endswith("num_batches_tracked")]
+    missing = [
+        name for name in expected if name not in found and not name.endswith("num_batches_tracked")
+    ]
     unexpected = [name for name in found if name not in expected]
-    misshapen = [name for name in expected if name in found and found[name].shape != expected[name].shape]
+    misshapen = [
+        name for name in expected if name in found and found[name].shape != expected[name].shape
+    ]
     if missing or unexpected or misshapen:
-        raise ModelError(_report(expected, found, missing, unexpected, misshapen), where=where, hint=hint)
+        raise ModelError(
+            _report(expected, found, missing, unexpected, misshapen), where=where, hint=hint
+        )
 
     fitting: dict[str, Tensor] = {}
     for name, like in expected.items():
@@ -30,7 +41,12 @@ def check_tensors(
             fitting[name] = torch.zeros(like.shape, dtype=like.dtype)
             continue
         tensor = found[name]
-        if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex() or tensor.is_meta:
+        if (
+            tensor.layout != torch.strided
+            or tensor.is_quantized
+            or tensor.is_complex()
+            or tensor.is_meta
+        ):
             kind = "without values" if tensor.is_meta else f"{tensor.layout}, {tensor.dtype}"
             raise ModelError(f"tensor {name} is no plain array of numbers ({kind}).", where=where)
         fitting[name] = tensor.detach().to(like.dtype).contiguous()
@@ -52,12 +68,17 @@ def _report(
     groups = {
         "missing": {name: str(list(expected[name].shape)) for name in missing},
         "unexpected": {name: str(list(found[name].shape)) for name in unexpected},
-        "misshapen": {n: f"found {list(found[n].shape)}, expected {list(expected[n].shape)}" for n in misshapen},
+        "misshapen": {
+            n: f"found {list(found[n].shape)}, expected {list(expected[n].shape)}"
+            for n in misshapen
+        },
     }
     for kind, shapes in groups.items():
         if shapes:
             lines.append(f"  {kind}:")
-            lines += [f"    {layer}: {'; '.join(tensors)}" for layer, tensors in _by_layer(shapes).items()]
+            lines += [
+                f"    {layer}: {'; '.join(tensors)}" for layer, tensors in _by_layer(shapes).items()
+            ]
     return "\n".join(lines)
 
 

@@ -1,4 +1,5 @@
-"""The layers that all three systems are made of, under the published checkpoints' names and indices."""
+"""The layers that all three systems are made of, under the published checkpoints' names and
+indices."""
 
 from __future__ import annotations
 
@@ -15,12 +16,15 @@ Statistics = Literal["frame", "running"]
 class FrameNorm(nn.Module):
     """Batch or instance norm over [N,C,H,W], epsilon 1e-5.
 
-    ``affine``: a weight and a bias per channel (the published batch norm). ``stored``: running statistics are kept, used
-    only where ``statistics`` is ``running``. The published vid2vid never leaves training mode, so with one frame at a time
-    its batch norm is an instance norm with affine parameters: ``frame``.
+    ``affine``: a weight and a bias per channel (the published batch norm). ``stored``: running
+    statistics are kept, used only where ``statistics`` is ``running``. The published vid2vid never
+    leaves training mode, so with one frame at a time its batch norm is an instance norm with affine
+    parameters: ``frame``.
     """
 
-    def __init__(self, channels: int, *, affine: bool, stored: bool, statistics: Statistics = "frame") -> None:
+    def __init__(
+        self, channels: int, *, affine: bool, stored: bool, statistics: Statistics = "frame"
+    ) -> None:
         super().__init__()
         if statistics == "running" and not stored:
             raise ValueError("running statistics are asked for, and none are stored")
@@ -45,15 +49,24 @@ class FrameNorm(nn.Module):
 
 
 class Norms:
-    """Which norm follows a convolution: ``batch`` (affine, stored) or ``instance`` (``stored`` as the checkpoint has it)."""
+    """Which norm follows a convolution: ``batch`` (affine, stored) or ``instance`` (``stored``
+    as the checkpoint has it)."""
 
-    def __init__(self, kind: Literal["batch", "instance"], *, stored: bool = True, statistics: Statistics = "frame") -> None:
+    def __init__(
+        self,
+        kind: Literal["batch", "instance"],
+        *,
+        stored: bool = True,
+        statistics: Statistics = "frame",
+    ) -> None:
         self.kind = kind
         self.stored = stored or kind == "batch"
         self.statistics = statistics
 
     def __call__(self, channels: int) -> FrameNorm:
-        return FrameNorm(channels, affine=self.kind == "batch", stored=self.stored, statistics=self.statistics)
+        return FrameNorm(
+            channels, affine=self.kind == "batch", stored=self.stored, statistics=self.statistics
+        )
 
 
 def wide(in_channels: int, out_channels: int, norm: Norms, *, bias: bool = True) -> list[nn.Module]:
@@ -78,22 +91,29 @@ def down(in_channels: int, out_channels: int, norm: Norms, *, bias: bool = True)
 def up(in_channels: int, out_channels: int, norm: Norms, *, bias: bool = True) -> list[nn.Module]:
     """``u-k``: 3x3 transposed convolution at stride 2, norm, ReLU."""
     return [
-        nn.ConvTranspose2d(in_channels, out_channels, 3, stride=2, padding=1, output_padding=1, bias=bias),
+        nn.ConvTranspose2d(
+            in_channels, out_channels, 3, stride=2, padding=1, output_padding=1, bias=bias
+        ),
         norm(out_channels),
         nn.ReLU(inplace=True),
     ]
 
 
-def head(in_channels: int, out_channels: int, activation: nn.Module | None = None) -> list[nn.Module]:
+def head(
+    in_channels: int, out_channels: int, activation: nn.Module | None = None
+) -> list[nn.Module]:
     """Reflect pad 3, 7x7 convolution, and the activation where there is one: no norm."""
     layers = [nn.ReflectionPad2d(3), nn.Conv2d(in_channels, out_channels, 7)]
     return layers if activation is None else [*layers, activation]
 
 
 class ResidualBlock(nn.Module):
-    """``R-k``: x + F(x), F = reflect pad 1, conv 3x3, norm, ReLU, [dropout,] reflect pad 1, conv 3x3, norm."""
+    """``R-k``: x + F(x), F = reflect pad 1, conv 3x3, norm, ReLU, [dropout,] reflect pad 1, conv
+    3x3, norm."""
 
-    def __init__(self, channels: int, norm: Norms, *, bias: bool = True, dropout: nn.Module | None = None) -> None:
+    def __init__(
+        self, channels: int, norm: Norms, *, bias: bool = True, dropout: nn.Module | None = None
+    ) -> None:
         super().__init__()
         self.conv_block = nn.Sequential(
             nn.ReflectionPad2d(1),

@@ -1,7 +1,8 @@
 """What a generator is told of a frame: label planes, boundary planes, and their coarser versions.
 
-Most of a window's one-hot planes are empty: of Cityscapes' 35 classes a frame shows ten to fifteen. A plane of zeros adds
-nothing to a convolution, so it is left out together with its slice of the weights. That is exact at every scale.
+Most of a window's one-hot planes are empty: of Cityscapes' 35 classes a frame shows ten to fifteen.
+A plane of zeros adds nothing to a convolution, so it is left out together with its slice of the
+weights. That is exact at every scale.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from vidtrans.nets.painting import Conditioning
 class Planes:
     """Input planes of which the empty ones are left out.
 
-    ``values``: float [N,C,H,W]. ``channels``: for each of the C planes, which of the network's ``total`` input
-    channels it is.
+    ``values``: float [N,C,H,W]. ``channels``: for each of the C planes, which of the network's
+    ``total`` input channels it is.
     """
 
     values: Tensor
@@ -33,7 +34,8 @@ class Planes:
 
 @dataclass(frozen=True)
 class WindowPlanes:
-    """A window's planes at the finest scale, made when they are first needed: a CPU convolves labels without them."""
+    """A window's planes at the finest scale, made when they are first needed: a CPU convolves
+    labels without them."""
 
     window: Conditioning
     label_nc: int
@@ -53,8 +55,8 @@ class WindowPlanes:
 def boundary(instances: Tensor) -> Tensor:
     """Where an instance ends: bool [...,H,W] of integer ``instances`` [...,H,W], on any device.
 
-    True where a pixel's instance differs from that of any of its four neighbours, so on both sides of a boundary.
-    The picture's border is no boundary.
+    True where a pixel's instance differs from that of any of its four neighbours, so on both sides
+    of a boundary. The picture's border is no boundary.
     """
     edge = torch.zeros_like(instances, dtype=torch.bool)
     across = instances[..., :, 1:] != instances[..., :, :-1]
@@ -68,16 +70,25 @@ def boundary(instances: Tensor) -> Tensor:
 
 @lru_cache(maxsize=512)
 def constant_index(values: tuple[int, ...], device: torch.device) -> Tensor:
-    """``values`` as int64 on ``device``, kept: a fresh copy from pageable memory would make the host wait for the GPU."""
+    """``values`` as int64 on ``device``, kept: a fresh copy from pageable memory would make the
+    host wait for the GPU."""
     # Not as an inference tensor, whoever asks first: training may be the next to use it.
     with torch.inference_mode(False):
         index = torch.tensor(values, dtype=torch.int64)
-        return index.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else index.to(device)
+        return (
+            index.pin_memory().to(device, non_blocking=True)
+            if device.type == "cuda"
+            else index.to(device)
+        )
 
 
 def working_dtype(device: torch.device) -> torch.dtype:
     """The type that convolutions compute in here: autocast's where it is on, else float32."""
-    return torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else torch.float32
+    return (
+        torch.get_autocast_dtype(device.type)
+        if torch.is_autocast_enabled(device.type)
+        else torch.float32
+    )
 
 
 def one_hot(ids: Tensor, classes: tuple[int, ...]) -> Tensor:
@@ -87,13 +98,17 @@ def one_hot(ids: Tensor, classes: tuple[int, ...]) -> Tensor:
 
 
 def stack_window(conditioning: Conditioning, *, label_nc: int, use_boundary: bool) -> Planes:
-    """The planes of a whole window, oldest frame first: each frame's label planes, then its boundary plane.
+    """The planes of a whole window, oldest frame first: each frame's label planes, then its
+    boundary plane.
 
-    With ``label_nc`` 0 a frame's picture stands in its labels' place. Style features, where given, follow the last frame.
+    With ``label_nc`` 0 a frame's picture stands in its labels' place. Style features, where given,
+    follow the last frame.
     """
     shown = conditioning.ids if label_nc else conditioning.image
     if shown is None:
-        raise ValueError(f"this network paints from {'labels' if label_nc else 'pictures'}, and none were given")
+        raise ValueError(
+            f"this network paints from {'labels' if label_nc else 'pictures'}, and none were given"
+        )
     if use_boundary and conditioning.boundary is None:
         raise ValueError("this network has a boundary plane, and no boundaries were given")
     own = label_nc or shown.shape[2]
@@ -102,7 +117,9 @@ def stack_window(conditioning: Conditioning, *, label_nc: int, use_boundary: boo
     channels: list[int] = []
     for t in range(shown.shape[1]):
         if label_nc:
-            present = tuple(range(label_nc)) if conditioning.present is None else conditioning.present[t]
+            present = (
+                tuple(range(label_nc)) if conditioning.present is None else conditioning.present[t]
+            )
             parts.append(one_hot(shown[:, t], present))
         else:
             present = tuple(range(own))
@@ -121,13 +138,15 @@ def stack_window(conditioning: Conditioning, *, label_nc: int, use_boundary: boo
 
 
 def foreground_plane(ids: Tensor, classes: Sequence[int]) -> Tensor:
-    """[N,1,H,W], 1 where a pixel belongs to one of ``classes``: the sum of their planes, clamped to [0,1]."""
+    """[N,1,H,W], 1 where a pixel belongs to one of ``classes``: the sum of their planes, clamped
+    to [0,1]."""
     planes = one_hot(ids, tuple(dict.fromkeys(classes)))
     return planes.sum(dim=1, keepdim=True).clamp_(0, 1)
 
 
 def half_size(planes: Tensor) -> Tensor:
-    """The next coarser scale: 3x3 means at stride 2, with only the pixels inside the border counted."""
+    """The next coarser scale: 3x3 means at stride 2, with only the pixels inside the border
+    counted."""
     return F.avg_pool2d(planes, 3, stride=2, padding=1, count_include_pad=False)
 
 
@@ -144,8 +163,11 @@ def pyramid(picture: Tensor, scales: int) -> tuple[Tensor, ...]:
     return tuple(reversed(levels))
 
 
-def convolve_planes(planes: Planes | WindowPlanes, convolutions: Sequence[nn.Conv2d]) -> list[Tensor]:
-    """What each 7x7 convolution gives on the reflect-padded planes: one pass over the planes for all of them.
+def convolve_planes(
+    planes: Planes | WindowPlanes, convolutions: Sequence[nn.Conv2d]
+) -> list[Tensor]:
+    """What each 7x7 convolution gives on the reflect-padded planes: one pass over the planes for
+    all of them.
 
     Exactly the full convolutions' sums with their zero terms left out.
     """
@@ -161,7 +183,9 @@ def convolve_planes(planes: Planes | WindowPlanes, convolutions: Sequence[nn.Con
 
 def _convolve(planes: Planes, weight: Tensor, bias: Tensor | None) -> Tensor:
     if weight.shape[1] != planes.total:
-        raise ValueError(f"the convolution takes {weight.shape[1]} planes, and {planes.total} were given")
+        raise ValueError(
+            f"the convolution takes {weight.shape[1]} planes, and {planes.total} were given"
+        )
     if len(planes.channels) < planes.total:
         weight = weight.index_select(1, constant_index(planes.channels, weight.device))
     pad = weight.shape[-1] // 2
@@ -174,7 +198,9 @@ def _by_lookup(planes: WindowPlanes) -> bool:
     if not planes.label_nc or ids is None or present is None or torch.is_grad_enabled():
         return False
     codes = len({c for frame in present for c in frame}) * (1 + planes.use_boundary)
-    return ids.device.type == "cpu" and ids.dtype == torch.uint8 and ids.shape[0] == 1 and codes <= 256
+    return (
+        ids.device.type == "cpu" and ids.dtype == torch.uint8 and ids.shape[0] == 1 and codes <= 256
+    )
 
 
 def _look_up(planes: WindowPlanes, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -189,7 +215,9 @@ def _look_up(planes: WindowPlanes, weight: Tensor, bias: Tensor | None) -> Tenso
     edges = window.boundary if planes.use_boundary else None
     if planes.use_boundary and edges is None:
         raise ValueError("this network has a boundary plane, and no boundaries were given")
-    out = convolve_labels(window.ids, edges, window.present, weight[:, :labelled], bias, planes.label_nc)
+    out = convolve_labels(
+        window.ids, edges, window.present, weight[:, :labelled], bias, planes.label_nc
+    )
     if features is not None:
         channels = tuple(range(features.shape[1]))
         out = out + _convolve(Planes(features, channels, len(channels)), weight[:, labelled:], None)

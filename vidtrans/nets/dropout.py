@@ -1,4 +1,5 @@
-"""Test-time dropout, pix2pix's way to variety, that can be repeated (Isola et al. 2017, section 2.1)."""
+"""Test-time dropout, pix2pix's way to variety, that can be repeated (Isola et al. 2017, section
+2.1)."""
 
 from __future__ import annotations
 
@@ -12,9 +13,11 @@ from vidtrans.nets.painting import Conditioning
 
 
 class Dropout(nn.Module):
-    """Drops half of the values and doubles the others: in training at random, at test time by its ``seed``, if it has one.
+    """Drops half of the values and doubles the others: in training at random, at test time by its
+    ``seed``, if it has one.
 
-    The same seed, place and size drop the same values, on every device and in every frame: a film does not flicker.
+    The same seed, place and size drop the same values, on every device and in every frame: a film
+    does not flicker.
     """
 
     def __init__(self) -> None:
@@ -49,7 +52,8 @@ def has_dropout(network: nn.Module) -> bool:
 
 
 def test_time_seed(conditioning: Conditioning, configured: bool) -> int | None:
-    """The seed to drop by: the one asked for, else 0 where the network is configured to drop at test time."""
+    """The seed to drop by: the one asked for, else 0 where the network is configured to drop at
+    test time."""
     if conditioning.dropout_seed is not None:
         return conditioning.dropout_seed
     return 0 if configured else None

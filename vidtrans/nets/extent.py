@@ -1,6 +1,8 @@
-"""How large the thing at a pixel is and where in it the pixel lies: what tells a car's windows from its wheels.
+"""How large the thing at a pixel is and where in it the pixel lies: what tells a car's windows from
+its wheels.
 
-A network that sees labels through small windows learns this slowly; counted directly it costs nothing.
+A network that sees labels through small windows learns this slowly; counted directly it costs
+nothing.
 """
 
 from __future__ import annotations
@@ -16,10 +18,11 @@ PLANES = 20
 
 
 def extents(ids: Tensor, boundary: Tensor | None) -> Tensor:
-    """Steps to the end of the run of the same thing: up, down, left and right, uint8 [N,4,H/4,W/4], in cells of 4 pixels.
+    """Steps to the end of the run of the same thing: up, down, left and right, uint8 [N,4,H/4,W/4],
+    in cells of 4 pixels.
 
-    ``ids`` integer [N,H,W], ``boundary`` bool [N,H,W] or None. A run ends where the label changes or an instance's boundary
-    begins; runs longer than 255 cells count as 255.
+    ``ids`` integer [N,H,W], ``boundary`` bool [N,H,W] or None. A run ends where the label changes
+    or an instance's boundary begins; runs longer than 255 cells count as 255.
     """
     key = ids[:, ::STRIDE, ::STRIDE].int() * 2
     if boundary is not None:
@@ -30,7 +33,8 @@ def extents(ids: Tensor, boundary: Tensor | None) -> Tensor:
 
 
 def _runs(key: Tensor) -> tuple[Tensor, Tensor]:
-    """Steps along the last axis to the first and to the last cell of the run of equal keys that a cell is in."""
+    """Steps along the last axis to the first and to the last cell of the run of equal keys that
+    a cell is in."""
     width = key.shape[-1]
     place = torch.arange(width, device=key.device, dtype=torch.int32).expand_as(key)
     differs = key[..., 1:] != key[..., :-1]
@@ -43,8 +47,9 @@ def _runs(key: Tensor) -> tuple[Tensor, Tensor]:
 def extent_planes(steps: Tensor, height: int | Tensor) -> Tensor:
     """Planes for a network from `extents`: float [N, PLANES, h, w], within [-1,1].
 
-    ``height``: of the whole picture, pixels (an int, or float [N,1]). They hold the share of the run that lies behind
-    (from above, from the left) and its waves, the sizes of the runs against the picture, and the nearness of the ends.
+    ``height``: of the whole picture, pixels (an int, or float [N,1]). They hold the share of the
+    run that lies behind (from above, from the left) and its waves, the sizes of the runs against
+    the picture, and the nearness of the ends.
     """
     up, down, left, right = steps.float().unbind(1)
     cells = (height if isinstance(height, int) else height[:, :, None]) / STRIDE
@@ -52,6 +57,13 @@ def extent_planes(steps: Tensor, height: int | Tensor) -> Tensor:
     for before, after in ((up, down), (left, right)):
         length = before + after + 1
         share = (before + 0.5) / length
-        planes += [2 * share - 1, ((length / cells).log2() / 6).clamp(-1, 1), 1 / (1 + before), 1 / (1 + after)]
-        planes += [wave(math.pi * times * share) for times in (1, 2, 4) for wave in (torch.sin, torch.cos)]
+        planes += [
+            2 * share - 1,
+            ((length / cells).log2() / 6).clamp(-1, 1),
+            1 / (1 + before),
+            1 / (1 + after),
+        ]
+        planes += [
+            wave(math.pi * times * share) for times in (1, 2, 4) for wave in (torch.sin, torch.cos)
+        ]
     return torch.stack(planes, dim=1)

@@ -1,7 +1,9 @@
-"""Style planes: features averaged over each instance, and which of a model's styles each pixel shows.
+"""Style planes: features averaged over each instance, and which of a model's styles each pixel
+shows.
 
-pix2pixHD (Wang et al. 2018, section 3.4) paints an instance in a style by setting its feature planes to one cluster centre
-of the features that its encoder gave the training pictures' instances of that class.
+pix2pixHD (Wang et al. 2018, section 3.4) paints an instance in a style by setting its feature
+planes to one cluster centre of the features that its encoder gave the training pictures' instances
+of that class.
 """
 
 from __future__ import annotations
@@ -20,9 +22,11 @@ _WORD = 0xFFFFFFFF
 
 
 def average_instances(features: Tensor, instances: Tensor, largest: int) -> Tensor:
-    """``features`` float32 [N,F,H,W] averaged over the pixels of each instance, every channel and every picture by itself.
+    """``features`` float32 [N,F,H,W] averaged over the pixels of each instance, every channel and
+    every picture by itself.
 
-    ``instances`` int [N,H,W] from 0 to ``largest``, which the host knows, so that nothing waits for the device.
+    ``instances`` int [N,H,W] from 0 to ``largest``, which the host knows, so that nothing waits for
+    the device.
     """
     averaged = torch.empty_like(features, memory_format=torch.contiguous_format)
     for picture, regions, out in zip(features, instances, averaged, strict=True):
@@ -52,8 +56,9 @@ def _average_on_host(features: Tensor, index: Tensor, largest: int, out: Tensor)
 class StyleTable:
     """A model's styles, on a device.
 
-    ``centres``: float [F, 1 + K], the first column zeros, for classes without styles; then each class's centres in turn.
-    ``first``: int64 [label_nc], a class's first column. ``counts``: int64 [label_nc], its number of styles, at least 1.
+    ``centres``: float [F, 1 + K], the first column zeros, for classes without styles; then each
+    class's centres in turn. ``first``: int64 [label_nc], a class's first column. ``counts``: int64
+    [label_nc], its number of styles, at least 1.
     """
 
     centres: Tensor
@@ -61,7 +66,9 @@ class StyleTable:
     counts: Tensor
 
     @classmethod
-    def of(cls, styles: Mapping[int, Sequence[Sequence[float]]], label_nc: int, feature_nc: int) -> StyleTable:
+    def of(
+        cls, styles: Mapping[int, Sequence[Sequence[float]]], label_nc: int, feature_nc: int
+    ) -> StyleTable:
         """From the centres of each class (by plane), each of ``feature_nc`` numbers."""
         columns: list[Sequence[float]] = [[0.0] * feature_nc]
         first, counts = [0] * label_nc, [1] * label_nc
@@ -69,30 +76,47 @@ class StyleTable:
             if 0 <= plane < label_nc and styles[plane]:
                 first[plane], counts[plane] = len(columns), len(styles[plane])
                 columns += styles[plane]
-        return cls(torch.tensor(columns, dtype=torch.float32).T.contiguous(), torch.tensor(first), torch.tensor(counts))
+        return cls(
+            torch.tensor(columns, dtype=torch.float32).T.contiguous(),
+            torch.tensor(first),
+            torch.tensor(counts),
+        )
 
     def to(self, device: torch.device) -> StyleTable:
         return StyleTable(self.centres.to(device), self.first.to(device), self.counts.to(device))
 
 
 def style_numbers(
-    ids: Tensor, regions: Tensor, table: StyleTable, *, choice: StyleChoice | None = None, seed: int | None = None
+    ids: Tensor,
+    regions: Tensor,
+    table: StyleTable,
+    *,
+    choice: StyleChoice | None = None,
+    seed: int | None = None,
 ) -> tuple[Tensor, Tensor | None]:
-    """Each pixel's style within its class, int64 [N,H,W], and where it was chosen, bool [N,H,W] (None: nowhere).
+    """Each pixel's style within its class, int64 [N,H,W], and where it was chosen, bool [N,H,W]
+    (None: nowhere).
 
-    ``ids`` integer [N,H,W] classes; ``regions`` integer [N,H,W] instances, or classes where there are none. What is not
-    chosen has style 0; with a ``seed`` a style drawn by the seed and the instance's number alone, so that an instance
-    keeps its style from frame to frame, whatever else is there. The same on every device.
+    ``ids`` integer [N,H,W] classes; ``regions`` integer [N,H,W] instances, or classes where there
+    are none. What is not chosen has style 0; with a ``seed`` a style drawn by the seed and the
+    instance's number alone, so that an instance keeps its style from frame to frame, whatever else
+    is there. The same on every device.
     """
     planes = ids.long()
     # (hash * count) / 2^32 draws evenly without the slow remainder.
-    numbers = torch.zeros_like(planes) if seed is None else (_hashed(regions.long(), seed) * table.counts[planes]) >> 32
+    numbers = (
+        torch.zeros_like(planes)
+        if seed is None
+        else (_hashed(regions.long(), seed) * table.counts[planes]) >> 32
+    )
     if choice is None:
         return numbers, None
     chosen = torch.full_like(planes, -1)
     if choice.classes:
         by_class = dict(choice.classes)
-        chosen = constant_index(tuple(by_class.get(plane, -1) for plane in range(len(table.counts))), ids.device)[planes]
+        chosen = constant_index(
+            tuple(by_class.get(plane, -1) for plane in range(len(table.counts))), ids.device
+        )[planes]
     if choice.instances:
         by_instance = sorted(dict(choice.instances).items())
         known = constant_index(tuple(instance for instance, _ in by_instance), ids.device)
@@ -104,9 +128,15 @@ def style_numbers(
 
 
 def style_planes(
-    ids: Tensor, regions: Tensor, table: StyleTable, *, choice: StyleChoice | None = None, seed: int | None = None
+    ids: Tensor,
+    regions: Tensor,
+    table: StyleTable,
+    *,
+    choice: StyleChoice | None = None,
+    seed: int | None = None,
 ) -> tuple[Tensor, Tensor | None]:
-    """Feature planes float [N,F,H,W], and where they were chosen: see ``style_numbers``. Classes without styles are 0."""
+    """Feature planes float [N,F,H,W], and where they were chosen: see ``style_numbers``. Classes
+    without styles are 0."""
     numbers, chosen = style_numbers(ids, regions, table, choice=choice, seed=seed)
     # A number beyond a class's own styles (refused long before) must not reach into another class.
     columns = table.first[ids.long()] + torch.minimum(numbers, table.counts[ids.long()] - 1)

@@ -1,8 +1,9 @@
 """A 7x7 convolution over a window's label planes, without the planes: for CPUs.
 
-The planes hold ones and zeros, so a pixel's sum is that of the weights which the labels around it pick: an embedding bag of
-49 rows a frame. And most of a street is inside something: where all of the 7x7 window shows one class, the 49 rows of a frame
-can be summed beforehand, and one row a frame is left. The same numbers as the convolution's, up to rounding.
+The planes hold ones and zeros, so a pixel's sum is that of the weights which the labels around it
+pick: an embedding bag of 49 rows a frame. And most of a street is inside something: where all of
+the 7x7 window shows one class, the 49 rows of a frame can be summed beforehand, and one row a frame
+is left. The same numbers as the convolution's, up to rounding.
 """
 
 from __future__ import annotations
@@ -21,12 +22,18 @@ _CHUNK = 8192
 
 
 def convolve_labels(
-    ids: Tensor, boundary: Tensor | None, present: Sequence[Sequence[int]], weight: Tensor, bias: Tensor | None, label_nc: int
+    ids: Tensor,
+    boundary: Tensor | None,
+    present: Sequence[Sequence[int]],
+    weight: Tensor,
+    bias: Tensor | None,
+    label_nc: int,
 ) -> Tensor:
     """What a reflect-padded convolution gives on a window's planes: float32 [1,K,H,W].
 
-    ``ids`` uint8 [1,T,H,W], ``boundary`` bool [1,T,H,W] or None; ``present``: each frame's classes; ``weight`` [K,C,k,k] over
-    each frame's ``label_nc`` planes and, with ``boundary``, its boundary plane. k is odd and at most H and W.
+    ``ids`` uint8 [1,T,H,W], ``boundary`` bool [1,T,H,W] or None; ``present``: each frame's classes;
+    ``weight`` [K,C,k,k] over each frame's ``label_nc`` planes and, with ``boundary``, its boundary
+    plane. k is odd and at most H and W.
     """
     frames, height, width = ids.shape[1:]
     size = weight.shape[-1]
@@ -40,13 +47,20 @@ def convolve_labels(
     out = torch.empty((height * width, weight.shape[0]), dtype=torch.float32)
 
     inside = torch.from_numpy(np.flatnonzero(flat))
-    summed = table.reshape(frames, places, codes_each, -1).sum(dim=1).reshape(frames * codes_each, -1)
+    summed = (
+        table.reshape(frames, places, codes_each, -1).sum(dim=1).reshape(frames * codes_each, -1)
+    )
     rows = torch.arange(frames, dtype=torch.int32) * codes_each
     own = torch.from_numpy(codes).reshape(frames, -1).T.to(torch.int32)[inside] + rows
     out[inside] = F.embedding_bag(own, summed, mode="sum")
 
     padded = torch.from_numpy(
-        np.stack([cv2.copyMakeBorder(frame, pad, pad, pad, pad, cv2.BORDER_REFLECT_101) for frame in codes])
+        np.stack(
+            [
+                cv2.copyMakeBorder(frame, pad, pad, pad, pad, cv2.BORDER_REFLECT_101)
+                for frame in codes
+            ]
+        )
     ).flatten()
     edge = torch.from_numpy(np.flatnonzero(~flat))
     stride = width + 2 * pad
@@ -61,7 +75,8 @@ def convolve_labels(
         out[edge[start : start + _CHUNK]] = F.embedding_bag(picked, every, mode="sum")
     if bias is not None:
         out += bias
-    # As a plain transposed matrix, which PyTorch copies block by block: ten times faster than permuting an image.
+    # As a plain transposed matrix, which PyTorch copies block by block: ten times faster than
+    # permuting an image.
     return out.t().contiguous().reshape(1, -1, height, width)
 
 
@@ -76,21 +91,30 @@ def _codes(ids: Tensor, boundary: Tensor | None, classes: Sequence[int]) -> npt.
     return codes
 
 
-def _table(weight: Tensor, classes: Sequence[int], frames: int, label_nc: int, *, with_boundary: bool) -> Tensor:
+def _table(
+    weight: Tensor, classes: Sequence[int], frames: int, label_nc: int, *, with_boundary: bool
+) -> Tensor:
     """The weights by place and code: [frames * places, codes, K]."""
     out_channels, _, size, _ = weight.shape
     planes = weight.reshape(out_channels, frames, label_nc + with_boundary, size * size)
     labels = planes[:, :, list(classes)]
     if with_boundary:
         labels = torch.stack([labels, labels + planes[:, :, label_nc:]], dim=3).flatten(2, 3)
-    return labels.permute(1, 3, 2, 0).reshape(frames * size * size, -1, out_channels).float().contiguous()
+    return (
+        labels.permute(1, 3, 2, 0)
+        .reshape(frames * size * size, -1, out_channels)
+        .float()
+        .contiguous()
+    )
 
 
 def _flat_windows(codes: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.bool_]:
-    """bool [H*W]: whether each frame shows one code alone in the ``size`` x ``size`` window around a pixel."""
+    """bool [H*W]: whether each frame shows one code alone in the ``size`` x ``size`` window
+    around a pixel."""
     kernel = np.ones((size, size), np.uint8)
     flat = np.ones(codes.shape[1:], bool)
     for frame in codes:
-        # Reflection repeats what is near, so that the border needs no care: min and max over the part inside are the same.
+        # Reflection repeats what is near, so that the border needs no care: min and max over the
+        # part inside are the same.
         flat &= cv2.erode(frame, kernel) == cv2.dilate(frame, kernel)
     return flat.ravel()

@@ -1,8 +1,8 @@
 """Label planes into a convolution, without the planes: a lookup by label.
 
-A convolution of kernel and stride p over one-hot planes multiplies almost only by zeros. Its result for a p x p patch is
-the sum of the p * p weight rows that the patch's labels pick, so it is an embedding bag: the same numbers at a hundredth of
-the cost.
+A convolution of kernel and stride p over one-hot planes multiplies almost only by zeros. Its result
+for a p x p patch is the sum of the p * p weight rows that the patch's labels pick, so it is an
+embedding bag: the same numbers at a hundredth of the cost.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class _BagSum(torch.autograd.Function):
 
 
 def _scatter(index: Tensor, grad: Tensor, rows: int) -> Tensor:
-    """Adds row i of ``grad`` [cells, C] to each of the rows ``index[i]`` of a table [rows, C] of zeros."""
+    """Adds row i of ``grad`` [cells, C] to each of the rows ``index[i]`` of a table [rows, C] of
+    zeros."""
     cells, places = index.shape
     if grad.is_cuda:
         table = grad.new_zeros(rows, grad.shape[1])
@@ -45,10 +46,12 @@ def _scatter(index: Tensor, grad: Tensor, rows: int) -> Tensor:
 
 
 class LabelLookup(nn.Module):
-    """A ``patch`` x ``patch`` convolution of the same stride over one-hot label planes and a boundary plane.
+    """A ``patch`` x ``patch`` convolution of the same stride over one-hot label planes and a
+    boundary plane.
 
-    Planes are ordered as vid2vid stacks them: oldest frame first, each with its ``label_nc`` label planes, then its boundary
-    plane. There is no bias (every pixel has exactly one label, so the label rows hold it already).
+    Planes are ordered as vid2vid stacks them: oldest frame first, each with its ``label_nc`` label
+    planes, then its boundary plane. There is no bias (every pixel has exactly one label, so the
+    label rows hold it already).
     """
 
     def __init__(self, label_nc: int, channels: int, patch: int, n_frames: int = 1) -> None:
@@ -60,8 +63,8 @@ class LabelLookup(nn.Module):
         self.boundary = nn.Parameter(torch.randn(places, 1, channels) * places**-0.5)
 
     def forward(self, ids: Tensor, boundary: Tensor | None) -> Tensor:
-        """``ids`` integer [N,T,H,W] below label_nc, ``boundary`` bool [N,T,H,W] or None (no boundaries) ->
-        float [N, channels, H / patch, W / patch]."""
+        """``ids`` integer [N,T,H,W] below label_nc, ``boundary`` bool [N,T,H,W] or None (no
+        boundaries) -> float [N, channels, H / patch, W / patch]."""
         n, t, height, width = ids.shape
         p = self.patch
         h, w = height // p, width // p
@@ -69,7 +72,9 @@ class LabelLookup(nn.Module):
         if boundary is not None:
             rows = rows + boundary.to(torch.int32) * self.label_nc
         places = rows.view(n, t, h, p, w, p).permute(0, 2, 4, 1, 3, 5).reshape(n * h * w, t * p * p)
-        index = places + torch.arange(t * p * p, dtype=torch.int32, device=ids.device) * (2 * self.label_nc)
+        index = places + torch.arange(t * p * p, dtype=torch.int32, device=ids.device) * (
+            2 * self.label_nc
+        )
         table = torch.cat([self.labels, self.labels + self.boundary], dim=1).flatten(0, 1)
         out: Tensor = _BagSum.apply(table, index)  # type: ignore[no-untyped-call]
         return out.view(n, h, w, -1).permute(0, 3, 1, 2)
@@ -78,4 +83,8 @@ class LabelLookup(nn.Module):
         """The same layer as convolution weights [channels, T * (label_nc + 1), patch, patch]."""
         both = torch.cat([self.labels, self.boundary], dim=1)
         p = self.patch
-        return both.view(self.n_frames, p, p, self.label_nc + 1, -1).permute(4, 0, 3, 1, 2).flatten(1, 2)
+        return (
+            both.view(self.n_frames, p, p, self.label_nc + 1, -1)
+            .permute(4, 0, 3, 1, 2)
+            .flatten(1, 2)
+        )

@@ -10,22 +10,24 @@ import torch
 from torch import Tensor
 
 History = tuple[Tensor, ...]
-"""For every scale, coarsest first, the last n_frames_G - 1 pictures that this scale made, oldest first,
-[N, 3 * (n_frames_G - 1), H_s, W_s] in [-1,1]; then what else the generator remembers (`Painting.memory`). A value: copy it,
-save it, give it back."""
+"""For every scale, coarsest first, the last n_frames_G - 1 pictures that this scale made, oldest
+first, [N, 3 * (n_frames_G - 1), H_s, W_s] in [-1,1]; then what else the generator remembers
+(`Painting.memory`). A value: copy it, save it, give it back."""
 
 
 @dataclass(frozen=True)
 class Conditioning:
-    """The window of frames that a generator paints from, oldest first; the newest is the one to paint.
+    """The window of frames that a generator paints from, oldest first; the newest is the one to
+    paint.
 
-    ``ids``: uint8 or int64 [N,T,H,W], the label plane of every pixel (None for picture-to-picture models).
-    ``boundary``: bool [N,T,H,W], True on both sides of an instance boundary (None where the model has no such plane).
-    ``image``: float [N,T,C,H,W] in [-1,1] (None for label models).
+    ``ids``: uint8 or int64 [N,T,H,W], the label plane of every pixel (None for picture-to-picture
+    models). ``boundary``: bool [N,T,H,W], True on both sides of an instance boundary (None where
+    the model has no such plane). ``image``: float [N,T,C,H,W] in [-1,1] (None for label models).
     ``features``: float [N,F,H,W], style planes of the newest frame (None where unused).
-    ``present``: for each of the T frames, the classes that occur in it, ascending (more than occur is allowed, fewer is
-    not). Known to the host, so that a network may leave empty planes out without asking the device. None: not known.
-    ``dropout_seed``: of the values that pix2pix drops at test time; None: as its configuration says.
+    ``present``: for each of the T frames, the classes that occur in it, ascending (more than occur
+    is allowed, fewer is not). Known to the host, so that a network may leave empty planes out
+    without asking the device. None: not known. ``dropout_seed``: of the values that pix2pix drops
+    at test time; None: as its configuration says.
     """
 
     ids: Tensor | None = None
@@ -40,12 +42,13 @@ class Conditioning:
 class Painting:
     """What a generator made of one frame; all at the finest scale unless said otherwise.
 
-    ``picture`` [N,3,H,W] in [-1,1], final. ``raw``: painted anew (with the foreground composed in, as ``picture`` is).
-    ``warped``: the previous picture moved by the flow. ``flow`` [N,2,H,W]: x then y, pixels, from this frame to where
-    the pixel was in the previous one. ``weight`` [N,1,H,W]: 1 = paint anew, 0 = carry over. ``foreground`` [N,3,H,W] and
-    ``foreground_mask`` [N,1,H,W]. ``scales``: each scale's own picture, coarsest first, ``scales[-1] is picture``.
-    ``memory``: what the generator wants to be told in the next frame beside the pictures, [N,...]; no published one does.
-    Parts that a network or a first frame does not have are None.
+    ``picture`` [N,3,H,W] in [-1,1], final. ``raw``: painted anew (with the foreground composed in,
+    as ``picture`` is). ``warped``: the previous picture moved by the flow. ``flow`` [N,2,H,W]: x
+    then y, pixels, from this frame to where the pixel was in the previous one. ``weight``
+    [N,1,H,W]: 1 = paint anew, 0 = carry over. ``foreground`` [N,3,H,W] and ``foreground_mask``
+    [N,1,H,W]. ``scales``: each scale's own picture, coarsest first, ``scales[-1] is picture``.
+    ``memory``: what the generator wants to be told in the next frame beside the pictures, [N,...];
+    no published one does. Parts that a network or a first frame does not have are None.
     """
 
     picture: Tensor
@@ -68,12 +71,14 @@ class Generator(Protocol):
     """Height and width must be multiples of this (others are padded by the caller)."""
 
     def __call__(self, conditioning: Conditioning, history: History | None) -> Painting:
-        """``history`` None: there is no previous picture, so paint raw (the published ``no_first_img`` first step)."""
+        """``history`` None: there is no previous picture, so paint raw (the published
+        ``no_first_img`` first step)."""
         ...
 
 
 def push(history: Sequence[Tensor], painting: Painting) -> History:
-    """The history after a step: the oldest picture of every scale out, those of ``painting`` and its memory in."""
+    """The history after a step: the oldest picture of every scale out, those of ``painting`` and
+    its memory in."""
     pictures = (
         torch.cat([old[:, new.shape[1] :], new.to(old.dtype)], dim=1)
         for old, new in zip(history[: len(painting.scales)], painting.scales, strict=True)

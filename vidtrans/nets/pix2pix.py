@@ -1,4 +1,5 @@
-"""The pix2pix U-Net (Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks", 2017)."""
+"""The pix2pix U-Net (Isola et al., "Image-to-Image Translation with Conditional Adversarial
+Networks", 2017)."""
 
 from __future__ import annotations
 
@@ -17,8 +18,8 @@ from vidtrans.nets.painting import Conditioning, History, Painting
 class Pix2PixConfig:
     """``channels`` is ngf; ``downsamplings`` the halvings (7 in unet_128, 8 in unet_256).
 
-    ``stored``: the checkpoint keeps running statistics of instance norms too. ``dropout``: half of the inner blocks'
-    values are dropped at test time, by seed 0 where no other is given.
+    ``stored``: the checkpoint keeps running statistics of instance norms too. ``dropout``: half of
+    the inner blocks' values are dropped at test time, by seed 0 where no other is given.
     """
 
     kind: Literal["unet"] = "unet"
@@ -33,17 +34,32 @@ class Pix2PixConfig:
 
 
 class Block(nn.Module):
-    """One halving of the U-Net, what lies within, and the way up again; the input is carried past it."""
+    """One halving of the U-Net, what lies within, and the way up again; the input is carried
+    past it."""
 
-    def __init__(self, outer: int, inner: int, within: Block | None, norm: Norms, *, bias: bool, dropout: bool) -> None:
+    def __init__(
+        self,
+        outer: int,
+        inner: int,
+        within: Block | None,
+        norm: Norms,
+        *,
+        bias: bool,
+        dropout: bool,
+    ) -> None:
         super().__init__()
         self.innermost = within is None
-        layers: list[nn.Module] = [nn.LeakyReLU(0.2), nn.Conv2d(outer, inner, 4, stride=2, padding=1, bias=bias)]
+        layers: list[nn.Module] = [
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(outer, inner, 4, stride=2, padding=1, bias=bias),
+        ]
         if within is not None:
             layers += [norm(inner), within]
         layers += [
             nn.ReLU(),
-            nn.ConvTranspose2d(inner if within is None else 2 * inner, outer, 4, stride=2, padding=1, bias=bias),
+            nn.ConvTranspose2d(
+                inner if within is None else 2 * inner, outer, 4, stride=2, padding=1, bias=bias
+            ),
             norm(outer),
         ]
         if dropout:
@@ -51,7 +67,8 @@ class Block(nn.Module):
         self.model = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        # The published activation works in place, so what is carried past the block is what left the LeakyReLU.
+        # The published activation works in place, so what is carried past the block is what left
+        # the LeakyReLU.
         carried = self.model[0](x)
         return torch.cat([carried, self.model[1:](carried)], dim=1)
 
@@ -82,7 +99,8 @@ class UNet(nn.Module):
             raise ValueError(f"the U-Net halves at least 5 times, not {config.downsamplings}")
         self.config = config
         self.size_multiple = 2**config.downsamplings
-        # A norm by the frame's own statistics needs more than one value: the innermost upwards layer gives 2x2.
+        # A norm by the frame's own statistics needs more than one value: the innermost upwards
+        # layer gives 2x2.
         self.smallest_side = self.size_multiple
         norm = Norms(config.norm, stored=config.stored, statistics=config.statistics)
         bias = config.norm == "instance"
@@ -104,7 +122,8 @@ class UNet(nn.Module):
 
 
 def set_statistics(network: nn.Module, statistics: Statistics) -> None:
-    """Let every norm use the frame's own statistics, or the stored ones (ValueError where a norm stores none)."""
+    """Let every norm use the frame's own statistics, or the stored ones (ValueError where a norm
+    stores none)."""
     for module in network.modules():
         if isinstance(module, FrameNorm):
             if statistics == "running" and "running_mean" not in module._buffers:

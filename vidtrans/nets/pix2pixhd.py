@@ -1,5 +1,5 @@
-"""The pix2pixHD generators (Wang et al., "High-Resolution Image Synthesis ... with Conditional GANs", 2018): global, and
-local enhancers around it. vid2vid paints its first frames with them."""
+"""The pix2pixHD generators (Wang et al., "High-Resolution Image Synthesis ... with Conditional
+GANs", 2018): global, and local enhancers around it. vid2vid paints its first frames with them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from vidtrans.nets.painting import Conditioning, History, Painting
 
 @dataclass(frozen=True)
 class Pix2PixHDConfig:
-    """``channels`` is ngf; ``local_enhancers`` 0 is the global generator. ``feature_nc`` style planes follow the boundary.
+    """``channels`` is ngf; ``local_enhancers`` 0 is the global generator. ``feature_nc`` style
+    planes follow the boundary.
 
-    ``channel_cap``: the most channels a layer may have (1024 in vid2vid's single-image generators, None otherwise).
-    ``stored``: the checkpoint keeps running statistics even of instance norms, as vid2vid's do.
+    ``channel_cap``: the most channels a layer may have (1024 in vid2vid's single-image generators,
+    None otherwise). ``stored``: the checkpoint keeps running statistics even of instance norms, as
+    vid2vid's do.
     """
 
     label_nc: int = 35
@@ -44,7 +46,8 @@ class Pix2PixHDConfig:
 
 
 class Pix2PixHD(nn.Module):
-    """``model`` is the global generator; ``model{e}_1`` and ``model{e}_2`` are the e-th enhancer, coarsest first."""
+    """``model`` is the global generator; ``model{e}_1`` and ``model{e}_2`` are the e-th
+    enhancer, coarsest first."""
 
     n_frames = 1
 
@@ -73,7 +76,9 @@ class Pix2PixHD(nn.Module):
         self.model = nn.Sequential(*layers)
         for e in range(1, enhancers + 1):
             k = config.channels * 2 ** (enhancers - e)
-            self.add_module(f"model{e}_1", nn.Sequential(*wide(config.planes, k, norm), *down(k, 2 * k, norm)))
+            self.add_module(
+                f"model{e}_1", nn.Sequential(*wide(config.planes, k, norm), *down(k, 2 * k, norm))
+            )
             upper = [*residuals(config.local_blocks, 2 * k, norm), *up(2 * k, k, norm)]
             if e == enhancers:
                 upper += head(k, config.output_nc, nn.Tanh())
@@ -82,7 +87,9 @@ class Pix2PixHD(nn.Module):
     def forward(self, conditioning: Conditioning, history: History | None = None) -> Painting:
         """One picture from one frame; there is no history."""
         config = self.config
-        levels: list[Planes | WindowPlanes] = [WindowPlanes(conditioning, config.label_nc, config.use_instance)]
+        levels: list[Planes | WindowPlanes] = [
+            WindowPlanes(conditioning, config.label_nc, config.use_instance)
+        ]
         for _ in range(config.local_enhancers):
             levels.append(coarser(levels[-1]))
         x = _through(self.model, levels[-1])
@@ -94,15 +101,16 @@ class Pix2PixHD(nn.Module):
 
 
 def _through(layers: nn.Sequential, planes: Planes | WindowPlanes) -> Tensor:
-    """``layers`` (reflect pad, 7x7 convolution, ...) applied to planes of which the empty ones are left out."""
+    """``layers`` (reflect pad, 7x7 convolution, ...) applied to planes of which the empty ones
+    are left out."""
     (x,) = convolve_planes(planes, [cast(nn.Conv2d, layers[1])])
     return layers[2:](x)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """``channels`` is nef, ``feature_nc`` feat_num, ``downsamplings`` n_downsample_E; ``by_label`` averages over each
-    class instead of each instance (label_feat)."""
+    """``channels`` is nef, ``feature_nc`` feat_num, ``downsamplings`` n_downsample_E; ``by_label``
+    averages over each class instead of each instance (label_feat)."""
 
     input_nc: int = 3
     feature_nc: int = 3
@@ -115,7 +123,8 @@ class EncoderConfig:
 
 
 class Encoder(nn.Module):
-    """The feature encoder: a real picture to ``feature_nc`` planes in [-1,1], constant over each instance."""
+    """The feature encoder: a real picture to ``feature_nc`` planes in [-1,1], constant over each
+    instance."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
@@ -132,5 +141,6 @@ class Encoder(nn.Module):
         self.model = nn.Sequential(*layers, *head(n, config.feature_nc, nn.Tanh()))
 
     def forward(self, image: Tensor, instances: Tensor, largest: int) -> Tensor:
-        """``image`` [N,C,H,W] in [-1,1] and ``instances`` int [N,H,W], none above ``largest``, to float [N,F,H,W]."""
+        """``image`` [N,C,H,W] in [-1,1] and ``instances`` int [N,H,W], none above ``largest``,
+        to float [N,F,H,W]."""
         return average_instances(self.model(image).float(), instances, largest)

@@ -1,4 +1,5 @@
-"""Where a pixel is, as a street camera sees it: planes that let a network draw lane marks and windows in flat label areas."""
+"""Where a pixel is, as a street camera sees it: planes that let a network draw lane marks and
+windows in flat label areas."""
 
 from __future__ import annotations
 
@@ -9,18 +10,23 @@ import torch
 from torch import Tensor
 
 HORIZON = 0.48
-"""Height of the horizon as a share of the picture's height, counted from the top (a car's camera looks slightly down)."""
+"""Height of the horizon as a share of the picture's height, counted from the top (a car's camera
+looks slightly down)."""
 PLANES = 38
 
 
-def place_planes(top_left: Tensor, full_hw: Tensor, size_hw: tuple[int, int], stride: int) -> Tensor:
+def place_planes(
+    top_left: Tensor, full_hw: Tensor, size_hw: tuple[int, int], stride: int
+) -> Tensor:
     """Planes of crops of a picture.
 
-    ``top_left`` and ``full_hw``: float [N,2], the crop's corner and the whole picture's size, pixels (y, x).
-    ``size_hw``: the crop's size in cells of ``stride`` pixels. Returns float [N, PLANES, h, w], all within [-1,1].
+    ``top_left`` and ``full_hw``: float [N,2], the crop's corner and the whole picture's size,
+    pixels (y, x). ``size_hw``: the crop's size in cells of ``stride`` pixels. Returns float [N,
+    PLANES, h, w], all within [-1,1].
 
-    Convention: with u, v the distances from the vanishing point in picture heights, a point of the ground plane lies at
-    X = u / v to the side and Z = 1 / v ahead (in camera heights), one of a facade at Y = v / |u| up and Z = 1 / |u| ahead.
+    Convention: with u, v the distances from the vanishing point in picture heights, a point of the
+    ground plane lies at X = u / v to the side and Z = 1 / v ahead (in camera heights), one of a
+    facade at Y = v / |u| up and Z = 1 / |u| ahead.
     """
     h, w = size_hw
     device = top_left.device

@@ -1,4 +1,5 @@
-"""Between bytes and the networks' range: the one place where pictures change between uint8 and float."""
+"""Between bytes and the networks' range: the one place where pictures change between uint8 and
+float."""
 
 from __future__ import annotations
 
@@ -7,9 +8,11 @@ from torch import Tensor
 
 
 def to_bytes(picture: Tensor) -> Tensor:
-    """A picture [1,3,H,W] or [3,H,W] in [-1,1] (or of one grey channel) as uint8 RGB [H,W,3] on the same device.
+    """A picture [1,3,H,W] or [3,H,W] in [-1,1] (or of one grey channel) as uint8 RGB [H,W,3] on the
+    same device.
 
-    -1 becomes 0 and 1 becomes 255; values between are rounded half to even, values outside are clamped.
+    -1 becomes 0 and 1 becomes 255; values between are rounded half to even,
+    values outside are clamped.
     """
     if picture.dim() == 4:
         if picture.shape[0] != 1:
@@ -22,7 +25,8 @@ def to_bytes(picture: Tensor) -> Tensor:
 
 
 def from_bytes(picture: Tensor) -> Tensor:
-    """uint8 RGB [H,W,3] or [K,H,W,3] as float32 [K,3,H,W] in [-1,1]; ``to_bytes`` gives the same bytes back."""
+    """uint8 RGB [H,W,3] or [K,H,W,3] as float32 [K,3,H,W] in [-1,1]; ``to_bytes`` gives the same
+    bytes back."""
     if picture.dim() == 3:
         picture = picture[None]
     return picture.permute(0, 3, 1, 2).to(torch.float32) / 127.5 - 1.0

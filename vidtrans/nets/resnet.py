@@ -1,4 +1,5 @@
-"""pix2pix's other generator: two halvings, residual blocks, two doublings (Johnson et al., 2016)."""
+"""pix2pix's other generator: two halvings, residual blocks, two doublings (Johnson et al.,
+2016)."""
 
 from __future__ import annotations
 
@@ -14,9 +15,9 @@ from vidtrans.nets.painting import Conditioning, History, Painting
 
 @dataclass(frozen=True)
 class ResnetConfig:
-    """``channels`` is ngf. ``dropout_layers``: the checkpoint was made with a dropout layer in each block, which moves
-    the second convolution's index; ``dropout``: it is active at test time, by seed 0 where no
-    other is given."""
+    """``channels`` is ngf. ``dropout_layers``: the checkpoint was made with a dropout layer in each
+    block, which moves the second convolution's index; ``dropout``: it is active at test time, by
+    seed 0 where no other is given."""
 
     kind: Literal["resnet"] = "resnet"
     input_nc: int = 3
@@ -31,7 +32,8 @@ class ResnetConfig:
 
 
 class Resnet(nn.Module):
-    """c7-n, d-2n, d-4n, blocks x R-4n, u-2n, u-n, head with tanh; no convolution before a batch norm has a bias."""
+    """c7-n, d-2n, d-4n, blocks x R-4n, u-2n, u-n, head with tanh; no convolution before a batch
+    norm has a bias."""
 
     n_frames = 1
     size_multiple = 4
@@ -46,7 +48,11 @@ class Resnet(nn.Module):
         layers = wide(config.input_nc, n, norm, bias=bias)
         layers += down(n, 2 * n, norm, bias=bias) + down(2 * n, 4 * n, norm, bias=bias)
         for _ in range(config.blocks):
-            layers.append(ResidualBlock(4 * n, norm, bias=bias, dropout=Dropout() if config.dropout_layers else None))
+            layers.append(
+                ResidualBlock(
+                    4 * n, norm, bias=bias, dropout=Dropout() if config.dropout_layers else None
+                )
+            )
         layers += up(4 * n, 2 * n, norm, bias=bias) + up(2 * n, n, norm, bias=bias)
         self.model = nn.Sequential(*layers, *head(n, config.output_nc, nn.Tanh()))
 

@@ -1,12 +1,15 @@
-"""The embedded vid2vid generator: small enough for a street at 512x256 in real time on two CPU cores.
+"""The embedded vid2vid generator: small enough for a street at 512x256 in real time on two CPU
+cores.
 
-It paints as vid2vid does (Wang et al. 2018, "Video-to-Video Synthesis", eq. 4): a flow carries the last picture over, a weight
-says what to paint anew, and foreground objects are painted by a head of their own. What is carried over is touched up, for a
-picture that is moved again and again blurs. Unlike the published networks it looks labels up instead of convolving their
-planes, works at 1/2 to 1/16 of the size, and sees the carried-over picture before it decides what to paint anew. It knows
-where on the ground and on the house fronts a pixel lies and how far the camera has come (`vidtrans.nets.scene`), so that
-what it paints anew agrees with what it carries over. It has no norm, so a picture never depends on the rest of a batch or
-on a frame's statistics, which would make colours flicker.
+It paints as vid2vid does (Wang et al. 2018, "Video-to-Video Synthesis", eq. 4): a flow carries the
+last picture over, a weight says what to paint anew, and foreground objects are painted by a head of
+their own. What is carried over is touched up, for a picture that is moved again and again blurs.
+Unlike the published networks it looks labels up instead of convolving their planes, works at 1/2 to
+1/16 of the size, and sees the carried-over picture before it decides what to paint anew. It knows
+where on the ground and on the house fronts a pixel lies and how far the camera has come
+(`vidtrans.nets.street_geometry`), so that what it paints anew agrees with what it carries over. It
+has no norm, so a picture never depends on the rest of a batch or on a frame's statistics, which
+would make colours flicker.
 """
 
 from __future__ import annotations
@@ -17,11 +20,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vidtrans.nets import extent, scene
+from vidtrans.nets import extent, street_geometry
 from vidtrans.nets.lookup import LabelLookup
 from vidtrans.nets.painting import Conditioning, History, Painting
 from vidtrans.nets.place import PLANES, place_planes, whole_picture
-from vidtrans.nets.scene import Places, ScenePlanes, is_front, is_ground, places, scene_after, scene_planes
+from vidtrans.nets.street_geometry import (
+    Places,
+    ScenePlanes,
+    is_front,
+    is_ground,
+    places,
+    scene_after,
+    scene_planes,
+)
 from vidtrans.nets.texture import COLOURS, StreetTexture
 from vidtrans.nets.things import ThingTexture, thing_places
 from vidtrans.nets.warp import warp
@@ -31,12 +42,13 @@ from vidtrans.nets.warp import warp
 class StreetConfig:
     """Sizes of a `StreetGenerator`.
 
-    ``label_nc``: label planes. ``fg_labels``: those of foreground objects (none: no foreground head). ``n_frames``: T, label
-    frames in the window. ``channels``: at 1/2, 1/4, 1/8 and 1/16 of the size. ``blocks``: residual blocks at 1/8 on the way
-    down, at 1/16, at 1/8 on the way up, at 1/4, and at 1/2. ``texture_channels``: see `vidtrans.nets.texture`.
-    ``feature_nc``: style planes of each thing, as pix2pixHD's; here 0, or 3: the thing's mean colour within [-1,1].
-    ``flow_scale``: pixels that the flow head's 1 means. ``least_weight``: so much of every pixel is painted anew in each
-    frame at least, or what is carried over for many frames smears.
+    ``label_nc``: label planes. ``fg_labels``: those of foreground objects (none: no foreground
+    head). ``n_frames``: T, label frames in the window. ``channels``: at 1/2, 1/4, 1/8 and 1/16 of
+    the size. ``blocks``: residual blocks at 1/8 on the way down, at 1/16, at 1/8 on the way up, at
+    1/4, and at 1/2. ``texture_channels``: see `vidtrans.nets.texture`. ``feature_nc``: style planes
+    of each thing, as pix2pixHD's; here 0, or 3: the thing's mean colour within [-1,1].
+    ``flow_scale``: pixels that the flow head's 1 means. ``least_weight``: so much of every pixel is
+    painted anew in each frame at least, or what is carried over for many frames smears.
     """
 
     label_nc: int = 35
@@ -52,10 +64,12 @@ class StreetConfig:
 
 @dataclass(frozen=True)
 class Place:
-    """Where crops lie in their pictures: ``top_left`` and ``full_hw`` float [N,2], pixels (y, x); all pictures of one size.
+    """Where crops lie in their pictures: ``top_left`` and ``full_hw`` float [N,2], pixels (y, x);
+    all pictures of one size.
 
-    What only a whole picture tells: ``extents``, those of the newest labels, cropped (see `vidtrans.nets.extent.extents`),
-    and ``scene`` float [N,3] (see `vidtrans.nets.scene.scene_after`).
+    What only a whole picture tells: ``extents``, those of the newest labels, cropped (see
+    `vidtrans.nets.extent.extents`), and ``scene`` float [N,3] (see
+    `vidtrans.nets.street_geometry.scene_after`).
     """
 
     top_left: Tensor
@@ -84,18 +98,25 @@ class _Residual(nn.Module):
 class _ByPlace(nn.Module):
     """What is painted at a place of the street: three layers, cell by cell.
 
-    The first is a 1x1 convolution of all planes; those that are the same along a row or a column are convolved as one.
+    The first is a 1x1 convolution of all planes; those that are the same along a row or a column
+    are convolved as one.
     """
 
     def __init__(self, inner: int, channels: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(scene.PLANES, inner, 1)
+        self.first = nn.Conv2d(street_geometry.PLANES, inner, 1)
         self.second = nn.Conv2d(inner, inner, 1)
         self.third = nn.Conv2d(inner, channels, 1)
 
     def forward(self, planes: ScenePlanes) -> Tensor:
-        rows, columns, cells = torch.split(self.first.weight, [scene.ROWS, scene.COLUMNS, scene.CELLS], dim=1)
-        x = F.conv2d(planes.cells.contiguous(memory_format=torch.channels_last), cells, self.first.bias)
+        rows, columns, cells = torch.split(
+            self.first.weight,
+            [street_geometry.ROWS, street_geometry.COLUMNS, street_geometry.CELLS],
+            dim=1,
+        )
+        x = F.conv2d(
+            planes.cells.contiguous(memory_format=torch.channels_last), cells, self.first.bias
+        )
         x = x + F.conv2d(planes.rows, rows) + F.conv2d(planes.columns, columns)
         x = F.relu(self.second(F.relu(x, inplace=True)), inplace=True)
         out: Tensor = self.third(x)
@@ -165,21 +186,28 @@ class StreetGenerator(nn.Module):
         self.register_buffer("foreground", foreground, persistent=False)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, conditioning: Conditioning, history: History | None, place: Place | None = None) -> Painting:
-        """Paints one frame from label planes; ``place`` is for crops, else the conditioning shows whole pictures.
+    def forward(
+        self, conditioning: Conditioning, history: History | None, place: Place | None = None
+    ) -> Painting:
+        """Paints one frame from label planes; ``place`` is for crops, else the conditioning shows
+        whole pictures.
 
-        Raises ValueError where the conditioning has no labels, another number of frames or an unfit size, or lacks the
-        style planes.
+        Raises ValueError where the conditioning has no labels, another number of frames or an unfit
+        size, or lacks the style planes.
         """
         ids, boundary = conditioning.ids, conditioning.boundary
         if ids is None or ids.shape[1] != self.n_frames or ids.shape[2] % 16 or ids.shape[3] % 16:
             found = "no labels" if ids is None else f"labels of shape {tuple(ids.shape)}"
             raise ValueError(
-                f"The street generator takes labels [N,{self.n_frames},H,W] of sizes divisible by 16, not {found}."
+                f"The street generator takes labels [N,{self.n_frames},H,W] of sizes divisible by"
+                f" 16, not {found}."
             )
         styles = conditioning.features if self.config.feature_nc else None
         if self.config.feature_nc and styles is None:
-            raise ValueError(f"The street generator takes {self.config.feature_nc} style planes, and none were given.")
+            raise ValueError(
+                f"The street generator takes {self.config.feature_nc} style planes, and none were"
+                " given."
+            )
         old = None if history is None else history[0].float()
 
         newest_boundary = None if boundary is None else boundary[:, -1:]
@@ -199,7 +227,9 @@ class StreetGenerator(nn.Module):
             now = place.scene
         y = self.blocks_mid(y + self.scene_mid(scene_planes(self._places(now, place, ids, 4))))
         fine = _spread(self.up_fine(y)) + self.look_fine(ids[:, -1:], newest_boundary)
-        texture = self._textures(now, place, steps, ids).contiguous(memory_format=torch.channels_last)
+        texture = self._textures(now, place, steps, ids).contiguous(
+            memory_format=torch.channels_last
+        )
         shown = self.texture_shown(texture)
         fine = fine + self.texture_fine(texture)
         if styles is not None:
@@ -209,19 +239,28 @@ class StreetGenerator(nn.Module):
         fine = self.blocks_fine(F.relu(self.mix_fine(fine), inplace=True))
         head = self.head(fine)
         if self.config.fg_labels:
-            head = torch.cat([head[:, :12] + shown, head[:, 12:16], head[:, 16:28] + shown, head[:, 28:]], dim=1)
+            head = torch.cat(
+                [head[:, :12] + shown, head[:, 12:16], head[:, 16:28] + shown, head[:, 28:]], dim=1
+            )
         else:
             head = torch.cat([head[:, :12] + shown, head[:, 12:]], dim=1)
         planes = _to_pixels(head, 2)
         return replace(self._compose(planes, ids, flow, warped), memory=(now,))
 
     def _labels(
-        self, ids: Tensor, boundary: Tensor | None, place: Place | None, steps: Tensor, styles: Tensor | None
+        self,
+        ids: Tensor,
+        boundary: Tensor | None,
+        place: Place | None,
+        steps: Tensor,
+        styles: Tensor | None,
     ) -> Tensor:
         size = extent.extent_planes(steps, ids.shape[-2] if place is None else place.full_hw[:, :1])
         planes = self.place_mid(self._place(ids, place, 4)) + self.extent_mid(size)
         if styles is not None:
-            planes = planes + self.style_mid(styles[:, :, ::4, ::4].contiguous(memory_format=torch.channels_last))
+            planes = planes + self.style_mid(
+                styles[:, :, ::4, ::4].contiguous(memory_format=torch.channels_last)
+            )
         return F.relu(self.look_mid(ids, boundary) + planes, inplace=True)
 
     def _body(self, x_mid: Tensor, old: Tensor | None, place: Place | None) -> Tensor:
@@ -238,7 +277,9 @@ class StreetGenerator(nn.Module):
         with torch.autocast(y.device.type, enabled=False):
             return _to_pixels(self.head_flow(y.float()), 4) * self.config.flow_scale
 
-    def _compose(self, planes: Tensor, ids: Tensor, flow: Tensor | None, warped: Tensor | None) -> Painting:
+    def _compose(
+        self, planes: Tensor, ids: Tensor, flow: Tensor | None, warped: Tensor | None
+    ) -> Painting:
         raw = merged = torch.tanh(planes[:, :3])
         weight = None
         if flow is not None and warped is not None:
@@ -269,8 +310,11 @@ class StreetGenerator(nn.Module):
         corner = now.new_zeros(1, 2) if place is None else place.top_left
         return places(now, corner, _full_hw(place, ids), cells, stride)
 
-    def _place(self, cells: Tensor, place: Place | None, stride: int, shrink: int | None = None) -> Tensor:
-        """Place planes at ``stride``, for a map that is ``shrink`` times finer (by default ``stride``: pixels)."""
+    def _place(
+        self, cells: Tensor, place: Place | None, stride: int, shrink: int | None = None
+    ) -> Tensor:
+        """Place planes at ``stride``, for a map that is ``shrink`` times finer (by default
+        ``stride``: pixels)."""
         shrink = shrink or stride
         h, w = cells.shape[-2] // shrink, cells.shape[-1] // shrink
         if place is None:
@@ -289,14 +333,18 @@ def _full_hw(place: Place | None, ids: Tensor) -> tuple[int, int]:
 
 
 def _tinted(texture: Tensor, styles: Tensor) -> Tensor:
-    """``styles`` [N,S,h,w] and their products with each channel of ``texture`` [N,C,h,w]: [N,S+C*S,h,w]. What part of a
-    texture takes a thing's colour, and how much of it, is a texture as well."""
+    """``styles`` [N,S,h,w] and their products with each channel of ``texture`` [N,C,h,w]:
+    [N,S+C*S,h,w]. What part of a texture takes a thing's colour, and how much of it, is a texture
+    as well."""
     products = (texture[:, :, None] * styles[:, None]).flatten(1, 2)
-    return torch.cat([styles.to(products.dtype), products], dim=1).contiguous(memory_format=torch.channels_last)
+    return torch.cat([styles.to(products.dtype), products], dim=1).contiguous(
+        memory_format=torch.channels_last
+    )
 
 
 def _changed(newest: Tensor, previous: Tensor, flow: Tensor) -> Tensor:
-    """Where the flow leads out of the picture or to another label: bool [N,1,H,W]. What lies there was not this thing."""
+    """Where the flow leads out of the picture or to another label: bool [N,1,H,W]. What lies
+    there was not this thing."""
     height, width = newest.shape[-2:]
     with torch.no_grad():
         x = (torch.arange(width, device=flow.device) + flow[:, 0]).round().long()
@@ -308,11 +356,13 @@ def _changed(newest: Tensor, previous: Tensor, flow: Tensor) -> Tensor:
 
 
 def _spread(x: Tensor) -> Tensor:
-    """[N,4C,h,w] -> [N,C,2h,2w] as a pixel shuffle does, but with a cell's C channels side by side: far faster in
-    channels_last."""
+    """[N,4C,h,w] -> [N,C,2h,2w] as a pixel shuffle does, but with a cell's C channels side by side:
+    far faster in channels_last."""
     n, channels, h, w = x.shape
     cells = x.permute(0, 2, 3, 1).reshape(n, h, w, 2, 2, channels // 4)
-    return cells.permute(0, 1, 3, 2, 4, 5).reshape(n, 2 * h, 2 * w, channels // 4).permute(0, 3, 1, 2)
+    return (
+        cells.permute(0, 1, 3, 2, 4, 5).reshape(n, 2 * h, 2 * w, channels // 4).permute(0, 3, 1, 2)
+    )
 
 
 def _to_pixels(x: Tensor, by: int) -> Tensor:

@@ -1,8 +1,10 @@
-"""Textures of things that stand in a street, learnt as those of the town are: what a car, a walker or a sign shows where.
+"""Textures of things that stand in a street, learnt as those of the town are: what a car, a walker
+or a sign shows where.
 
-A place on a thing is told by how far it lies from the ends of the runs of its label (`vidtrans.nets.extent`): at a share of
-its width and of its height. Vehicles to the left of the camera come towards it and show their fronts, others their backs; and
-the wider a thing is for its height, the more of its side is seen.
+A place on a thing is told by how far it lies from the ends of the runs of its label
+(`vidtrans.nets.extent`): at a share of its width and of its height. Vehicles to the left of the
+camera come towards it and show their fronts, others their backs; and the wider a thing is for its
+height, the more of its side is seen.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vidtrans.nets.extent import STRIDE
-from vidtrans.nets.scene import constant
+from vidtrans.nets.street_geometry import constant
 from vidtrans.nets.texture import COLOURS, GAIN
 
 # Cityscapes' labelIds of each kind of thing.
@@ -27,15 +29,20 @@ ASPECTS = 4
 SIDE = 24
 """Texels along each side of a thing."""
 _NARROWEST, _WIDEST = -1.0, 2.5  # log2 of width / height
-_COMING = -0.03  # vehicles whose middle lies to the left of this, in picture heights, come towards the camera
+_COMING = (
+    -0.03
+)  # vehicles whose middle lies to the left of this, in picture heights, come towards the camera
 
 
 class ThingTexture(nn.Module):
-    """``channels`` features for each texel of each kind of thing, at `ASPECTS` proportions; the first are colours."""
+    """``channels`` features for each texel of each kind of thing, at `ASPECTS` proportions; the
+    first are colours."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.texels = nn.Parameter(torch.randn(channels, ASPECTS, KINDS * SIDE, SIDE) * (0.1 / GAIN))
+        self.texels = nn.Parameter(
+            torch.randn(channels, ASPECTS, KINDS * SIDE, SIDE) * (0.1 / GAIN)
+        )
 
     def forward(self, place: ThingPlaces) -> Tensor:
         """float [N, channels, h, w]; zero where there is no such thing."""
@@ -56,7 +63,8 @@ class ThingTexture(nn.Module):
 
 
 def kind_rows(number: int) -> slice:
-    """The rows of texels of ``KIND_IDS[number]``: of vehicles both those that come and those that go."""
+    """The rows of texels of ``KIND_IDS[number]``: of vehicles both those that come and those
+    that go."""
     vehicles = len(_VEHICLES)
     first = 2 * number if number < vehicles else vehicles + number
     return slice(first * SIDE, (first + (2 if number < vehicles else 1)) * SIDE)
@@ -64,8 +72,8 @@ def kind_rows(number: int) -> slice:
 
 @dataclass(frozen=True, eq=False)
 class ThingPlaces:
-    """Where on which thing cells of two pixels lie: indices into texels, ``row``, ``column`` and ``aspect`` float [N,h,w], and
-    ``there`` bool [N,h,w]: whether there is such a thing."""
+    """Where on which thing cells of two pixels lie: indices into texels, ``row``, ``column`` and
+    ``aspect`` float [N,h,w], and ``there`` bool [N,h,w]: whether there is such a thing."""
 
     row: Tensor
     column: Tensor
@@ -73,13 +81,17 @@ class ThingPlaces:
     there: Tensor
 
 
-def thing_places(steps: Tensor, cells: Tensor, left_px: Tensor, full_hw: tuple[int, int]) -> ThingPlaces:
-    """``steps`` uint8 [N,4,h/2,w/2] of `extent.extents`; ``cells`` integer [N,h,w]: the labels; ``left_px`` [N] or [1]: the
-    crop's left edge in a picture of ``full_hw`` pixels."""
+def thing_places(
+    steps: Tensor, cells: Tensor, left_px: Tensor, full_hw: tuple[int, int]
+) -> ThingPlaces:
+    """``steps`` uint8 [N,4,h/2,w/2] of `extent.extents`; ``cells`` integer [N,h,w]: the labels;
+    ``left_px`` [N] or [1]: the crop's left edge in a picture of ``full_hw`` pixels."""
     height, width = full_hw
     up, down, left, right = steps.float().unbind(1)
     wide, high = left + right + 1, up + down + 1
-    middle = (torch.arange(steps.shape[-1], device=steps.device) + 0.5 + (right - left) / 2) * STRIDE + left_px[:, None, None]
+    middle = (
+        torch.arange(steps.shape[-1], device=steps.device) + 0.5 + (right - left) / 2
+    ) * STRIDE + left_px[:, None, None]
     coming = (middle - width / 2) / height < _COMING
     aspect = ((wide / high).log2() - _NARROWEST) / (_WIDEST - _NARROWEST)
     halves = constant((0.25, 0.75), steps.device)
@@ -101,7 +113,8 @@ def _double(x: Tensor) -> Tensor:
 
 @lru_cache(maxsize=8)
 def _kinds(device: torch.device) -> Tensor:
-    """The kind of every label id; that of vehicles is the one of those that come towards the camera."""
+    """The kind of every label id; that of vehicles is the one of those that come towards the
+    camera."""
     table = torch.full((256,), KINDS)
     for number, ids in enumerate(_VEHICLES):
         table[list(ids)] = 2 * number

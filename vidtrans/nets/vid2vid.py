@@ -1,5 +1,6 @@
-"""The vid2vid generator (Wang et al., "Video-to-Video Synthesis", 2018): a window of labels and its own last pictures in,
-the next picture out, partly carried over along a flow and partly painted anew."""
+"""The vid2vid generator (Wang et al., "Video-to-Video Synthesis", 2018): a window of labels and its
+own last pictures in, the next picture out, partly carried over along a flow and partly painted
+anew."""
 
 from __future__ import annotations
 
@@ -11,7 +12,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vidtrans.nets.blocks import Norms, Statistics, down, head, residuals, up, wide
-from vidtrans.nets.conditioning import Planes, WindowPlanes, coarser, convolve_planes, foreground_plane, half_size
+from vidtrans.nets.conditioning import (
+    Planes,
+    WindowPlanes,
+    coarser,
+    convolve_planes,
+    foreground_plane,
+    half_size,
+)
 from vidtrans.nets.painting import Conditioning, History, Painting
 from vidtrans.nets.warp import warp
 
@@ -20,8 +28,9 @@ _FLOW_UNIT = 20.0
 
 @dataclass(frozen=True)
 class Vid2VidConfig:
-    """Everything that shapes the network. ``channels`` is ngf, ``downsamplings`` D, ``blocks`` B of the coarsest scale,
-    ``local_blocks`` those of each finer one; ``label_nc`` 0 means ``input_nc`` picture channels a frame instead of labels.
+    """Everything that shapes the network. ``channels`` is ngf, ``downsamplings`` D, ``blocks`` B of
+    the coarsest scale, ``local_blocks`` those of each finer one; ``label_nc`` 0 means ``input_nc``
+    picture channels a frame instead of labels.
     """
 
     label_nc: int = 35
@@ -48,7 +57,8 @@ class Vid2VidConfig:
 
 @dataclass(frozen=True)
 class _Features:
-    """What one scale hands to the next finer one: features of its own size, None for the parts that the network lacks."""
+    """What one scale hands to the next finer one: features of its own size, None for the parts
+    that the network lacks."""
 
     image: Tensor
     flow: Tensor | None
@@ -56,7 +66,8 @@ class _Features:
 
 
 class Scale(nn.Module):
-    """One generator: the coarsest (``scale`` 0), or one that refines the next coarser one's features."""
+    """One generator: the coarsest (``scale`` 0), or one that refines the next coarser one's
+    features."""
 
     def __init__(self, config: Vid2VidConfig, scale: int) -> None:
         super().__init__()
@@ -90,7 +101,9 @@ class Scale(nn.Module):
                 self.indv_res = nn.Sequential(*residuals(config.blocks, k * 2**depth, norm))
                 self.indv_up = nn.Sequential(*ascent(k))
             else:
-                self.indv_up = nn.Sequential(*residuals(config.local_blocks, 2 * k, norm), *ascent(k))
+                self.indv_up = nn.Sequential(
+                    *residuals(config.local_blocks, 2 * k, norm), *ascent(k)
+                )
             self.indv_final = nn.Sequential(*head(k, config.output_nc, nn.Tanh()))
 
         self.model_down_seg = nn.Sequential(*descent(labels_in, n), *residuals(before, m, norm))
@@ -100,19 +113,29 @@ class Scale(nn.Module):
                 self.add_module(f"model_res_{part}", nn.Sequential(*residuals(after, m, norm)))
                 self.add_module(f"model_up_{part}", nn.Sequential(*ascent(n)))
             else:
-                self.add_module(f"model_up_{part}", nn.Sequential(*residuals(config.local_blocks, 2 * n, norm), *ascent(n)))
+                self.add_module(
+                    f"model_up_{part}",
+                    nn.Sequential(*residuals(config.local_blocks, 2 * n, norm), *ascent(n)),
+                )
         self.model_final_img = nn.Sequential(*head(n, config.output_nc, nn.Tanh()))
         if config.flow:
             self.model_final_flow = nn.Sequential(*head(n, 2))
             self.model_final_w = nn.Sequential(*head(n, 1, nn.Sigmoid()))
 
     def forward(
-        self, planes: Planes | WindowPlanes, mask: Tensor | None, pictures: Tensor, below: _Features | None, *, raw_only: bool
+        self,
+        planes: Planes | WindowPlanes,
+        mask: Tensor | None,
+        pictures: Tensor,
+        below: _Features | None,
+        *,
+        raw_only: bool,
     ) -> tuple[Painting, _Features]:
         """One scale's painting of the newest frame.
 
-        ``mask`` [N,1,h,w]: the foreground's share of each pixel. ``pictures`` [N,3*(T-1),h,w]: this scale's history.
-        ``below``: features of the coarser scale. ``raw_only``: nothing is carried over.
+        ``mask`` [N,1,h,w]: the foreground's share of each pixel. ``pictures`` [N,3*(T-1),h,w]: this
+        scale's history. ``below``: features of the coarser scale. ``raw_only``: nothing is carried
+        over.
         """
         first = [cast(nn.Conv2d, self.model_down_seg[1])]
         if mask is not None:
@@ -128,11 +151,19 @@ class Scale(nn.Module):
 
         flow = weight = warped = flow_features = None
         if hasattr(self, "model_final_flow"):
-            at_flow = self.get_submodule("model_res_flow")(x) if below is None else x + cast(Tensor, below.flow)
+            at_flow = (
+                self.get_submodule("model_res_flow")(x)
+                if below is None
+                else x + cast(Tensor, below.flow)
+            )
             flow_features = self.get_submodule("model_up_flow")(at_flow)
             flow, weight = self._motion(flow_features)
             warped = warp(pictures[:, -self.output_nc :], flow)
-        merged = raw if raw_only or weight is None or warped is None else weight * raw + (1 - weight) * warped
+        merged = (
+            raw
+            if raw_only or weight is None or warped is None
+            else weight * raw + (1 - weight) * warped
+        )
 
         foreground = foreground_features = None
         picture = merged
@@ -156,8 +187,12 @@ class Scale(nn.Module):
         return painting, _Features(image_features, flow_features, foreground_features)
 
     def _motion(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Flow [N,2,h,w] in this scale's pixels and weight [N,1,h,w]: one convolution gives all three channels."""
-        to_flow, to_weight = cast(nn.Conv2d, self.model_final_flow[1]), cast(nn.Conv2d, self.model_final_w[1])
+        """Flow [N,2,h,w] in this scale's pixels and weight [N,1,h,w]: one convolution gives all
+        three channels."""
+        to_flow, to_weight = (
+            cast(nn.Conv2d, self.model_final_flow[1]),
+            cast(nn.Conv2d, self.model_final_w[1]),
+        )
         kernel = torch.cat([to_flow.weight, to_weight.weight])
         bias = torch.cat([cast(Tensor, to_flow.bias), cast(Tensor, to_weight.bias)])
         out = F.conv2d(F.pad(features, (3, 3, 3, 3), mode="reflect"), kernel, bias).float()
@@ -165,7 +200,8 @@ class Scale(nn.Module):
 
 
 class Vid2Vid(nn.Module):
-    """All scales together; submodules ``G0`` (coarsest) to ``G{scales-1}`` hold the published checkpoints' tensors."""
+    """All scales together; submodules ``G0`` (coarsest) to ``G{scales-1}`` hold the published
+    checkpoints' tensors."""
 
     def __init__(self, config: Vid2VidConfig) -> None:
         super().__init__()
@@ -175,7 +211,9 @@ class Vid2Vid(nn.Module):
             raise ValueError(f"n_frames_G is {config.n_frames}; vid2vid needs at least 2")
         self.config = config
         self.n_frames = config.n_frames
-        self.size_multiple = 2 ** (config.scales - 1 + max(config.downsamplings, 1 if config.scales > 1 else 0))
+        self.size_multiple = 2 ** (
+            config.scales - 1 + max(config.downsamplings, 1 if config.scales > 1 else 0)
+        )
         # The coarsest scale's 7x7 needs 4 pixels to reflect, its residual blocks 2.
         self.smallest_side = max(4 * 2 ** (config.scales - 1), 2 * self.size_multiple)
         for scale in range(config.scales):
@@ -184,11 +222,14 @@ class Vid2Vid(nn.Module):
     def forward(self, conditioning: Conditioning, history: History | None) -> Painting:
         """The newest frame of the window, painted.
 
-        ``history``: for every scale, coarsest first, [N,3*(T-1),H_s,W_s]. None: there is none yet, so it is taken as zeros
-        and nothing is carried over (the published first step with ``no_first_img``).
+        ``history``: for every scale, coarsest first, [N,3*(T-1),H_s,W_s]. None: there is none yet,
+        so it is taken as zeros and nothing is carried over (the published first step with
+        ``no_first_img``).
         """
         config = self.config
-        planes: list[Planes | WindowPlanes] = [WindowPlanes(conditioning, config.label_nc, config.use_instance)]
+        planes: list[Planes | WindowPlanes] = [
+            WindowPlanes(conditioning, config.label_nc, config.use_instance)
+        ]
         masks: list[Tensor | None] = [None]
         if config.foreground and conditioning.ids is not None:
             masks = [foreground_plane(conditioning.ids[:, -1], config.foreground_labels)]
@@ -209,7 +250,11 @@ class Vid2Vid(nn.Module):
             network = cast(Scale, self.get_submodule(f"G{scale}"))
             mask = masks[at]
             painting, below = network(
-                planes[at], None if mask is None else mask.float(), history[scale], below, raw_only=raw_only
+                planes[at],
+                None if mask is None else mask.float(),
+                history[scale],
+                below,
+                raw_only=raw_only,
             )
             paintings.append(painting)
         finest = paintings[-1]
@@ -230,4 +275,6 @@ class Vid2Vid(nn.Module):
         n, (h, w) = shown.shape[0], shown.shape[-2:]
         channels = self.config.output_nc * (self.n_frames - 1)
         scales = reversed(range(self.config.scales))
-        return tuple(torch.zeros((n, channels, h // 2**s, w // 2**s), device=shown.device) for s in scales)
+        return tuple(
+            torch.zeros((n, channels, h // 2**s, w // 2**s), device=shown.device) for s in scales
+        )

@@ -1,4 +1,5 @@
-"""One film of labels into one film of pictures: everything that ``vidtrans convert`` does, as a function."""
+"""One film of labels into one film of pictures: everything that ``vidtrans convert`` does, as a
+function."""
 
 from __future__ import annotations
 
@@ -14,13 +15,20 @@ from vidtrans.labels.report import LabelReport, ReportBuilder
 from vidtrans.media.naming import is_image_name, is_pattern, resolve
 from vidtrans.media.pngs import FolderWriter
 from vidtrans.media.writer import is_folder_target, join_segments, open_segments, open_writer
-from vidtrans.pipeline.outputs import FilmOutput, FolderOutput, Made, Output, checksum, segment_frames
+from vidtrans.pipeline.outputs import (
+    FilmOutput,
+    FolderOutput,
+    Made,
+    Output,
+    checksum,
+    segment_frames,
+)
 from vidtrans.pipeline.progress import OnProgress, ProgressMeter
 from vidtrans.pipeline.runfolder import RunFolder
 from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans.pipeline.setup import Job, open_job
 from vidtrans.pipeline.stream import Cancel, blamed, painted_stream, read_labels
-from vidtrans.state import State
+from vidtrans.sequence.state import State
 
 OnNote = Callable[[str], None]
 
@@ -29,8 +37,9 @@ OnNote = Callable[[str], None]
 class ConvertSummary:
     """What a run made.
 
-    ``frames``: of the whole output; ``resumed_from``: how many of them an earlier run had made. ``cuts``: frames before
-    which this run started the history anew. ``seconds``: this run's time. ``labels``: what this run read.
+    ``frames``: of the whole output; ``resumed_from``: how many of them an earlier run had made.
+    ``cuts``: frames before which this run started the history anew. ``seconds``: this run's time.
+    ``labels``: what this run read.
     """
 
     output: Path
@@ -54,16 +63,19 @@ def convert(
     on_warning: OnNote | None = None,
     cancel: Cancel | None = None,
 ) -> ConvertSummary:
-    """Translate ``settings.input`` into ``settings.output``: one picture for each frame, with its time.
+    """Translate ``settings.input`` into ``settings.output``: one picture for each frame, with its
+    time.
 
-    The output appears under its name when it is whole. ``on_progress`` is called in the caller's thread after each
-    frame that is written; ``on_note`` with sentences for people (what the labels are taken for, and why),
-    ``on_warning`` with those that nobody should miss (ids that a lossy codec may have altered). Set ``cancel`` from any
-    thread: the frame at work is finished and all that is done is kept, to go on from with ``resume``. The same settings
-    give the same bits on the same device, whether the run was interrupted or not.
+    The output appears under its name when it is whole. ``on_progress`` is called in the caller's
+    thread after each frame that is written; ``on_note`` with sentences for people (what the labels
+    are taken for, and why), ``on_warning`` with those that nobody should miss (ids that a lossy
+    codec may have altered). Set ``cancel`` from any thread: the frame at work is finished and all
+    that is done is kept, to go on from with ``resume``. The same settings give the same bits on the
+    same device, whether the run was interrupted or not.
 
-    Raises UsageError, InputError, ModelError, OutputError; Interrupted after ``cancel``; PipelineError for what is
-    nobody's mistake. After any of them no thread is left and the output is as it was before.
+    Raises UsageError, InputError, ModelError, OutputError; Interrupted after ``cancel``;
+    PipelineError for what is nobody's mistake. After any of them no thread is left and the output
+    is as it was before.
     """
     began = time.monotonic()
     note = on_note or (lambda sentence: None)
@@ -73,11 +85,17 @@ def convert(
     with ExitStack() as stack:
         job = stack.enter_context(open_job(settings))
         if job.detection is not None:
-            reasons = [reason for reason in job.detection.reasons if reason not in job.detection.warnings]
+            reasons = [
+                reason for reason in job.detection.reasons if reason not in job.detection.warnings
+            ]
             note(f"Labels are read as {job.detection}: {' '.join(reasons)}".strip())
             for warning in job.detection.warnings:
                 warn(warning)
-        run = stack.enter_context(RunFolder.open(output, job.facts(), resume=settings.resume, overwrite=settings.overwrite))
+        run = stack.enter_context(
+            RunFolder.open(
+                output, job.facts(), resume=settings.resume, overwrite=settings.overwrite
+            )
+        )
         done = run.frames
         if done:
             note(f"Going on after {done} frames that an earlier run made.")
@@ -105,7 +123,14 @@ def convert(
                     with blamed(painted.index, "translation"):
                         translation = painted.translation()
                     with blamed(painted.index, "encoding"):
-                        sink.write(Made(translation.picture, translation.time, painted.read.frame, painted.state))
+                        sink.write(
+                            Made(
+                                translation.picture,
+                                translation.time,
+                                painted.read.frame,
+                                painted.state,
+                            )
+                        )
                     frames += 1
                     if painted.cut:
                         cuts.append(painted.index)
@@ -119,21 +144,30 @@ def convert(
             _say_what_is_kept(error, run)
             raise
         run.remove()
-    return ConvertSummary(whole, frames, done, tuple(cuts), time.monotonic() - began, report.report())
+    return ConvertSummary(
+        whole, frames, done, tuple(cuts), time.monotonic() - began, report.report()
+    )
 
 
 def check_paths(settings: ConvertSettings) -> None:
     """Refuse what would be regretted, before any work.
 
-    Raises UsageError where the output would replace one of its own inputs, InputError for a pattern that matches no
-    sequence, OutputError where the output exists and neither ``overwrite`` nor ``resume`` is given.
+    Raises UsageError where the output would replace one of its own inputs, InputError for a pattern
+    that matches no sequence, OutputError where the output exists and neither ``overwrite`` nor
+    ``resume`` is given.
     """
     output = Path(settings.output)
     if not is_folder_target(settings.output) and not output.parent.is_dir():
         raise OutputError("cannot be written: its folder does not exist.", where=output)
-    for name, source in (("input", settings.input), ("instance map", settings.instances), ("model", settings.model)):
+    for name, source in (
+        ("input", settings.input),
+        ("instance map", settings.instances),
+        ("model", settings.model),
+    ):
         if source is not None and output.exists() and _would_replace(output, source):
-            raise UsageError(f"the output would replace the {name}.", where=output, hint="Give another output.")
+            raise UsageError(
+                f"the output would replace the {name}.", where=output, hint="Give another output."
+            )
     if settings.overwrite or settings.resume or not output.exists():
         return
     if output.is_dir() and not any(output.glob("*.png")):
@@ -143,13 +177,16 @@ def check_paths(settings: ConvertSettings) -> None:
 
 
 def _would_replace(output: Path, source: str) -> bool:
-    """Is ``output`` the ``source`` itself, or the folder that its PNGs lie in, whose names the pictures would take?"""
+    """Is ``output`` the ``source`` itself, or the folder that its PNGs lie in, whose names the
+    pictures would take?"""
     if Path(source).exists() and output.samefile(source):
         return True
     if not output.is_dir() or not (is_pattern(source) or is_image_name(Path(source))):
         return False
     images = (image for sequence in resolve(source, allow_holes=True) for image in sequence.files)
-    folders = {image.parent for image in images if image.suffix.lower() == ".png" and image.exists()}
+    folders = {
+        image.parent for image in images if image.suffix.lower() == ".png" and image.exists()
+    }
     return any(output.samefile(folder) for folder in folders)
 
 
@@ -214,8 +251,11 @@ def _start(job: Job, run: RunFolder) -> _Start:
     painter = job.painter
     if not run.frames:
         state = painter.model.start(painter.sizing.net_hw, first_frames=job.first_frames)
-        return _Start(iter(job.reader), None if job.instances is None else iter(job.instances), state, None)
-    # One frame early: to see that it is the same input, and to know a cut that comes right after it.
+        return _Start(
+            iter(job.reader), None if job.instances is None else iter(job.instances), state, None
+        )
+    # One frame early: to see that it is the same input, and to know a cut that comes right after
+    # it.
     span = run.spans[-1]
     last = span.end - 1
     job.reader.seek(last, span.times[-1])
@@ -232,7 +272,14 @@ def _start(job: Job, run: RunFolder) -> _Start:
     if job.instances is not None:
         job.instances.seek(last)
         instances = iter(job.instances)
-    previous = next(read_labels([frame], job.label_reader, painter, instances=None if instances is None else [next(instances)]))
+    previous = next(
+        read_labels(
+            [frame],
+            job.label_reader,
+            painter,
+            instances=None if instances is None else [next(instances)],
+        )
+    )
     return _Start(frames, instances, State.load(run.state_file), previous.original)
 
 

@@ -1,9 +1,11 @@
-"""The encode thread's work: pictures into a film or a folder, in spans that a broken run can be taken up from.
+"""The encode thread's work: pictures into a film or a folder, in spans that a broken run can be
+taken up from.
 
-A film is encoded in segments of a length that depends on nothing but the settings, so that a run that was interrupted
-and resumed writes the same film, bit for bit, as one that was not. The pictures of the segment that is not yet full
-are held in memory; where a full segment takes long (a slow model), or the run is interrupted, they are put on the disk
-as they are and encoded again when the run is resumed.
+A film is encoded in segments of a length that depends on nothing but the settings, so that a run
+that was interrupted and resumed writes the same film, bit for bit, as one that was not. The
+pictures of the segment that is not yet full are held in memory; where a full segment takes long (a
+slow model), or the run is interrupted, they are put on the disk as they are and encoded again when
+the run is resumed.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from vidtrans.frame import Bytes, Frame, FrameTime
 from vidtrans.media.pngs import FolderWriter
 from vidtrans.media.writer import SegmentWriter
 from vidtrans.pipeline.runfolder import RunFolder, Span, written
-from vidtrans.state import State
+from vidtrans.sequence.state import State
 
 STASH_BYTES = 256 << 20
 """Pictures of one segment held in memory, at most."""
@@ -52,11 +54,13 @@ class Made:
 
 
 class Output(Protocol):
-    """Takes the pictures of a run in order. Leaving it without ``finish`` drops what is not kept."""
+    """Takes the pictures of a run in order. Leaving it without ``finish`` drops what is not
+    kept."""
 
     def write(self, made: Made) -> None: ...
     def keep(self) -> None:
-        """Put all that is written so far on the disk, so that the run can be taken up after its last picture."""
+        """Put all that is written so far on the disk, so that the run can be taken up after its
+        last picture."""
         ...
 
     def finish(self) -> Path:
@@ -64,7 +68,12 @@ class Output(Protocol):
         ...
 
     def __enter__(self) -> Self: ...
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
 
 
 class FilmOutput:
@@ -90,7 +99,9 @@ class FilmOutput:
         self._last: Made | None = None
         self._kept_at = clock()
         for rest in run.rests:
-            for picture, shown in zip(_load(run.folder / str(rest.file), rest), rest.times, strict=True):
+            for picture, shown in zip(
+                _load(run.folder / str(rest.file), rest), rest.times, strict=True
+            ):
                 segments.write(picture, shown)
                 self._times.append(shown)
 
@@ -114,7 +125,10 @@ class FilmOutput:
             for picture in self._pictures:
                 np.save(file, picture, allow_pickle=False)
         times = tuple(self._times[-len(self._pictures) :])
-        self._run.keep(Span("rest", first, end, checksum(self._last.frame), times, path.name), self._last.state.save)
+        self._run.keep(
+            Span("rest", first, end, checksum(self._last.frame), times, path.name),
+            self._last.state.save,
+        )
         self._pictures = []
         self._kept_at = self._clock()
 
@@ -127,7 +141,9 @@ class FilmOutput:
         path = self._segments.close_segment()
         end = self._first + len(self._times)
         if self._last is not None:
-            span = Span("part", self._first, end, checksum(self._last.frame), (self._times[-1],), path.name)
+            span = Span(
+                "part", self._first, end, checksum(self._last.frame), (self._times[-1],), path.name
+            )
             self._run.keep(span, self._last.state.save)
         else:  # nothing but kept rests, at the input's very end
             rest = self._run.rests[-1]
@@ -139,7 +155,12 @@ class FilmOutput:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._segments.abort()
 
 
@@ -150,7 +171,12 @@ class FolderOutput:
     """
 
     def __init__(
-        self, run: RunFolder, writer: FolderWriter, frames_each: int, *, clock: Callable[[], float] = time.monotonic
+        self,
+        run: RunFolder,
+        writer: FolderWriter,
+        frames_each: int,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._run = run
         self._writer = writer
@@ -166,7 +192,10 @@ class FolderOutput:
         self._writer.write(made.picture, made.time)
         self._times.append(made.time)
         self._last = made
-        if len(self._times) >= self._frames_each or self._clock() - self._kept_at >= SNAPSHOT_SECONDS:
+        if (
+            len(self._times) >= self._frames_each
+            or self._clock() - self._kept_at >= SNAPSHOT_SECONDS
+        ):
             self.keep()
 
     def keep(self) -> None:
@@ -185,7 +214,12 @@ class FolderOutput:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self._whole is None and not self._run.frames and not self._run.overwrite:
             for index in range(len(self._times) + 1):
                 self._writer.path_of(index).unlink(missing_ok=True)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 class Progress:
     """State of a run after a frame was written.
 
-    ``done``: frames written, those of an earlier run that is resumed included. ``total``: frames of the input, None
-    where the container does not say. ``fps``: frames a second over the last seconds. ``seconds_left``: None where it
-    cannot be known.
+    ``done``: frames written, those of an earlier run that is resumed included. ``total``: frames of
+    the input, None where the container does not say. ``fps``: frames a second over the last
+    seconds. ``seconds_left``: None where it cannot be known.
     """
 
     done: int
@@ -30,7 +30,12 @@ class ProgressMeter:
     """Counts frames and tells the speed of the last ``window_s`` seconds."""
 
     def __init__(
-        self, total: int | None, *, done: int = 0, window_s: float = 10.0, clock: Callable[[], float] = time.monotonic
+        self,
+        total: int | None,
+        *,
+        done: int = 0,
+        window_s: float = 10.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._total = total
         self._done = done

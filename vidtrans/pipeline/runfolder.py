@@ -1,9 +1,11 @@
-"""The hidden folder beside an output in which a run keeps what is done, so that no run is ever lost.
+"""The hidden folder beside an output in which a run keeps what is done, so that no run is ever
+lost.
 
-``.film.mp4.parts/`` holds ``run.json`` (the facts that decide the pictures: a run is only resumed with the same),
-``ledger.jsonl`` (one line for each span of finished frames), the spans' files, and the snapshot of the generator's state
-after the last span. A line is written only after its files are on the disk, and only ever appended: whatever moment the
-power goes, the whole lines describe whole files. It is removed when the output is whole.
+``.film.mp4.parts/`` holds ``run.json`` (the facts that decide the pictures: a run is only resumed
+with the same), ``ledger.jsonl`` (one line for each span of finished frames), the spans' files, and
+the snapshot of the generator's state after the last span. A line is written only after its files
+are on the disk, and only ever appended: whatever moment the power goes, the whole lines describe
+whole files. It is removed when the output is whole.
 """
 
 from __future__ import annotations
@@ -32,10 +34,11 @@ FORMAT = 1
 class Span:
     """Finished frames ``first`` .. ``end - 1``.
 
-    ``kind``: ``part`` for an encoded segment, or for pictures already in their folder; ``rest`` for the pictures of a
-    segment that was not yet full, kept as they came from the generator. ``checksum``: of the input frame ``end - 1``, to
-    know it again. ``times``: of a rest, when each of its frames is shown; of a part, when the last one is (memory must not
-    grow with a film's length). ``file``: name in the run's folder.
+    ``kind``: ``part`` for an encoded segment, or for pictures already in their folder; ``rest`` for
+    the pictures of a segment that was not yet full, kept as they came from the generator.
+    ``checksum``: of the input frame ``end - 1``, to know it again. ``times``: of a rest, when each
+    of its frames is shown; of a part, when the last one is (memory must not grow with a film's
+    length). ``file``: name in the run's folder.
     """
 
     kind: Literal["part", "rest"]
@@ -51,15 +54,30 @@ class Span:
 
     def to_json(self) -> str:
         times = [(t.pts, str(t.time_base), t.duration) for t in self.times]
-        line = {"kind": self.kind, "first": self.first, "end": self.end, "checksum": self.checksum, "file": self.file}
+        line = {
+            "kind": self.kind,
+            "first": self.first,
+            "end": self.end,
+            "checksum": self.checksum,
+            "file": self.file,
+        }
         return json.dumps({**line, "times": times}, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, line: str) -> Span:
         """Raises ValueError, KeyError or TypeError for a line that was not written whole."""
         raw = json.loads(line)
-        times = tuple(FrameTime(int(pts), Fraction(base), duration) for pts, base, duration in raw["times"])
-        return cls(raw["kind"], int(raw["first"]), int(raw["end"]), int(raw["checksum"]), times, raw["file"])
+        times = tuple(
+            FrameTime(int(pts), Fraction(base), duration) for pts, base, duration in raw["times"]
+        )
+        return cls(
+            raw["kind"],
+            int(raw["first"]),
+            int(raw["end"]),
+            int(raw["checksum"]),
+            times,
+            raw["file"],
+        )
 
 
 def sync(path: Path) -> None:
@@ -83,27 +101,35 @@ def written(place: Path) -> Iterator[None]:
 
 
 class RunFolder:
-    """The parts of one run, held by one process at a time. Use as a context manager; leaving it removes nothing."""
+    """The parts of one run, held by one process at a time. Use as a context manager; leaving it
+    removes nothing."""
 
-    def __init__(self, folder: Path, lock: IO[str], spans: list[Span], *, overwrite: bool, resumed: bool) -> None:
+    def __init__(
+        self, folder: Path, lock: IO[str], spans: list[Span], *, overwrite: bool, resumed: bool
+    ) -> None:
         self.folder = folder
         self.overwrite = overwrite
-        """The run was started (now or when it first began) with leave to replace an existing output."""
+        """The run was started (now or when it first began) with leave to replace an existing
+        output."""
         self.resumed = resumed
         """An earlier process began this run, though it may not have finished any frame of it."""
         self._lock = lock
         self._spans = spans
 
     @classmethod
-    def open(cls, output: Path, facts: dict[str, str], *, resume: bool, overwrite: bool) -> RunFolder:
+    def open(
+        cls, output: Path, facts: dict[str, str], *, resume: bool, overwrite: bool
+    ) -> RunFolder:
         """Begin a run, or take up an earlier one.
 
-        ``facts``: what decides the pictures, by name, in words: compared with the facts of the run that is resumed.
+        ``facts``: what decides the pictures, by name, in words: compared with the facts of the run
+        that is resumed.
 
         Raises:
-            OutputError: the folder cannot be written; frames of an earlier run are kept there and neither ``resume``
-                nor ``overwrite`` is given; another process is writing the same output.
-            UsageError: the run to resume had other facts; the sentence names the first that differs.
+            OutputError: the folder cannot be written; frames of an earlier run are kept there and
+                neither ``resume`` nor ``overwrite`` is given; another process is writing the same output.
+            UsageError: the run to resume had other facts; the sentence names the first that
+                differs.
         """
         folder = parts_folder(output)
         made = not folder.exists()
@@ -122,7 +148,14 @@ class RunFolder:
 
     @classmethod
     def _begin(
-        cls, folder: Path, lock: IO[str], output: Path, facts: dict[str, str], *, resume: bool, overwrite: bool
+        cls,
+        folder: Path,
+        lock: IO[str],
+        output: Path,
+        facts: dict[str, str],
+        *,
+        resume: bool,
+        overwrite: bool,
     ) -> RunFolder:
         kept = _read_ledger(folder)
         begun = (folder / "run.json").is_file()
@@ -138,15 +171,21 @@ class RunFolder:
             _sweep(folder, keep=kept)
             # Without a torn last line, to which the next would be glued.
             _write_whole(folder / "ledger.jsonl", "".join(span.to_json() + "\n" for span in kept))
-            return cls(folder, lock, kept, overwrite=overwrite or bool(run["overwrite"]), resumed=True)
+            return cls(
+                folder, lock, kept, overwrite=overwrite or bool(run["overwrite"]), resumed=True
+            )
         _sweep(folder, keep=[])
         (folder / "ledger.jsonl").unlink(missing_ok=True)
-        _write_whole(folder / "run.json", json.dumps({"format": FORMAT, "facts": facts, "overwrite": overwrite}, indent=1))
+        _write_whole(
+            folder / "run.json",
+            json.dumps({"format": FORMAT, "facts": facts, "overwrite": overwrite}, indent=1),
+        )
         return cls(folder, lock, [], overwrite=overwrite, resumed=False)
 
     @property
     def spans(self) -> tuple[Span, ...]:
-        """Finished frames, in order: parts first, then the rests of the segment that is not yet full."""
+        """Finished frames, in order: parts first, then the rests of the segment that is not yet
+        full."""
         return tuple(self._spans)
 
     @property
@@ -173,7 +212,8 @@ class RunFolder:
         return self.folder / f"{kind}-{first:08d}{suffix}"
 
     def keep(self, span: Span, save_state: Callable[[Path], None]) -> None:
-        """Make a span last: its file, the state after it, then its line. A part replaces the rests inside it."""
+        """Make a span last: its file, the state after it, then its line. A part replaces the
+        rests inside it."""
         before = list(self._spans)
         stale = [s for s in before if s.kind == "rest"] if span.kind == "part" else []
         state = self._state_after(span.end)
@@ -190,12 +230,16 @@ class RunFolder:
         self._spans = [s for s in before if s not in stale] + [span]
         # Only now are older files of no use to anybody.
         old_state = self._state_after(before[-1].end) if before else None
-        for path in [*(self.folder / s.file for s in stale if s.file), *([old_state] if old_state != state else [])]:
+        for path in [
+            *(self.folder / s.file for s in stale if s.file),
+            *([old_state] if old_state != state else []),
+        ]:
             if path is not None:
                 path.unlink(missing_ok=True)
 
     def remove(self) -> None:
-        """The output is whole: the parts go, all at once, so that another run never begins in a folder that vanishes."""
+        """The output is whole: the parts go, all at once, so that another run never begins in a
+        folder that vanishes."""
         leaving = self.folder.with_name(f"{self.folder.name}.{os.getpid()}")
         if os.name == "nt":  # a folder with an open file cannot be renamed there
             self.close()
@@ -212,8 +256,14 @@ class RunFolder:
     def __enter__(self) -> RunFolder:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Whatever came between: a run without a finished span leaves nothing behind; one with spans leaves them."""
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Whatever came between: a run without a finished span leaves nothing behind; one with
+        spans leaves them."""
         if not self._spans and not self._lock.closed:
             self.remove()
         self.close()
@@ -224,7 +274,9 @@ class RunFolder:
 
 def _locked(folder: Path, output: Path) -> IO[str]:
     """The lock of ``folder``, which is made where it is missing, held by this process."""
-    gone = OutputError("another run of this output ended just now.", where=output, hint="Start this one again.")
+    gone = OutputError(
+        "another run of this output ended just now.", where=output, hint="Start this one again."
+    )
     with written(output):
         folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -249,13 +301,16 @@ def _lock(lock: IO[str], output: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise OutputError("another run is writing this output at the moment.", where=output) from None
+        raise OutputError(
+            "another run is writing this output at the moment.", where=output
+        ) from None
     except OSError:
         return  # file systems without locks
 
 
 def _is_still(file: IO[str], path: Path) -> bool:
-    """Whether the open ``file`` is the one called ``path``: a run that ended in between took its own away."""
+    """Whether the open ``file`` is the one called ``path``: a run that ended in between took its
+    own away."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except OSError:
@@ -270,14 +325,16 @@ def _read_run(folder: Path) -> dict[str, dict[str, str]]:
     except (OSError, ValueError, KeyError, TypeError):
         pass
     raise OutputError(
-        "the interrupted run kept there was written by another version of vidtrans and cannot be resumed.",
+        "the interrupted run kept there was written by another version of vidtrans and cannot be"
+        " resumed.",
         where=folder,
         hint="Give --overwrite to start anew.",
     )
 
 
 def _read_ledger(folder: Path) -> list[Span]:
-    """The spans whose files are there. The last line may be torn: a power cut came while it was written."""
+    """The spans whose files are there. The last line may be torn: a power cut came while it was
+    written."""
     try:
         lines = (folder / "ledger.jsonl").read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError):
@@ -300,15 +357,16 @@ def _compare(then: dict[str, str], now: dict[str, str], output: Path) -> None:
     for name in {**then, **now}:
         if then.get(name) != now.get(name):
             raise UsageError(
-                f"the interrupted run cannot be resumed: it was started with {name} {then.get(name, 'unset')}, "
-                f"this one has {now.get(name, 'unset')}.",
+                f"the interrupted run cannot be resumed: it was started with {name}"
+                f" {then.get(name, 'unset')}, this one has {now.get(name, 'unset')}.",
                 where=output,
                 hint="Give the same settings, or --overwrite without --resume to start anew.",
             )
 
 
 def _sweep(folder: Path, *, keep: list[Span]) -> None:
-    """Remove files that no whole line speaks of: the segment that was being written when the run was killed."""
+    """Remove files that no whole line speaks of: the segment that was being written when the run
+    was killed."""
     names = {"lock", "run.json", "ledger.jsonl"} | {s.file for s in keep if s.file}
     if keep:
         names.add(f"state-{keep[-1].end:08d}.safetensors")

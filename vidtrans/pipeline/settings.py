@@ -20,7 +20,8 @@ Layer = Literal["final", "raw", "warped", "flow", "occlusion", "foreground", "la
 
 
 def parse_size(value: Any) -> Any:
-    """``"512x256"`` (width x height, as people say it) -> ``(256, 512)`` (height, width, as arrays have it)."""
+    """``"512x256"`` (width x height, as people say it) -> ``(256, 512)`` (height, width, as
+    arrays have it)."""
     if not isinstance(value, str):
         return value
     found = re.fullmatch(r"\s*(\d+)\s*[xX×]\s*(\d+)\s*", value)
@@ -45,28 +46,35 @@ def parse_rate(value: Any) -> Any:
     try:
         rate = Fraction(value.strip())
     except (ValueError, ZeroDivisionError):
-        raise ValueError(f"a rate is a number of frames a second, as 25 or 30000/1001, not {value!r}") from None
+        raise ValueError(
+            f"a rate is a number of frames a second, as 25 or 30000/1001, not {value!r}"
+        ) from None
     return rate
 
 
 def parse_cuts(value: Any) -> Any:
-    """``auto``, ``off``, a list ``"120,300"`` of first frames of scenes, or a text file with one number a line."""
+    """``auto``, ``off``, a list ``"120,300"`` of first frames of scenes, or a text file with one
+    number a line."""
     if not isinstance(value, str) or value in ("auto", "off"):
         return value
     text = value
     if Path(value).is_file():
         text = Path(value).read_text(encoding="utf-8", errors="replace")
-    lines = [line.split("#")[0] for line in text.splitlines()]  # a list of cuts may say what they are
+    lines = [
+        line.split("#")[0] for line in text.splitlines()
+    ]  # a list of cuts may say what they are
     words = [word for line in lines for word in re.split(r"[\s,;]+", line) if word]
     if not words or not all(word.isdecimal() for word in words):
         raise ValueError(
-            f"scene cuts are auto, off, frame numbers as 120,300, or a text file of frame numbers; {value!r} is none of these"
+            "scene cuts are auto, off, frame numbers as 120,300, or a text file of frame numbers;"
+            f" {value!r} is none of these"
         )
     return tuple(sorted({int(word) for word in words}))
 
 
 def parse_edits(value: Any) -> Any:
-    """A file of edits, an editor's project, or the JSON text of a list of edits -> these edits. Raises InputError."""
+    """A file of edits, an editor's project, or the JSON text of a list of edits -> these edits.
+    Raises InputError."""
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:
             return EditList.from_json(json.loads(value), source="the edits given")
@@ -84,18 +92,21 @@ Edits = Annotated[EditList, BeforeValidator(parse_edits)]
 class ConvertSettings(BaseModel):
     """Everything that decides what ``convert`` writes; two equal values give the same file.
 
-    ``input``: a video, a folder of images, or a printf or glob pattern. ``output``: a video file, or a folder of PNGs
-    (a path without a suffix, or one that ends in ``/``). ``model``: the name of a model that comes with vidtrans, or a
-    bundle's path. ``labels``: ``auto``, the name of a label scheme, or a palette file (JSON or TOML). ``instances``: a
-    16-bit instance map for each frame: video, folder or pattern. ``size_hw``: translate at this size (labels are
-    resized to their nearest pixel): with ``fit`` ``resize`` to exactly it, with ``pad`` as large as fits into it with
-    the input's aspect kept, the rest padded for the network and cropped from the output. ``scene_cuts``: where the
-    history starts anew: found in the labels (``auto``), nowhere (``off``), or before these frames. ``first_frame``: a
-    picture (or several, in order) that the film starts from. ``rate``: frames a second of an image folder.
-    ``edits``: of labels and history (text is read: a file of edits, an editor's project, or a list as JSON).
-    ``seed``: variety that can be repeated: draws a style for each instance (street, pix2pixHD), or what is dropped (pix2pix).
-    ``codec``, ``encoder_options``, ``pixel_format``: ffmpeg's own names; None for the container's usual ones.
-    ``snapshot_every``: frames after which what is done is put in safety (a film's segment); None: as many as suit the size.
+    ``input``: a video, a folder of images, or a printf or glob pattern. ``output``: a video file,
+    or a folder of PNGs (a path without a suffix, or one that ends in ``/``). ``model``: the name of
+    a model that comes with vidtrans, or a bundle's path. ``labels``: ``auto``, the name of a label
+    scheme, or a palette file (JSON or TOML). ``instances``: a 16-bit instance map for each frame:
+    video, folder or pattern. ``size_hw``: translate at this size (labels are resized to their
+    nearest pixel): with ``fit`` ``resize`` to exactly it, with ``pad`` as large as fits into it
+    with the input's aspect kept, the rest padded for the network and cropped from the output.
+    ``scene_cuts``: where the history starts anew: found in the labels (``auto``), nowhere
+    (``off``), or before these frames. ``first_frame``: a picture (or several, in order) that the
+    film starts from. ``rate``: frames a second of an image folder. ``edits``: of labels and history
+    (text is read: a file of edits, an editor's project, or a list as JSON). ``seed``: variety that
+    can be repeated: draws a style for each instance (street, pix2pixHD), or what is dropped
+    (pix2pix). ``codec``, ``encoder_options``, ``pixel_format``: ffmpeg's own names; None for the
+    container's usual ones. ``snapshot_every``: frames after which what is done is put in safety (a
+    film's segment); None: as many as suit the size.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -128,7 +139,10 @@ class ConvertSettings(BaseModel):
         if isinstance(data, dict):
             for key in data.keys() - cls.model_fields.keys():
                 near = difflib.get_close_matches(str(key), cls.model_fields, n=1)
-                raise ValueError(f"there is no setting {key!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+                raise ValueError(
+                    f"there is no setting {key!r}"
+                    + (f"; did you mean {near[0]!r}?" if near else "")
+                )
         return data
 
     @model_validator(mode="after")

@@ -1,4 +1,5 @@
-"""From settings to open things: the input, how its labels are read, the model, and the first frames."""
+"""From settings to open things: the input, how its labels are read, the model, and the first
+frames."""
 
 from __future__ import annotations
 
@@ -21,17 +22,18 @@ from vidtrans.labels.edit import EditList, FirstFrame
 from vidtrans.labels.editplan import EditPlan
 from vidtrans.labels.reader import WITH_INSTANCES, LabelReader
 from vidtrans.labels.scheme import load_scheme
-from vidtrans.loading import load_model
 from vidtrans.media.naming import names_pictures
 from vidtrans.media.reader import Reader, open_reader
 from vidtrans.model import find_bundle
 from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans.pipeline.sizing import Sizing
 from vidtrans.pipeline.stream import Painter
-from vidtrans.sequence import Model
+from vidtrans.sequence.loading import load_model
+from vidtrans.sequence.model import Model
 
 COUNT_UP_TO_BYTES = 64 << 20
-"""Films whose container does not tell their length are counted, packet by packet, up to this size."""
+"""Films whose container does not tell their length are counted, packet by packet, up to this
+size."""
 LOOK_AHEAD = 3
 """Frames from which ``--labels auto`` decides."""
 
@@ -53,7 +55,8 @@ class Job:
         return self.reader.info
 
     def frames_expected(self) -> int | None:
-        """How many frames the input has: exactly where that is cheap to know, else by its length, else None."""
+        """How many frames the input has: exactly where that is cheap to know, else by its
+        length, else None."""
         info, path = self.info, Path(self.settings.input)
         if info.frames is not None:
             return info.frames
@@ -62,28 +65,41 @@ class Job:
         return None if info.duration_s is None else round(info.duration_s * info.rate)
 
     def facts(self) -> dict[str, str]:
-        """What decides the pictures, in words: a run is only resumed with the same. Paths count by what they hold."""
+        """What decides the pictures, in words: a run is only resumed with the same. Paths count
+        by what they hold."""
         settings, model = self.settings, self.painter.model
         size = settings.size_hw
         return {
             "vidtrans": vidtrans.__version__,
             "torch": str(torch.__version__),
-            "model": f"{Path(settings.model).name} ({_digest_of_files(find_bundle(settings.model))})",
+            "model": (
+                f"{Path(settings.model).name} ({_digest_of_files(find_bundle(settings.model))})"
+            ),
             "device": model.device.type,
             "precision": model.precision,
             "input": f"{Path(settings.input).name} ({self.info.size_hw[1]}x{self.info.size_hw[0]})",
-            "labels": "pictures" if self.detection is None else f"{self.detection} ({_digest(repr(self.label_reader.scheme))})",
+            "labels": (
+                "pictures"
+                if self.detection is None
+                else f"{self.detection} ({_digest(repr(self.label_reader.scheme))})"
+            ),
             "instances": "none" if settings.instances is None else Path(settings.instances).name,
             "size": "the input's" if size is None else f"{size[1]}x{size[0]} {settings.fit}",
             "layer": settings.layer,
-            "scene cuts": ", ".join(map(str, settings.scene_cuts))
-            if isinstance(settings.scene_cuts, tuple)
-            else settings.scene_cuts,
-            "first frame": "none" if self.first_frames is None else _digest(self.first_frames.tobytes()),
+            "scene cuts": (
+                ", ".join(map(str, settings.scene_cuts))
+                if isinstance(settings.scene_cuts, tuple)
+                else settings.scene_cuts
+            ),
+            "first frame": (
+                "none" if self.first_frames is None else _digest(self.first_frames.tobytes())
+            ),
             "edits": self._edits(),
             "seed": "none" if settings.seed is None else str(settings.seed),
             "codec": settings.codec or "default",
-            "encoder options": " ".join(f"{k}={v}" for k, v in sorted(settings.encoder_options.items())) or "none",
+            "encoder options": (
+                " ".join(f"{k}={v}" for k, v in sorted(settings.encoder_options.items())) or "none"
+            ),
             "pixel format": settings.pixel_format or "default",
             "rate": str(settings.rate or self.info.rate),
             "snapshot every": str(settings.snapshot_every or "default"),
@@ -94,13 +110,17 @@ class Job:
         if not self.settings.edits:
             return "none"
         shown = b"".join(look.tobytes() for look in self.painter.looks.values())
-        listed = [entry | ({"picture": ""} if "picture" in entry else {}) for entry in self.settings.edits.to_json()]
+        listed = [
+            entry | ({"picture": ""} if "picture" in entry else {})
+            for entry in self.settings.edits.to_json()
+        ]
         return f"{len(listed)} ({_digest(repr(listed).encode() + shown)})"
 
 
 @contextmanager
 def open_job(settings: ConvertSettings, *, model: Model | None = None) -> Iterator[Job]:
-    """Open the input, decide how its labels are read, load the model (``model``: that of ``settings``, loaded already).
+    """Open the input, decide how its labels are read, load the model (``model``: that of
+    ``settings``, loaded already).
 
     Raises InputError, ModelError or UsageError with one sentence; nothing is left open.
     """
@@ -109,7 +129,8 @@ def open_job(settings: ConvertSettings, *, model: Model | None = None) -> Iterat
         reader: Reader = stack.enter_context(open_reader(settings.input, rate=settings.rate))
         if settings.rate is not None and not names_pictures(settings.input):
             raise UsageError(
-                f"a rate of {settings.rate} was given, and a film has its own ({reader.info.rate}).",
+                f"a rate of {settings.rate} was given, and a film has its own"
+                f" ({reader.info.rate}).",
                 where=settings.input,
                 hint="Rates are for folders of pictures.",
             )
@@ -117,14 +138,22 @@ def open_job(settings: ConvertSettings, *, model: Model | None = None) -> Iterat
         if settings.instances is not None:
             instances = stack.enter_context(open_reader(settings.instances, rate=settings.rate))
             _check_instances(reader.info, instances.info)
-        model = model or load_model(settings.model, device=settings.device, precision=settings.precision)
+        model = model or load_model(
+            settings.model, device=settings.device, precision=settings.precision
+        )
         model = model.seeded(settings.seed)
         if not model.label_nc:
             reader.close()
-            reader = stack.enter_context(open_reader(settings.input, labels=False, rate=settings.rate))
-        label_reader, detection = choose_labels(settings.labels, first_frames_of(settings), reader.info, model)
+            reader = stack.enter_context(
+                open_reader(settings.input, labels=False, rate=settings.rate)
+            )
+        label_reader, detection = choose_labels(
+            settings.labels, first_frames_of(settings), reader.info, model
+        )
         sizing = Sizing.plan(reader.info.size_hw, settings.size_hw, settings.fit)
-        painter = Painter(model, sizing, settings.layer, settings.scene_cuts, reader.sequence_starts)
+        painter = Painter(
+            model, sizing, settings.layer, settings.scene_cuts, reader.sequence_starts
+        )
         has_instances = instances is not None or label_reader.encoding in WITH_INSTANCES
         painter = edited(painter, settings.edits, has_instances=has_instances)
         given = read_pictures(settings.first_frame, sizing) if settings.first_frame else None
@@ -132,22 +161,32 @@ def open_job(settings: ConvertSettings, *, model: Model | None = None) -> Iterat
 
 
 def first_frames_of(settings: ConvertSettings) -> tuple[Frame, ...]:
-    """The frames that detection looks at, from a reader of their own: the run's reader starts at its first frame."""
+    """The frames that detection looks at, from a reader of their own: the run's reader starts at
+    its first frame."""
     with open_reader(settings.input, rate=settings.rate) as reader:
         return tuple(islice(reader, LOOK_AHEAD))
 
 
-def choose_labels(text: str, frames: Sequence[Frame], info: VideoInfo, model: Model) -> tuple[LabelReader, Detection | None]:
-    """How the labels of ``frames`` are read for ``model``; no detection where the model takes pictures.
+def choose_labels(
+    text: str, frames: Sequence[Frame], info: VideoInfo, model: Model
+) -> tuple[LabelReader, Detection | None]:
+    """How the labels of ``frames`` are read for ``model``; no detection where the model takes
+    pictures.
 
-    Raises InputError where the frames are no label map or could be several schemes, UsageError for an unknown scheme.
+    Raises InputError where the frames are no label map or could be several schemes, UsageError for
+    an unknown scheme.
     """
     choice = parse_labels(text)
     if not model.label_nc:
         return LabelReader(load_scheme("cityscapes"), label_nc=0), None
     detection = resolve(choice, frames, lossy=info.lossy)
     known = load_scheme(model.label_scheme) if model.label_scheme else None
-    return LabelReader(detection.scheme, detection.encoding, known, model.label_nc, clean_fringe=info.lossy), detection
+    return (
+        LabelReader(
+            detection.scheme, detection.encoding, known, model.label_nc, clean_fringe=info.lossy
+        ),
+        detection,
+    )
 
 
 def read_label_frame(
@@ -155,7 +194,8 @@ def read_label_frame(
 ) -> LabelFrame:
     """One label frame of a film or a picture, in the planes of ``model``, at the input's size.
 
-    Raises InputError where it cannot be read or has no such frame; UsageError where the model takes pictures.
+    Raises InputError where it cannot be read or has no such frame; UsageError where the model takes
+    pictures.
     """
     if not model.label_nc:
         raise UsageError(f"{model.card.name or 'the model'} paints from pictures, not from labels.")
@@ -168,7 +208,9 @@ def read_label_frame(
         maps = None if beside is None else list(islice(beside, frame + 1))
         shortest = min(len(frames), len(frames if maps is None else maps))
         if shortest <= frame:
-            raise InputError(f"has {shortest} frames, and frame {frame} is asked for.", where=labels)
+            raise InputError(
+                f"has {shortest} frames, and frame {frame} is asked for.", where=labels
+            )
         label_reader, _ = choose_labels(scheme, frames[:LOOK_AHEAD], reader.info, model)
         return label_reader.read(frames[frame], None if maps is None else maps[frame])[0]
 
@@ -176,20 +218,29 @@ def read_label_frame(
 def plan_edits(edits: EditList, model: Model, *, has_instances: bool) -> EditPlan:
     """``edits`` with their classes resolved to the planes of ``model``.
 
-    ``has_instances``: the film has instance maps. Raises UsageError where the edits do not suit the model or the film.
+    ``has_instances``: the film has instance maps. Raises UsageError where the edits do not suit the
+    model or the film.
     """
     if edits.about_instances and not has_instances:
-        raise UsageError("an edit is about an instance, and there are no instance maps.", hint="Give them with --instances.")
+        raise UsageError(
+            "an edit is about an instance, and there are no instance maps.",
+            hint="Give them with --instances.",
+        )
     return model.plan(edits)
 
 
 def edited(
-    painter: Painter, edits: EditList, *, has_instances: bool, read_look: Callable[[FirstFrame], Bytes] | None = None
+    painter: Painter,
+    edits: EditList,
+    *,
+    has_instances: bool,
+    read_look: Callable[[FirstFrame], Bytes] | None = None,
 ) -> Painter:
     """``painter`` with these edits instead of its own, and the pictures that they give.
 
-    ``read_look``: reads such a picture, as uint8 RGB [1,H,W,3] of the network's size; None: from its file.
-    Raises UsageError where the edits do not suit the model or the film, InputError where a picture cannot be read.
+    ``read_look``: reads such a picture, as uint8 RGB [1,H,W,3] of the network's size; None: from
+    its file. Raises UsageError where the edits do not suit the model or the film, InputError where
+    a picture cannot be read.
     """
     read = read_look or (lambda edit: read_pictures([edit.picture], painter.sizing))
     plan = plan_edits(edits, painter.model, has_instances=has_instances)
@@ -200,14 +251,18 @@ def edited(
 def read_pictures(paths: Sequence[str], sizing: Sizing) -> Bytes:
     """Pictures to begin with, uint8 RGB [K,H,W,3] of the network's size.
 
-    Raises InputError where one cannot be read, UsageError where its size is neither the film's nor the network's.
+    Raises InputError where one cannot be read, UsageError where its size is neither the film's nor
+    the network's.
     """
     pictures = []
     for path in paths:
         with open_reader(path, labels=False) as reader:
             picture = np.asarray(next(iter(reader)).pixels, dtype=np.uint8)
         if picture.shape[:2] == sizing.input_hw != sizing.scaled_hw:
-            picture = np.asarray(cv2.resize(picture, sizing.scaled_hw[::-1], interpolation=cv2.INTER_AREA), dtype=np.uint8)
+            picture = np.asarray(
+                cv2.resize(picture, sizing.scaled_hw[::-1], interpolation=cv2.INTER_AREA),
+                dtype=np.uint8,
+            )
         if picture.shape[:2] != sizing.scaled_hw:
             (h, w), (H, W) = picture.shape[:2], sizing.scaled_hw
             raise UsageError(
@@ -224,10 +279,14 @@ def _check_instances(labels: VideoInfo, instances: VideoInfo) -> None:
     """What can be told before any work: another size, another length."""
     (h, w), (H, W) = instances.size_hw, labels.size_hw
     if (h, w) != (H, W):
-        raise InputError(f"the instance map has the size {w}x{h}, and the labels {W}x{H}.", where=instances.source)
+        raise InputError(
+            f"the instance map has the size {w}x{h}, and the labels {W}x{H}.",
+            where=instances.source,
+        )
     if None not in (labels.frames, instances.frames) and labels.frames != instances.frames:
         raise InputError(
-            f"there are {instances.frames} frames of instances and {labels.frames} of labels.", where=instances.source
+            f"there are {instances.frames} frames of instances and {labels.frames} of labels.",
+            where=instances.source,
         )
 
 

@@ -1,4 +1,5 @@
-"""Translating at another size than the input's: label maps to the network's own size, pictures back to the film's."""
+"""Translating at another size than the input's: label maps to the network's own size, pictures
+back to the film's."""
 
 from __future__ import annotations
 
@@ -16,16 +17,23 @@ from vidtrans.nets.painting import Painting
 
 @dataclass(frozen=True, slots=True)
 class Sizing:
-    """``input_hw``: as decoded. ``scaled_hw``: the labels are resized to this, and pictures leave with it.
-    ``net_hw``: the network sees this; what is more than ``scaled_hw`` is reflected at the bottom and the right."""
+    """``input_hw``: as decoded. ``scaled_hw``: the labels are resized to this, and pictures leave
+    with it. ``net_hw``: the network sees this; what is more than ``scaled_hw`` is reflected at the
+    bottom and the right."""
 
     input_hw: tuple[int, int]
     scaled_hw: tuple[int, int]
     net_hw: tuple[int, int]
 
     @classmethod
-    def plan(cls, input_hw: tuple[int, int], size_hw: tuple[int, int] | None, fit: Literal["pad", "resize"]) -> Sizing:
-        """``resize``: exactly ``size_hw``. ``pad``: as large as fits into it at the input's aspect, the rest padded."""
+    def plan(
+        cls,
+        input_hw: tuple[int, int],
+        size_hw: tuple[int, int] | None,
+        fit: Literal["pad", "resize"],
+    ) -> Sizing:
+        """``resize``: exactly ``size_hw``. ``pad``: as large as fits into it at the input's
+        aspect, the rest padded."""
         if size_hw is None:
             return cls(input_hw, input_hw, input_hw)
         if fit == "resize":
@@ -35,29 +43,35 @@ class Sizing:
         return cls(input_hw, scaled, size_hw)
 
     def sample_aspect(self, of_input: Fraction) -> Fraction:
-        """Width of an output pixel over its height, so that the film keeps its shape on the screen."""
+        """Width of an output pixel over its height, so that the film keeps its shape on the
+        screen."""
         if self.scaled_hw == self.input_hw or self.scaled_hw != self.net_hw:
             return of_input  # the aspect was kept (to the rounding of a pixel)
         (h, w), (H, W) = self.input_hw, self.scaled_hw
         return of_input * Fraction(w * H, h * W)
 
     def to_net(self, labels: LabelFrame) -> LabelFrame:
-        """The label frame as the network sees it: ids and instances by their nearest pixel, pictures by area."""
+        """The label frame as the network sees it: ids and instances by their nearest pixel,
+        pictures by area."""
         if self.net_hw == self.input_hw:
             return labels
         instances = None
         if labels.instances is not None:
-            # OpenCV resizes no int32; a nearest pixel is copied whole, so its bits may pass as float32.
+            # OpenCV resizes no int32; a nearest pixel is copied whole, so its bits may pass as
+            # float32.
             instances = self._nearest(labels.instances.view(np.float32)).view(np.int32)
         image = None
         if labels.image is not None:
             shrinks = self.scaled_hw[0] < self.input_hw[0]
             method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-            image = self._reflect(cv2.resize(labels.image, self.scaled_hw[::-1], interpolation=method))
+            image = self._reflect(
+                cv2.resize(labels.image, self.scaled_hw[::-1], interpolation=method)
+            )
         return replace(labels, ids=self._nearest(labels.ids), instances=instances, image=image)
 
     def from_net(self, labels: LabelFrame, painting: Painting) -> tuple[LabelFrame, Painting]:
-        """Labels and painting of the network's size without the padding; ``scales`` stay as they are."""
+        """Labels and painting of the network's size without the padding; ``scales`` stay as they
+        are."""
         if self.net_hw == self.scaled_hw:
             return labels, painting
         h, w = self.scaled_hw
@@ -68,7 +82,9 @@ class Sizing:
         }
         instances = None if labels.instances is None else labels.instances[:h, :w]
         image = None if labels.image is None else labels.image[:h, :w]
-        return replace(labels, ids=labels.ids[:h, :w], instances=instances, image=image), replace(painting, **parts)
+        return replace(labels, ids=labels.ids[:h, :w], instances=instances, image=image), replace(
+            painting, **parts
+        )
 
     def _nearest(self, values: np.ndarray) -> np.ndarray:
         if values.size == 0:
@@ -81,4 +97,6 @@ class Sizing:
         (h, w), (H, W) = self.scaled_hw, self.net_hw
         if (h, w) == (H, W):
             return values
-        return np.ascontiguousarray(np.pad(values, [(0, H - h), (0, W - w), (0, 0)][: values.ndim], mode="reflect"))
+        return np.ascontiguousarray(
+            np.pad(values, [(0, H - h), (0, W - w), (0, 0)][: values.ndim], mode="reflect")
+        )

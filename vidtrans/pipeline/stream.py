@@ -1,6 +1,8 @@
-"""Frames in, translations out: what the decode thread and the translate thread do, and the stream that they make.
+"""Frames in, translations out: what the decode thread and the translate thread do, and the stream
+that they make.
 
-``convert``, the ffmpeg filter and whoever else turns frames into pictures share these, so that they make the same bits.
+``convert``, the ffmpeg filter and whoever else turns frames into pictures share these, so that they
+make the same bits.
 """
 
 from __future__ import annotations
@@ -13,23 +15,24 @@ from typing import Protocol
 
 from vidtrans.errors import InputError, Interrupted, VidtransError
 from vidtrans.frame import Bytes, Frame, FrameTime, LabelFrame, Translation
-from vidtrans.heap import keep_freed_memory
 from vidtrans.labels.editplan import EditPlan
 from vidtrans.labels.reader import LabelReader
 from vidtrans.labels.report import ReportBuilder
-from vidtrans.layers import render_layer
 from vidtrans.nets.painting import Painting
+from vidtrans.pipeline.layers import render_layer
 from vidtrans.pipeline.settings import Layer, SceneCuts
 from vidtrans.pipeline.sizing import Sizing
 from vidtrans.pipeline.threads import in_thread
-from vidtrans.scenes import is_cut
-from vidtrans.sequence import Model
-from vidtrans.state import State
-from vidtrans.transfer import DeviceFrame
+from vidtrans.sequence.allocator import keep_freed_memory
+from vidtrans.sequence.model import Model
+from vidtrans.sequence.scene_cuts import is_cut
+from vidtrans.sequence.state import State
+from vidtrans.sequence.transfer import DeviceFrame
 
 
 class PipelineError(VidtransError):
-    """Something that no user did: a stage of the pipeline failed at ``frame``; the cause is chained."""
+    """Something that no user did: a stage of the pipeline failed at ``frame``; the cause is
+    chained."""
 
 
 class Cancel(Protocol):
@@ -40,8 +43,9 @@ class Cancel(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Read:
-    """What the decode thread hands over: ``labels`` at the network's size, of the decoded ``frame``; ``uploaded``, the
-    same on its way to the device; ``cut``: another scene begins here; ``original``: the labels before edits."""
+    """What the decode thread hands over: ``labels`` at the network's size, of the decoded
+    ``frame``; ``uploaded``, the same on its way to the device; ``cut``: another scene begins here;
+    ``original``: the labels before edits."""
 
     frame: Frame
     labels: LabelFrame
@@ -58,7 +62,8 @@ class PendingPicture(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Painted:
-    """What the translate thread hands over: the picture, on its way to the host, and the generator's state after it."""
+    """What the translate thread hands over: the picture, on its way to the host, and the
+    generator's state after it."""
 
     read: Read
     pending: PendingPicture
@@ -80,8 +85,8 @@ class Painted:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stepped:
-    """A frame painted, all its layers, still on the device, and the generator's ``state`` after it. ``cut``: the history
-    started anew before it."""
+    """A frame painted, all its layers, still on the device, and the generator's ``state`` after it.
+    ``cut``: the history started anew before it."""
 
     state: State
     painting: Painting
@@ -90,12 +95,14 @@ class Stepped:
 
 @dataclass(frozen=True)
 class Painter:
-    """How every frame of a film is painted; ``paint`` is a pure function, so that any frame can be painted again.
+    """How every frame of a film is painted; ``paint`` is a pure function, so that any frame can be
+    painted again.
 
-    ``cuts``: ``auto`` (found in the labels), ``off``, or the frames before which the history starts anew.
-    ``sequence_starts``: frames at which the input itself begins another sequence; always cuts, unless ``off``.
-    ``edits``: of labels and history; ``looks``: the pictures that they give, by frame, uint8 RGB [1,H,W,3] of the network's
-    size. Cuts are found in the labels before edits, so that no edit makes one or hides one.
+    ``cuts``: ``auto`` (found in the labels), ``off``, or the frames before which the history starts
+    anew. ``sequence_starts``: frames at which the input itself begins another sequence; always
+    cuts, unless ``off``. ``edits``: of labels and history; ``looks``: the pictures that they give,
+    by frame, uint8 RGB [1,H,W,3] of the network's size. Cuts are found in the labels before edits,
+    so that no edit makes one or hides one.
     """
 
     model: Model
@@ -107,7 +114,8 @@ class Painter:
     looks: Mapping[int, Bytes] = field(default_factory=dict)
 
     def is_cut(self, previous: LabelFrame | None, labels: LabelFrame) -> bool:
-        """Whether the history starts anew at ``labels``; ``previous`` is the label frame before it."""
+        """Whether the history starts anew at ``labels``; ``previous`` is the label frame before
+        it."""
         if previous is None or self.cuts == "off":
             return False
         if labels.index in self.sequence_starts:
@@ -115,14 +123,17 @@ class Painter:
         return is_cut(previous, labels) if self.cuts == "auto" else labels.index in self.cuts
 
     def read(self, frame: Frame, labels: LabelFrame, previous: LabelFrame | None) -> Read:
-        """``labels`` as read from ``frame``, made ready to be painted; ``previous`` is ``read(...).original`` of the
-        frame before it, None before the first. The upload starts here.
+        """``labels`` as read from ``frame``, made ready to be painted; ``previous`` is
+        ``read(...).original`` of the frame before it, None before the first. The upload starts
+        here.
 
         Raises InputError where the labels do not suit the model or an edit.
         """
         original = self.sizing.to_net(labels)
         edited = self.edits.apply(original)
-        return Read(frame, edited, self.model.upload(edited), self.is_cut(previous, original), original)
+        return Read(
+            frame, edited, self.model.upload(edited), self.is_cut(previous, original), original
+        )
 
     def paint(self, state: State, read: Read) -> Painted:
         """Paint ``read`` from ``state``; never waits for the device."""
@@ -144,12 +155,15 @@ class Painter:
     def picture(self, stepped: Stepped, read: Read, layer: str) -> PendingPicture:
         """One layer of a painted frame on its way to the host, at the film's size."""
         labels, painting = self.sizing.from_net(read.labels, stepped.painting)
-        return self.model.download(render_layer(painting, layer, labels, self.model.card.label_scheme))
+        return self.model.download(
+            render_layer(painting, layer, labels, self.model.card.label_scheme)
+        )
 
 
 @contextmanager
 def blamed(frame: int, stage: str) -> Iterator[None]:
-    """Errors leave with the number of the frame; those that are nobody's mistake say which stage they are from."""
+    """Errors leave with the number of the frame; those that are nobody's mistake say which stage
+    they are from."""
     try:
         yield
     except VidtransError as error:
@@ -157,7 +171,9 @@ def blamed(frame: int, stage: str) -> Iterator[None]:
             error.frame = frame
         raise
     except MemoryError as error:
-        raise PipelineError(f"{stage} ran out of memory.", frame=frame, hint="Try a smaller --size.") from error
+        raise PipelineError(
+            f"{stage} ran out of memory.", frame=frame, hint="Try a smaller --size."
+        ) from error
     except Exception as error:
         if type(error).__name__ == "OutOfMemoryError":
             raise PipelineError(
@@ -165,7 +181,9 @@ def blamed(frame: int, stage: str) -> Iterator[None]:
                 frame=frame,
                 hint="Try --precision bf16, a smaller --size or --device cpu.",
             ) from error
-        raise PipelineError(f"{stage} failed: {type(error).__name__}: {error}", frame=frame) from error
+        raise PipelineError(
+            f"{stage} failed: {type(error).__name__}: {error}", frame=frame
+        ) from error
 
 
 def read_labels(
@@ -177,11 +195,12 @@ def read_labels(
     previous: LabelFrame | None = None,
     report: ReportBuilder | None = None,
 ) -> Iterator[Read]:
-    """The decode thread's work: each frame's labels in the model's planes and at the network's size, on their way to the
-    device while the frame before is painted.
+    """The decode thread's work: each frame's labels in the model's planes and at the network's
+    size, on their way to the device while the frame before is painted.
 
-    ``previous``: the label frame before the first of ``frames``, where a run is taken up.
-    Raises InputError for what cannot be read, and where ``instances`` has fewer or more frames than ``frames``.
+    ``previous``: the label frame before the first of ``frames``, where a run is taken up. Raises
+    InputError for what cannot be read, and where ``instances`` has fewer or more frames than
+    ``frames``.
     """
     instance_frames = iter(instances) if instances is not None else None
     count = 0
@@ -207,12 +226,15 @@ def read_labels(
         extra = next(instance_frames, None)
         if extra is not None:
             raise InputError(
-                f"the instance maps go on at frame {extra.index}, and the labels end after {count} frames.",
+                f"the instance maps go on at frame {extra.index}, and the labels end after {count}"
+                " frames.",
                 where=extra.source or None,
             )
 
 
-def paint_frames(reads: Iterator[Read], painter: Painter, state: State, *, cancel: Cancel | None = None) -> Iterator[Painted]:
+def paint_frames(
+    reads: Iterator[Read], painter: Painter, state: State, *, cancel: Cancel | None = None
+) -> Iterator[Painted]:
     """The translate thread's work: the only place where a generator runs and a history lives.
 
     Raises Interrupted as soon as ``cancel`` is set, after the frames that are painted.
@@ -241,15 +263,18 @@ def painted_stream(
 ) -> Iterator[Iterator[Painted]]:
     """Decode and translate in a thread each; the caller's thread is the third, and encodes.
 
-    Gives the painted frames in order. A failure of any of the three stops the others: an error of decode or translate
-    is raised to the caller after the frames before it; leaving this context closes and joins both threads.
+    Gives the painted frames in order. A failure of any of the three stops the others: an error of
+    decode or translate is raised to the caller after the frames before it; leaving this context
+    closes and joins both threads.
     """
 
     if painter.model.device.type == "cpu":
         keep_freed_memory()
 
     def translated() -> Iterator[Painted]:
-        reads = read_labels(frames, label_reader, painter, instances=instances, previous=previous, report=report)
+        reads = read_labels(
+            frames, label_reader, painter, instances=instances, previous=previous, report=report
+        )
         with in_thread(reads, name="vidtrans-decode", depth=depth) as ahead:
             yield from paint_frames(ahead, painter, state, cancel=cancel)
 
@@ -268,17 +293,26 @@ def translate_stream(
     cancel: threading.Event | None = None,
     depth: int = 2,
 ) -> Iterator[Translation]:
-    """Every input frame translated, in order, each as soon as it is made: what ``convert`` writes and the filter pipes.
+    """Every input frame translated, in order, each as soon as it is made: what ``convert`` writes
+    and the filter pipes.
 
-    ``frames``: an open reader, or any frames. ``state``: as ``painter.model.start`` gives it, None to start without
-    first frames. Close the iterator (or exhaust it) to stop the threads behind it.
+    ``frames``: an open reader, or any frames. ``state``: as ``painter.model.start`` gives it, None
+    to start without first frames. Close the iterator (or exhaust it) to stop the threads behind it.
 
-    Raises InputError for frames that cannot be read, PipelineError for what is nobody's mistake; both with the frame.
+    Raises InputError for frames that cannot be read, PipelineError for what is nobody's mistake;
+    both with the frame.
     """
     if state is None:
         state = painter.model.start(painter.sizing.net_hw)
     with painted_stream(
-        frames, label_reader, painter, state, instances=instances, report=report, cancel=cancel, depth=depth
+        frames,
+        label_reader,
+        painter,
+        state,
+        instances=instances,
+        report=report,
+        cancel=cancel,
+        depth=depth,
     ) as stream:
         for painted in stream:
             with blamed(painted.index, "translation"):

@@ -1,8 +1,9 @@
 """One stage of work in a thread of its own, joined to its consumer by a bounded queue.
 
-A pipeline is a nest of these: the consumer pulls from a stage that pulls from the stage before it. Because every stage is
-an iterator, the rules are those of iterators: items come in order, an error comes after the items that preceded it, and
-closing the consumer's end closes every stage behind it. Nothing is ever handed upstream.
+A pipeline is a nest of these: the consumer pulls from a stage that pulls from the stage before it.
+Because every stage is an iterator, the rules are those of iterators: items come in order, an error
+comes after the items that preceded it, and closing the consumer's end closes every stage behind it.
+Nothing is ever handed upstream.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class Channel(Generic[T]):
         self._closed = False
 
     def put(self, item: T) -> bool:
-        """Wait for room and add ``item``; False when the consumer has gone, so that the producer can stop."""
+        """Wait for room and add ``item``; False when the consumer has gone, so that the producer
+        can stop."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or len(self._items) < self._depth)
             if self._closed:
@@ -40,7 +42,8 @@ class Channel(Generic[T]):
             return True
 
     def finish(self, error: BaseException | None = None) -> None:
-        """The producer's last word: no more items; ``error`` is raised in the consumer after the items before it."""
+        """The producer's last word: no more items; ``error`` is raised in the consumer after the
+        items before it."""
         with self._changed:
             self._finished, self._error = True, error
             self._changed.notify_all()
@@ -75,9 +78,11 @@ def _produce(items: Iterable[T], channel: Channel[T]) -> None:
                 break
             del item
     except BaseException as caught:
-        error = caught  # whatever it is, it is raised where the pipeline was started, never printed by a thread
+        # whatever it is, it is raised where the pipeline was started, never printed by a thread
+        error = caught
     finally:
-        # A generator is closed in the thread that ran it: files and threads that it holds are let go before the join.
+        # A generator is closed in the thread that ran it: files and threads that it holds are let
+        # go before the join.
         close = getattr(iterator, "close", None)
         if close is not None:
             try:
@@ -89,10 +94,12 @@ def _produce(items: Iterable[T], channel: Channel[T]) -> None:
 
 @contextmanager
 def in_thread(items: Iterable[T], *, name: str, depth: int = 2) -> Iterator[Iterator[T]]:
-    """Run the iterator ``items`` in a thread called ``name``, at most ``depth`` finished items ahead of the consumer.
+    """Run the iterator ``items`` in a thread called ``name``, at most ``depth`` finished items
+    ahead of the consumer.
 
-    Gives an iterator of the same items in the same order. What ``items`` raises is raised there, after the items that
-    came before it. On leaving, ``items`` is closed (in its thread) and the thread is joined, whatever happened.
+    Gives an iterator of the same items in the same order. What ``items`` raises is raised there,
+    after the items that came before it. On leaving, ``items`` is closed (in its thread) and the
+    thread is joined, whatever happened.
     """
     channel: Channel[T] = Channel(depth)
     # daemon: a second Ctrl-C during the join below must be able to end the process.

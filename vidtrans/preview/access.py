@@ -1,8 +1,10 @@
-"""Random access to the pictures that ``convert`` would write, without threads: the worker of ``PreviewEngine`` owns it.
+"""Random access to the pictures that ``convert`` would write, without threads: the worker of
+``PreviewEngine`` owns it.
 
-The generator needs the frames before a frame. So its state is kept every few frames, and a picture is painted from the
-nearest state before it, frame by frame, with the very function that ``convert`` paints with. At a cut the generator
-forgets, so a scene's first frame needs no state, and no edit reaches beyond the scene that it ends in.
+The generator needs the frames before a frame. So its state is kept every few frames, and a picture
+is painted from the nearest state before it, frame by frame, with the very function that ``convert``
+paints with. At a cut the generator forgets, so a scene's first frame needs no state, and no edit
+reaches beyond the scene that it ends in.
 """
 
 from __future__ import annotations
@@ -17,23 +19,25 @@ import numpy as np
 
 from vidtrans.frame import Bytes, LabelFrame
 from vidtrans.labels.edit import Edit, EditList, FirstFrame
-from vidtrans.layers import label_colours
+from vidtrans.pipeline.layers import label_colours
 from vidtrans.pipeline.setup import edited, plan_edits, read_pictures
 from vidtrans.pipeline.stream import Painter, PendingPicture, Read, blamed
 from vidtrans.preview.cache import PictureKey, Pictures, Snapshots, Version
 from vidtrans.preview.records import Budgets
 from vidtrans.preview.source import LabelSource
 from vidtrans.preview.versions import CutMap, EditView
-from vidtrans.state import State
+from vidtrans.sequence.state import State
 
 _SCAN_AT_LEAST = 48
-"""Frames to paint from which on it is worth looking for a cut first, which only takes reading the labels."""
+"""Frames to paint from which on it is worth looking for a cut first, which only takes reading
+the labels."""
 _RECENT = 4
 """States after the last frames painted, for a step back or another layer at the same frame."""
 
 Stop = Callable[[], bool]
 OnStep = Callable[[int, int, float], None]
-"""Told after each frame that is painted: how many are, how many there will be, and seconds spent on this one."""
+"""Told after each frame that is painted: how many are, how many there will be, and seconds spent
+on this one."""
 Stamp = tuple[Edit, int]
 
 
@@ -47,13 +51,18 @@ class _State:
 
 
 class RandomAccess:
-    """The pictures of one film with one model, in any order, each exactly as ``convert`` would write it.
+    """The pictures of one film with one model, in any order, each exactly as ``convert`` would
+    write it.
 
-    One thread calls ``paint``, ``fresh``, ``labels`` and ``edit``; any may call ``at_hand``, ``nearest`` and the counters.
+    One thread calls ``paint``, ``fresh``, ``labels`` and ``edit``; any may call ``at_hand``,
+    ``nearest`` and the counters.
     """
 
-    def __init__(self, source: LabelSource, painter: Painter, first: State, budgets: Budgets) -> None:
-        """``painter``: without edits. ``first``: the state before frame 0, as ``Model.start`` gives it."""
+    def __init__(
+        self, source: LabelSource, painter: Painter, first: State, budgets: Budgets
+    ) -> None:
+        """``painter``: without edits. ``first``: the state before frame 0, as ``Model.start``
+        gives it."""
         self.source = source
         self.budgets = budgets
         self.cuts = CutMap(source.frames, painter.cuts, painter.sequence_starts)
@@ -76,24 +85,32 @@ class RandomAccess:
     def frames(self) -> int:
         return self.source.frames
 
-    # -- edits -------------------------------------------------------------------------------------------------------
+    # -- edits -------------------------------------------------------------------------------------
 
     def edit(self, edits: EditList) -> None:
-        """Paint with these edits from now on. Raises UsageError where they do not suit the model; then nothing changes."""
+        """Paint with these edits from now on. Raises UsageError where they do not suit the
+        model; then nothing changes."""
         plan_edits(edits, self._plain.model, has_instances=self.source.has_instances)
         stamps = [(edit, _changed_at(edit)) for edit in edits.edits]
         numbers = [self._numbers.setdefault(stamp, len(self._numbers)) for stamp in stamps]
         self._view = EditView(edits, numbers, self.cuts, memoryless=self._memoryless)
 
     def version(self, frame: int) -> Version | None:
-        """The edits that ``frame`` depends on, by number; None while its scene's beginning is not known."""
+        """The edits that ``frame`` depends on, by number; None while its scene's beginning is
+        not known."""
         return self._view.version(frame)
 
     def _edited(self) -> tuple[Painter, EditView]:
-        """The painter with the edits of now, and these. Raises InputError where a given picture cannot be read."""
+        """The painter with the edits of now, and these. Raises InputError where a given picture
+        cannot be read."""
         view = self._view
         if self._painted_view is not view:
-            self._painter = edited(self._plain, view.edits, has_instances=self.source.has_instances, read_look=self._look)
+            self._painter = edited(
+                self._plain,
+                view.edits,
+                has_instances=self.source.has_instances,
+                read_look=self._look,
+            )
             self._painted_view = view
         return self._painter, view
 
@@ -103,14 +120,16 @@ class RandomAccess:
             self._looks[key] = read_pictures([edit.picture], self._plain.sizing)
         return self._looks[key]
 
-    # -- what is at hand ---------------------------------------------------------------------------------------------
+    # -- what is at hand ---------------------------------------------------------------------------
 
     def at_hand(self, frame: int, layers: Iterable[str]) -> dict[str, Bytes] | None:
         """The finished pictures of ``frame``, where all of ``layers`` are there."""
         view, found = self._view, {}
         for layer in layers:
             version = view.own(frame) if layer == "labels" else view.version(frame)
-            picture = None if version is None else self.pictures.get(PictureKey(layer, frame, version))
+            picture = (
+                None if version is None else self.pictures.get(PictureKey(layer, frame, version))
+            )
             if picture is None:
                 return None
             found[layer] = picture
@@ -120,7 +139,9 @@ class RandomAccess:
         """Whether the history starts anew before ``frame``, as far as is known."""
         return frame > 0 and self._view.last_reset(frame) == frame
 
-    def nearest(self, frame: int, layers: Sequence[str], reach: int) -> tuple[int, dict[str, Bytes]] | None:
+    def nearest(
+        self, frame: int, layers: Sequence[str], reach: int
+    ) -> tuple[int, dict[str, Bytes]] | None:
         """The finished pictures of the nearest frame within ``reach`` frames, of the same scene."""
         first = max(self._view.last_reset(frame), frame - reach)
         around = [f for step in range(1, reach + 1) for f in (frame - step, frame + step)]
@@ -136,7 +157,9 @@ class RandomAccess:
         frames: dict[str, list[int]] = {}
         view = self._view
         for key in self.pictures.keys():  # noqa: SIM118 - a snapshot of the keys, not a dict
-            if key.version == (view.own(key.frame) if key.layer == "labels" else view.version(key.frame)):
+            if key.version == (
+                view.own(key.frame) if key.layer == "labels" else view.version(key.frame)
+            ):
                 frames.setdefault(key.layer, []).append(key.frame)
         return {layer: spans(sorted(found)) for layer, found in frames.items()}
 
@@ -156,17 +179,20 @@ class RandomAccess:
         """Seconds that a frame lately took to paint; None before the first."""
         return float(np.median(self._step_s)) if self._step_s else None
 
-    # -- painting ----------------------------------------------------------------------------------------------------
+    # -- painting ----------------------------------------------------------------------------------
 
     def replay(self, frame: int) -> int:
         """Frames that must be painted for ``frame``, itself included, as far as is known now."""
         return frame - self._nearest_state(self._view, frame).frame + 1
 
-    def paint(self, frame: int, layers: Sequence[str], stop: Stop, on_step: OnStep | None = None) -> int | None:
+    def paint(
+        self, frame: int, layers: Sequence[str], stop: Stop, on_step: OnStep | None = None
+    ) -> int | None:
         """Put the pictures of ``frame`` (and of the frames painted for it) into the cache.
 
-        ``stop`` is asked between frames. Gives the number of frames painted, None where it was stopped before the end;
-        what was painted is kept. Raises InputError for frames that cannot be read or do not suit the model or an edit.
+        ``stop`` is asked between frames. Gives the number of frames painted, None where it was
+        stopped before the end; what was painted is kept. Raises InputError for frames that cannot
+        be read or do not suit the model or an edit.
         """
         assert "labels" not in layers, "paint_labels paints these"
         if self.at_hand(frame, layers) is not None:
@@ -181,12 +207,15 @@ class RandomAccess:
             if stop():
                 self._land(waiting)
                 return None
-            # Where nobody looked for a cut yet, this does; frames known to be none need no look at the one before.
+            # Where nobody looked for a cut yet, this does; frames known to be none need no look at
+            # the one before.
             looked = self.cuts.known(at) or self._memoryless
             began = time.perf_counter()
             read = self._read(painter, at, None if looked else self._original(at - 1))
             if at == start.frame:
-                began = time.perf_counter()  # the way to the first frame of a replay is no part of painting it
+                began = (
+                    time.perf_counter()
+                )  # the way to the first frame of a replay is no part of painting it
             if not looked:
                 self.cuts.note(at, read.cut)
             version, state = self._step(painter, view, state, read, layers, waiting)
@@ -211,7 +240,9 @@ class RandomAccess:
         with blamed(at, "translation"):
             stepped = painter.step(state, read)
             version = view.version(at)
-            assert version is not None, "the frames of a replay follow one another from a known beginning"
+            assert version is not None, (
+                "the frames of a replay follow one another from a known beginning"
+            )
             # The pictures of the frame before come from the device while this one is painted.
             self._land(waiting)
             for layer in layers:
@@ -222,12 +253,15 @@ class RandomAccess:
         return version, stepped.state
 
     def fresh(self, frame: int, layers: Sequence[str]) -> dict[str, Bytes]:
-        """An approximation: ``frame`` painted as if its scene began there. One step, whatever lies before."""
+        """An approximation: ``frame`` painted as if its scene began there. One step, whatever
+        lies before."""
         painter, _ = self._edited()
         read = self._read(painter, frame, None)
         with blamed(frame, "translation"):
             stepped = painter.step(self._fresh(frame), read)
-            return {layer: _frozen(painter.picture(stepped, read, layer).wait()) for layer in layers}
+            return {
+                layer: _frozen(painter.picture(stepped, read, layer).wait()) for layer in layers
+            }
 
     def labels(self, frame: int) -> tuple[LabelFrame, LabelFrame]:
         """The label frame with edits, and as it was read; at the network's size."""
@@ -272,7 +306,11 @@ class RandomAccess:
         return PictureKey("labels", frame, self._view.own(frame))
 
     def _fresh(self, frame: int) -> State:
-        return self._first if frame == 0 else self._plain.model.reset(replace(self._first, index=frame))
+        return (
+            self._first
+            if frame == 0
+            else self._plain.model.reset(replace(self._first, index=frame))
+        )
 
     def _nearest_state(self, view: EditView, frame: int) -> _State:
         """The nearest state before ``frame`` that these edits would lead to."""
@@ -281,7 +319,10 @@ class RandomAccess:
         begin = view.last_reset(frame)
         best = _State(begin, (), self._fresh(begin))
         for recent in self._recent:
-            if best.frame < recent.frame <= frame and view.version(recent.frame - 1) == recent.version:
+            if (
+                best.frame < recent.frame <= frame
+                and view.version(recent.frame - 1) == recent.version
+            ):
                 best = recent
         for at in self.snapshots.until(frame, after=best.frame):
             version = view.version(at - 1)
@@ -291,7 +332,8 @@ class RandomAccess:
         return best
 
     def _look_for_cuts(self, frame: int, stop: Stop) -> bool:
-        """Where ``frame`` is far from any state, look for a cut before it: reading is far cheaper than painting.
+        """Where ``frame`` is far from any state, look for a cut before it: reading is far cheaper
+        than painting.
 
         False where it was stopped.
         """
@@ -307,7 +349,11 @@ class RandomAccess:
                 continue
             if stop():
                 return False
-            before = previous[1] if previous is not None and previous[0] == at - 1 else self._original(at - 1)
+            before = (
+                previous[1]
+                if previous is not None and previous[0] == at - 1
+                else self._original(at - 1)
+            )
             labels = self._original(at)
             self.cuts.note(at, self._plain.is_cut(before, labels))
             previous = at, labels
@@ -332,7 +378,8 @@ def spans(frames: Sequence[int]) -> tuple[tuple[int, int], ...]:
 
 
 def _changed_at(edit: Edit) -> int:
-    """When an edit's picture file was last changed, in ns: a picture painted over is another picture."""
+    """When an edit's picture file was last changed, in ns: a picture painted over is another
+    picture."""
     if not isinstance(edit, FirstFrame):
         return 0
     try:

@@ -1,4 +1,5 @@
-"""What is kept of a film that was painted: finished pictures and states of the generator, each within its memory."""
+"""What is kept of a film that was painted: finished pictures and states of the generator, each
+within its memory."""
 
 from __future__ import annotations
 
@@ -10,13 +11,14 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from vidtrans.frame import Bytes
-from vidtrans.state import State
+from vidtrans.sequence.state import State
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 Version = tuple[int, ...]
-"""The edits that a frame depends on, by their numbers: those that reach into its scene before it, and its own."""
+"""The edits that a frame depends on, by their numbers: those that reach into its scene before
+it, and its own."""
 
 
 class ByteCache(Generic[K, V]):
@@ -47,7 +49,8 @@ class ByteCache(Generic[K, V]):
             return key in self._entries
 
     def put(self, key: K, value: V, size: int) -> None:
-        """Keep ``value`` of ``size`` bytes; what was used longest ago goes. A value larger than all is not kept."""
+        """Keep ``value`` of ``size`` bytes; what was used longest ago goes. A value larger than
+        all is not kept."""
         with self._lock:
             self._drop(key)
             if size > self.budget:
@@ -87,7 +90,8 @@ Pictures = ByteCache[PictureKey, Bytes]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
-    """The generator's ``state`` before frame ``frame``. ``version``: the edits that it depends on."""
+    """The generator's ``state`` before frame ``frame``. ``version``: the edits that it depends
+    on."""
 
     frame: int
     version: Version
@@ -96,7 +100,8 @@ class Snapshot:
 
 
 class Snapshots:
-    """States along the film, spread evenly when memory is short. Used by one thread; ``frames`` by any."""
+    """States along the film, spread evenly when memory is short. Used by one thread; ``frames``
+    by any."""
 
     def __init__(self, budget: int) -> None:
         self.budget = budget
@@ -157,7 +162,8 @@ class Snapshots:
             self._bytes = 0
 
     def _thin(self, newest: Snapshot) -> None:
-        """Drop one: of a frame that has several versions the one used longest ago, else where the neighbours are closest."""
+        """Drop one: of a frame that has several versions the one used longest ago, else where
+        the neighbours are closest."""
         for kept in self._by_frame.values():
             if len(kept) > 1:
                 self._remove(next(s for s in kept if s is not newest))

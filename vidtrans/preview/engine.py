@@ -1,4 +1,5 @@
-"""The preview's worker: one thread that owns the model's work, asked by values and answering by values."""
+"""The preview's worker: one thread that owns the model's work, asked by values and answering by
+values."""
 
 from __future__ import annotations
 
@@ -18,12 +19,13 @@ from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans.preview.access import RandomAccess
 from vidtrans.preview.film import Film, open_film
 from vidtrans.preview.records import Answer, Approximation, Budgets, Event, Failed, Request, Status
-from vidtrans.sequence import Model
+from vidtrans.sequence.model import Model
 
 _log = logging.getLogger(__name__)
 
 _QUICK_S = 0.04
-"""A step this fast may be spent on an approximation: the exact picture comes that much later, under 50 ms."""
+"""A step this fast may be spent on an approximation: the exact picture comes that much later,
+under 50 ms."""
 _LONG = 32
 """Frames of a replay in which one more step, for an approximation, does not matter."""
 _PATIENCE_S = 0.2
@@ -42,14 +44,18 @@ class _Task:
 
 
 class PreviewEngine:
-    """Random access to the film that ``convert`` would write from the same settings and edits, without waiting.
+    """Random access to the film that ``convert`` would write from the same settings and edits,
+    without waiting.
 
-    Everything slow (opening, decoding, painting) happens in one worker thread. ``on_event`` is called with ``Opened``,
-    ``Answer`` and ``Failed``: from the worker's thread, or from within ``submit`` and ``edit``. It must return at once and
-    must not raise. No method below waits for the worker but ``close``.
+    Everything slow (opening, decoding, painting) happens in one worker thread. ``on_event`` is
+    called with ``Opened``, ``Answer`` and ``Failed``: from the worker's thread, or from within
+    ``submit`` and ``edit``. It must return at once and must not raise. No method below waits for
+    the worker but ``close``.
     """
 
-    def __init__(self, on_event: Callable[[Event], None], *, budgets: Budgets | None = None) -> None:
+    def __init__(
+        self, on_event: Callable[[Event], None], *, budgets: Budgets | None = None
+    ) -> None:
         self._on_event = on_event
         self._budgets = budgets or Budgets()
         self._changed = threading.Condition()
@@ -71,15 +77,16 @@ class PreviewEngine:
         self._thread = threading.Thread(target=self._work, name="vidtrans-preview", daemon=True)
         self._thread.start()
 
-    # -- for any thread ----------------------------------------------------------------------------------------------
+    # -- for any thread ----------------------------------------------------------------------------
 
     def open(self, settings: ConvertSettings, edits: EditList | None = None) -> int:
-        """Open ``settings.input`` with ``settings.model`` (its ``output``, ``layer`` and encoder are ignored). ``edits``: None
-        for those of ``settings``.
+        """Open ``settings.input`` with ``settings.model`` (its ``output``, ``layer`` and encoder
+        are ignored). ``edits``: None for those of ``settings``.
 
-        Gives the generation that the ``Opened`` or ``Failed`` event will carry. A model that is loaded is not loaded
-        again. Cancels what is at work; requests wait until the film is open. Edits that do not suit the model are left
-        out, which a ``Failed`` event after ``Opened`` says.
+        Gives the generation that the ``Opened`` or ``Failed`` event will carry. A model that is
+        loaded is not loaded again. Cancels what is at work; requests wait until the film is open.
+        Edits that do not suit the model are left out, which a ``Failed`` event after ``Opened``
+        says.
         """
         with self._changed:
             self._generation += 1
@@ -93,11 +100,12 @@ class PreviewEngine:
             return self._generation
 
     def edit(self, edits: EditList) -> None:
-        """From now on answer with these edits. Pictures of frames that the change does not reach stay at hand, and those
-        of earlier edit lists as long as there is memory, so that an undo shows at once.
+        """From now on answer with these edits. Pictures of frames that the change does not reach
+        stay at hand, and those of earlier edit lists as long as there is memory, so that an undo
+        shows at once.
 
-        What is at work is cancelled: submit a request after it. Edits that do not suit the model give a ``Failed`` event,
-        and those before stay.
+        What is at work is cancelled: submit a request after it. Edits that do not suit the model
+        give a ``Failed`` event, and those before stay.
         """
         with self._changed:
             film = self._film
@@ -115,10 +123,12 @@ class PreviewEngine:
         self._emit(failed)
 
     def submit(self, request: Request) -> bool:
-        """Ask for a frame; True where it was at hand, so that ``on_event`` has been called already with the exact answer.
+        """Ask for a frame; True where it was at hand, so that ``on_event`` has been called already
+        with the exact answer.
 
-        Cancels older requests; the states that they led to are kept, so little is lost. A frame outside the film is
-        answered with ``Failed``. While playing, ask for the next frame when the answer has come.
+        Cancels older requests; the states that they led to are kept, so little is lost. A frame
+        outside the film is answered with ``Failed``. While playing, ask for the next frame when the
+        answer has come.
         """
         asked_at = time.perf_counter()
         with self._changed:
@@ -141,7 +151,8 @@ class PreviewEngine:
             self._supersede()
 
     def forget_pictures(self) -> None:
-        """Free the memory of finished pictures; states stay, so that any picture is back after a short replay."""
+        """Free the memory of finished pictures; states stay, so that any picture is back after a
+        short replay."""
         with self._changed:
             self._supersede()
             if self._film is not None:
@@ -168,7 +179,8 @@ class PreviewEngine:
         )
 
     def close(self, timeout_s: float = 30.0) -> bool:
-        """End the worker after the frame that it is painting, and join it; False where it did not end in time.
+        """End the worker after the frame that it is painting, and join it; False where it did not
+        end in time.
 
         No event comes after this. Safe to call twice. Not to be called from within ``on_event``.
         """
@@ -181,7 +193,7 @@ class PreviewEngine:
             self._closed = True
         return not self._thread.is_alive()
 
-    # -- the worker --------------------------------------------------------------------------------------------------
+    # -- the worker --------------------------------------------------------------------------------
 
     def _work(self) -> None:
         with ExitStack() as holder:
@@ -242,7 +254,9 @@ class PreviewEngine:
     def _serve(self, access: RandomAccess, task: _Task) -> None:
         request = task.request
         if not 0 <= request.frame < access.frames:
-            raise InputError(f"the film has {access.frames} frames; frame {request.frame} is asked for.")
+            raise InputError(
+                f"the film has {access.frames} frames; frame {request.frame} is asked for."
+            )
 
         def stop() -> bool:
             return self._serial != task.serial
@@ -267,7 +281,10 @@ class PreviewEngine:
                 painted = done
         found = self._found(access, request)
         if found is None:
-            raise InputError("a picture of this size does not fit into the preview's memory.", frame=request.frame)
+            raise InputError(
+                "a picture of this size does not fit into the preview's memory.",
+                frame=request.frame,
+            )
         labels = access.labels(request.frame) if request.with_labels else None
         answer = self._answer(access, request, found, task.asked_at, labels=labels)
         self._emit_now(task, replace(answer, replayed=painted, painting_s=painting_s))
@@ -277,7 +294,8 @@ class PreviewEngine:
                     self._ahead = (request, task.serial)
 
     def _approximate(self, access: RandomAccess, task: _Task) -> None:
-        """Show something while a long replay is at work, where that does not delay the exact picture noticeably."""
+        """Show something while a long replay is at work, where that does not delay the exact
+        picture noticeably."""
         request = task.request
         layers = [layer for layer in request.layers if layer != "labels"]
         if not layers:
@@ -295,13 +313,21 @@ class PreviewEngine:
             kind, pictures = "labels", dict.fromkeys(layers, access.label_picture(request.frame))
         if "labels" in request.layers:
             pictures["labels"] = access.label_picture(request.frame)
-        self._emit_now(task, self._answer(access, request, pictures, task.asked_at, approximation=kind))
+        self._emit_now(
+            task, self._answer(access, request, pictures, task.asked_at, approximation=kind)
+        )
 
     def _paint_ahead(self, access: RandomAccess, request: Request, serial: int) -> None:
         layers = [layer for layer in request.layers if layer != "labels"]
         budget = access.pictures.budget // 2  # what was seen is kept too
-        for frame in range(request.frame + 1, min(request.frame + 1 + request.ahead, access.frames)):
-            if layers and access.paint(frame, layers, lambda: self._serial != serial, self._stepped) is None:
+        for frame in range(
+            request.frame + 1, min(request.frame + 1 + request.ahead, access.frames)
+        ):
+            if (
+                layers
+                and access.paint(frame, layers, lambda: self._serial != serial, self._stepped)
+                is None
+            ):
                 return
             if "labels" in request.layers:
                 access.paint_labels(frame)
@@ -322,9 +348,11 @@ class PreviewEngine:
                     self._task = None  # what waited for the film
             self._emit(Failed.of(error, details, generation=generation))
         else:
-            self._emit_now(task, Failed.of(error, details, request=task.request, generation=generation))
+            self._emit_now(
+                task, Failed.of(error, details, request=task.request, generation=generation)
+            )
 
-    # -- shared ------------------------------------------------------------------------------------------------------
+    # -- shared ------------------------------------------------------------------------------------
 
     def _supersede(self) -> int:
         """Everything asked before is stale now. Called with the lock held."""

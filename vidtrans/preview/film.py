@@ -13,7 +13,7 @@ from vidtrans.pipeline.setup import Job, open_job
 from vidtrans.preview.access import RandomAccess
 from vidtrans.preview.records import Budgets, Opened
 from vidtrans.preview.source import LabelSource
-from vidtrans.sequence import Model
+from vidtrans.sequence.model import Model
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +49,18 @@ class Film:
 
 
 @contextmanager
-def open_film(settings: ConvertSettings, budgets: Budgets, *, model: Model | None = None) -> Iterator[Film]:
-    """Open what ``convert`` would open, without edits. ``model``: the one that ``settings`` name, if it is loaded already.
+def open_film(
+    settings: ConvertSettings, budgets: Budgets, *, model: Model | None = None
+) -> Iterator[Film]:
+    """Open what ``convert`` would open, without edits. ``model``: the one that ``settings`` name,
+    if it is loaded already.
 
     Raises InputError, ModelError or UsageError with one sentence; nothing is left open.
     """
     with open_job(settings.model_copy(update={"edits": EditList()}), model=model) as job:
         painter = job.painter
-        source = LabelSource(job.reader, job.label_reader, instances=job.instances, budget=budgets.label_bytes)
+        source = LabelSource(
+            job.reader, job.label_reader, instances=job.instances, budget=budgets.label_bytes
+        )
         first = painter.model.start(painter.sizing.net_hw, first_frames=job.first_frames)
         yield Film(job, RandomAccess(source, painter, first, budgets))

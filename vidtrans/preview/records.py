@@ -1,4 +1,5 @@
-"""What is asked of the preview and what it answers: frozen values, so that any thread may hold them."""
+"""What is asked of the preview and what it answers: frozen values, so that any thread may hold
+them."""
 
 from __future__ import annotations
 
@@ -11,7 +12,15 @@ from vidtrans.labels.scheme import Scheme
 from vidtrans.model.card import Card
 
 PreviewLayer = Literal["final", "raw", "warped", "flow", "occlusion", "foreground", "labels"]
-PREVIEW_LAYERS: tuple[PreviewLayer, ...] = ("final", "raw", "warped", "flow", "occlusion", "foreground", "labels")
+PREVIEW_LAYERS: tuple[PreviewLayer, ...] = (
+    "final",
+    "raw",
+    "warped",
+    "flow",
+    "occlusion",
+    "foreground",
+    "labels",
+)
 Approximation = Literal["fresh", "near", "labels"]
 
 
@@ -19,10 +28,11 @@ Approximation = Literal["fresh", "near", "labels"]
 class Request:
     """Show ``frame`` (0-based), in all of ``layers``.
 
-    ``id``: grows from request to request; a newer request cancels an older one. ``with_labels``: send the label
-    frame too (the class under the cursor, shares), where the picture is at hand in a second answer after it.
-    ``ahead``: frames to paint after this one while nothing else is asked (playing: a second's worth; a large number
-    paints the whole film in the background). ``approximate``: whether quick answers are wanted meanwhile.
+    ``id``: grows from request to request; a newer request cancels an older one. ``with_labels``:
+    send the label frame too (the class under the cursor, shares), where the picture is at hand in a
+    second answer after it. ``ahead``: frames to paint after this one while nothing else is asked
+    (playing: a second's worth; a large number paints the whole film in the background).
+    ``approximate``: whether quick answers are wanted meanwhile.
     """
 
     id: int
@@ -37,13 +47,14 @@ class Request:
 class Answer:
     """The pictures of a request.
 
-    ``pictures``: uint8 RGB [H,W,3] by layer, all of one size, read-only. A layer that the model does not make at this frame
-    (flow of a first frame) is its neutral picture. ``approximation``: None for exactly what ``convert`` would write;
-    ``fresh``: painted without its past; ``near``: the nearest frame at hand; ``labels``: the labels' colours. An
-    approximate answer is followed by the exact one, with the same id, unless a newer request comes.
-    ``cut``: the history starts anew at this frame. ``labels``: edited; ``original``: as read; both at the network's size:
-    their top left corner is the picture's. ``seconds``: from ``submit`` to this answer. ``replayed``: frames painted for
-    it, and ``painting_s`` the seconds that went into these alone.
+    ``pictures``: uint8 RGB [H,W,3] by layer, all of one size, read-only. A layer that the model
+    does not make at this frame (flow of a first frame) is its neutral picture. ``approximation``:
+    None for exactly what ``convert`` would write; ``fresh``: painted without its past; ``near``:
+    the nearest frame at hand; ``labels``: the labels' colours. An approximate answer is followed by
+    the exact one, with the same id, unless a newer request comes. ``cut``: the history starts anew
+    at this frame. ``labels``: edited; ``original``: as read; both at the network's size: their top
+    left corner is the picture's. ``seconds``: from ``submit`` to this answer. ``replayed``: frames
+    painted for it, and ``painting_s`` the seconds that went into these alone.
     """
 
     request: Request
@@ -66,8 +77,9 @@ class Answer:
 class Opened:
     """A film and a model are open.
 
-    ``frames``: their exact count. ``size_hw``: of the pictures. ``scheme``: of the labels as read, and ``reasons`` for it;
-    ``model_scheme``: the model's classes, None where it only knows numbers. ``has_instances``: instance maps are there.
+    ``frames``: their exact count. ``size_hw``: of the pictures. ``scheme``: of the labels as read,
+    and ``reasons`` for it; ``model_scheme``: the model's classes, None where it only knows numbers.
+    ``has_instances``: instance maps are there.
     """
 
     generation: int
@@ -87,8 +99,9 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """``open``, an edit or a request (its ``request``) failed. ``message``: one sentence; ``details``: for the curious,
-    a traceback where the fault is nobody's mistake. ``kind``: the error's class name."""
+    """``open``, an edit or a request (its ``request``) failed. ``message``: one sentence;
+    ``details``: for the curious, a traceback where the fault is nobody's mistake. ``kind``: the
+    error's class name."""
 
     message: str
     details: str = ""
@@ -97,9 +110,18 @@ class Failed:
     generation: int = 0
 
     @classmethod
-    def of(cls, error: BaseException, details: str = "", *, request: Request | None = None, generation: int = 0) -> Failed:
+    def of(
+        cls,
+        error: BaseException,
+        details: str = "",
+        *,
+        request: Request | None = None,
+        generation: int = 0,
+    ) -> Failed:
         """A failure as text: exception objects never leave the worker's thread."""
-        text = str(error) if isinstance(error, VidtransError) else f"{type(error).__name__}: {error}"
+        text = (
+            str(error) if isinstance(error, VidtransError) else f"{type(error).__name__}: {error}"
+        )
         return cls(text, details, type(error).__name__, request, generation)
 
 
@@ -108,12 +130,14 @@ Event = Answer | Opened | Failed
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How things stand, for a timeline and a status bar; spans are half-open frame ranges (first, end).
+    """How things stand, for a timeline and a status bar; spans are half-open frame ranges (first,
+    end).
 
-    ``cached``: by layer, the frames whose picture is at hand. ``snapshots``: frames that can be painted without any
-    replay. ``cuts``: frames before which the history starts anew, known up to frame ``cuts_known_to`` (exclusive).
-    ``picture_bytes``, ``snapshot_bytes``, ``label_bytes``: memory taken. ``fps``: frames painted a second lately, 0 while idle.
-    ``replaying``: (frames done, frames in all) of the request at work, None when there is none.
+    ``cached``: by layer, the frames whose picture is at hand. ``snapshots``: frames that can be
+    painted without any replay. ``cuts``: frames before which the history starts anew, known up to
+    frame ``cuts_known_to`` (exclusive). ``picture_bytes``, ``snapshot_bytes``, ``label_bytes``:
+    memory taken. ``fps``: frames painted a second lately, 0 while idle. ``replaying``: (frames
+    done, frames in all) of the request at work, None when there is none.
     """
 
     cached: dict[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
@@ -130,7 +154,8 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Budgets:
-    """How much memory the preview may take, in bytes, and how often it keeps the generator's state, in frames."""
+    """How much memory the preview may take, in bytes, and how often it keeps the generator's
+    state, in frames."""
 
     picture_bytes: int = 1 << 30
     snapshot_bytes: int = 1 << 30

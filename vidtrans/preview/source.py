@@ -14,7 +14,8 @@ from vidtrans.preview.cache import ByteCache
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SourceFrame:
-    """A decoded ``frame`` and its ``labels`` in the model's planes, as read: no edits, the input's size."""
+    """A decoded ``frame`` and its ``labels`` in the model's planes, as read: no edits, the
+    input's size."""
 
     frame: Frame
     labels: LabelFrame
@@ -26,10 +27,19 @@ class SourceFrame:
 
 
 class LabelSource:
-    """The label frames of an open input, read in any order. One thread reads; ``cached`` is for any."""
+    """The label frames of an open input, read in any order. One thread reads; ``cached`` is for
+    any."""
 
-    def __init__(self, reader: Reader, label_reader: LabelReader, *, instances: Reader | None = None, budget: int) -> None:
-        """``reader`` and ``instances`` stay the caller's to close. Raises InputError where their lengths differ."""
+    def __init__(
+        self,
+        reader: Reader,
+        label_reader: LabelReader,
+        *,
+        instances: Reader | None = None,
+        budget: int,
+    ) -> None:
+        """``reader`` and ``instances`` stay the caller's to close. Raises InputError where their
+        lengths differ."""
         self._reader = reader
         self._instances = instances
         self._label_reader = label_reader
@@ -41,7 +51,10 @@ class LabelSource:
         self.frames = reader.count()
         """The exact number of frames."""
         if instances is not None and (count := instances.count()) != self.frames:
-            raise InputError(f"there are {count} frames of instances and {self.frames} of labels.", where=instances.info.source)
+            raise InputError(
+                f"there are {count} frames of instances and {self.frames} of labels.",
+                where=instances.info.source,
+            )
 
     @property
     def has_instances(self) -> bool:
@@ -75,7 +88,11 @@ class LabelSource:
         # Until it is decoded, the place in the files is not known.
         self._next = None
         frame = self._one(self._frames, self._reader, index)
-        instances = None if self._instances is None else self._one(self._instance_frames, self._instances, index)
+        instances = (
+            None
+            if self._instances is None
+            else self._one(self._instance_frames, self._instances, index)
+        )
         self._times[index] = frame.time
         labels, _ = self._label_reader.read(frame, instances)
         self._next = index + 1
@@ -92,5 +109,7 @@ class LabelSource:
     def _one(frames: Iterator[Frame], reader: Reader, index: int) -> Frame:
         frame = next(frames, None)
         if frame is None:
-            raise InputError("the film ends here, earlier than it said.", where=reader.info.source, frame=index)
+            raise InputError(
+                "the film ends here, earlier than it said.", where=reader.info.source, frame=index
+            )
         return frame

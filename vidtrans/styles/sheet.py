@@ -1,4 +1,5 @@
-"""A contact sheet of a model's styles: one label frame, each of its classes painted in each of the class's styles."""
+"""A contact sheet of a model's styles: one label frame, each of its classes painted in each of
+the class's styles."""
 
 from __future__ import annotations
 
@@ -12,13 +13,14 @@ import numpy.typing as npt
 from vidtrans.errors import UsageError
 from vidtrans.frame import Bytes, LabelFrame, StyleChoice
 from vidtrans.labels.scheme import Scheme, load_scheme
-from vidtrans.model.styles import centres_of, class_names
+from vidtrans.model.style_centres import centres_of, class_names
 from vidtrans.nets.range import to_bytes
-from vidtrans.sequence import Model
+from vidtrans.sequence.model import Model
 
 CELL_HW = (120, 200)
 SETTLES = 3
-"""Frames after which a model with a memory paints a thing as it will; its first picture is a guess."""
+"""Frames after which a model with a memory paints a thing as it will; its first picture is a
+guess."""
 _NAME_WIDTH = 132
 _GAP = 4
 _INK, _PAPER = (232, 232, 232), (24, 24, 26)
@@ -42,21 +44,28 @@ def style_sheet(
     cell_hw: tuple[int, int] = CELL_HW,
     on_painted: OnPainted | None = None,
 ) -> Bytes:
-    """The sheet, uint8 RGB: a row for each class, a column for each style, numbered as ``--style`` counts them.
+    """The sheet, uint8 RGB: a row for each class, a column for each style, numbered as ``--style``
+    counts them.
 
-    Everything but the row's class keeps its first style (or the one that the model's seed draws). A cell shows the box
-    around the class's largest instance. ``classes``: by name; empty: all in the frame that have styles. ``on_painted`` is
-    called with the pictures painted and their number. Raises UsageError where the model has no styles, or a class has none
-    or is not in the frame.
+    Everything but the row's class keeps its first style (or the one that the model's seed draws). A
+    cell shows the box around the class's largest instance. ``classes``: by name; empty: all in the
+    frame that have styles. ``on_painted`` is called with the pictures painted and their number.
+    Raises UsageError where the model has no styles, or a class has none or is not in the frame.
     """
     model.check_styles(StyleChoice())
     rows = _rows(model, frame, classes, cell_hw)
     if not rows:
-        names = ", ".join(class_names(model.card).get(plane, str(plane)) for plane in centres_of(model.card))
+        names = ", ".join(
+            class_names(model.card).get(plane, str(plane)) for plane in centres_of(model.card)
+        )
         raise UsageError(f"no class of the frame has styles; those with styles: {names}.")
     columns = max(row.styles for row in rows)
     h, w = cell_hw
-    sheet = np.full((_GAP + 22 + len(rows) * (h + _GAP), _NAME_WIDTH + columns * (w + _GAP), 3), _PAPER, np.uint8)
+    sheet = np.full(
+        (_GAP + 22 + len(rows) * (h + _GAP), _NAME_WIDTH + columns * (w + _GAP), 3),
+        _PAPER,
+        np.uint8,
+    )
     for style in range(columns):
         _write(sheet, str(style), _NAME_WIDTH + style * (w + _GAP) + 4, 18)
     total, done = sum(row.styles for row in rows), 0
@@ -64,18 +73,24 @@ def style_sheet(
         top = _GAP + 22 + place * (h + _GAP)
         _write(sheet, row.name, 8, top + h // 2 + 5)
         for style in range(row.styles):
-            picture = _painted(model, replace(frame, styles=StyleChoice(classes=((row.plane, style),))))[row.box]
+            picture = _painted(
+                model, replace(frame, styles=StyleChoice(classes=((row.plane, style),)))
+            )[row.box]
             left = _NAME_WIDTH + style * (w + _GAP)
             shrinks = picture.shape[0] > h
             method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-            sheet[top : top + h, left : left + w] = cv2.resize(np.ascontiguousarray(picture), (w, h), interpolation=method)
+            sheet[top : top + h, left : left + w] = cv2.resize(
+                np.ascontiguousarray(picture), (w, h), interpolation=method
+            )
             done += 1
             if on_painted is not None:
                 on_painted(done, total)
     return sheet
 
 
-def _rows(model: Model, frame: LabelFrame, classes: Sequence[str], cell_hw: tuple[int, int]) -> list[_Row]:
+def _rows(
+    model: Model, frame: LabelFrame, classes: Sequence[str], cell_hw: tuple[int, int]
+) -> list[_Row]:
     card = model.card
     centres, names = centres_of(card), class_names(card)
     scheme = load_scheme(card.label_scheme) if card.label_scheme else None
@@ -93,7 +108,9 @@ def _rows(model: Model, frame: LabelFrame, classes: Sequence[str], cell_hw: tupl
         if frame.instances is not None:
             ids, counts = np.unique(frame.instances[mask], return_counts=True)
             mask &= frame.instances == ids[counts.argmax()]
-        rows.append(_Row(plane, name, box_around(mask, cell_hw[1] / cell_hw[0]), len(centres[plane])))
+        rows.append(
+            _Row(plane, name, box_around(mask, cell_hw[1] / cell_hw[0]), len(centres[plane]))
+        )
     return rows
 
 
@@ -101,7 +118,9 @@ def _plane(name: str, scheme: Scheme | None) -> int:
     if name.isdecimal():
         return int(name)
     if scheme is None:
-        raise UsageError(f"the model knows its classes by number only, so {name!r} says nothing to it.")
+        raise UsageError(
+            f"the model knows its classes by number only, so {name!r} says nothing to it."
+        )
     return scheme.find(name).id
 
 
@@ -113,9 +132,11 @@ def _painted(model: Model, frame: LabelFrame) -> Bytes:
     return np.asarray(to_bytes(painting.picture).cpu().numpy(), dtype=np.uint8)
 
 
-def box_around(mask: npt.NDArray[np.bool_], aspect: float, *, margin: float = 0.3) -> tuple[slice, slice]:
-    """Rows and columns of the box around ``mask`` [H,W] with a margin, as near to ``aspect`` (width / height) as the frame
-    allows."""
+def box_around(
+    mask: npt.NDArray[np.bool_], aspect: float, *, margin: float = 0.3
+) -> tuple[slice, slice]:
+    """Rows and columns of the box around ``mask`` [H,W] with a margin, as near to ``aspect`` (width
+    / height) as the frame allows."""
     limit_h, limit_w = mask.shape
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     height = max(int(rows[-1] - rows[0] + 1) * (1 + 2 * margin), 16)

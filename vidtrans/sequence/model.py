@@ -1,4 +1,5 @@
-"""A model at work on a sequence: ``start`` gives a state, ``step`` turns a state and a frame into a state and a painting."""
+"""A model at work on a sequence: ``start`` gives a state, ``step`` turns a state and a frame
+into a state and a painting."""
 
 from __future__ import annotations
 
@@ -14,7 +15,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from vidtrans.device import Precision, choose_device, choose_precision, computing
 from vidtrans.errors import InputError, UsageError
 from vidtrans.frame import FrameTime, LabelFrame, StyleChoice
 from vidtrans.labels.edit import EditList, FirstFrame
@@ -25,28 +25,38 @@ from vidtrans.model.networks import Networks
 from vidtrans.nets.conditioning import boundary, pyramid
 from vidtrans.nets.painting import Conditioning, History, Painting, push
 from vidtrans.nets.range import from_bytes
-from vidtrans.state import State
-from vidtrans.styles import Styling, checked_seed
-from vidtrans.transfer import DeviceFrame, Pending, Transfer, reflect_to
+from vidtrans.sequence.device import Precision, choose_device, choose_precision, computing
+from vidtrans.sequence.state import State
+from vidtrans.sequence.style_planes import Styling, checked_seed
+from vidtrans.sequence.transfer import DeviceFrame, Pending, Transfer, reflect_to
 
 Pictures = npt.NDArray[np.float32] | npt.NDArray[np.uint8] | Tensor
 
 
 class Model:
-    """Networks on a device, at a precision. It holds no video: all that a sequence needs is in its ``State``.
+    """Networks on a device, at a precision. It holds no video: all that a sequence needs is in its
+    ``State``.
 
-    The first frames of vid2vid (those before ``n_frames - 1``, for which the published system has no history yet) are, as
-    the model's card says: painted by its single-image generator; or given pictures; or, with neither, painted raw from
-    a window padded with the first frame's labels, without entering the history, so that from frame ``n_frames - 1`` on the
-    pictures are the published ones. A card may also say ``raw``: the first frame is painted raw and starts the history.
+    The first frames of vid2vid (those before ``n_frames - 1``, for which the published system has
+    no history yet) are, as the model's card says: painted by its single-image generator; or given
+    pictures; or, with neither, painted raw from a window padded with the first frame's labels,
+    without entering the history, so that from frame ``n_frames - 1`` on the pictures are the
+    published ones. A card may also say ``raw``: the first frame is painted raw and starts the
+    history.
 
-    ``seed``: variety that can be repeated. A model with styles draws one for every instance, by the seed and the
-    instance's number alone, so that an instance keeps its style; pix2pix drops half of its inner values, the same ones in
-    every frame. None: each class's first style; dropout as the model's card says.
+    ``seed``: variety that can be repeated. A model with styles draws one for every instance, by the
+    seed and the instance's number alone, so that an instance keeps its style; pix2pix drops half of
+    its inner values, the same ones in every frame. None: each class's first style; dropout as the
+    model's card says.
     """
 
     def __init__(
-        self, networks: Networks, *, device: str = "auto", precision: Precision = "auto", seed: int | None = None
+        self,
+        networks: Networks,
+        *,
+        device: str = "auto",
+        precision: Precision = "auto",
+        seed: int | None = None,
     ) -> None:
         self.networks = networks
         self.seed = checked_seed(seed, networks)
@@ -61,11 +71,12 @@ class Model:
         self._transfer = Transfer(self.device)
         self._styling = Styling(networks, self.device)
 
-    # -- what the model is -------------------------------------------------------------------------------------------
+    # -- what the model is -------------------------------------------------------------------------
 
     @property
     def n_frames(self) -> int:
-        """Frames in the window of labels (n_frames_G); 1 for image systems, which have no history."""
+        """Frames in the window of labels (n_frames_G); 1 for image systems, which have no
+        history."""
         return self.networks.generator.n_frames
 
     @property
@@ -80,12 +91,14 @@ class Model:
 
     @property
     def uses_instances(self) -> bool:
-        """Whether the model has a boundary plane, or styles per instance. Without an instance map, classes serve as one."""
+        """Whether the model has a boundary plane, or styles per instance. Without an instance
+        map, classes serve as one."""
         return self.networks.use_boundary or self.networks.feature_nc > 0
 
     @property
     def size_multiple(self) -> int:
-        """Heights and widths of other sizes are padded, by reflection, and cropped again: the caller need not care."""
+        """Heights and widths of other sizes are padded, by reflection, and cropped again: the
+        caller need not care."""
         return self.networks.size_multiple
 
     def padded(self, size_hw: tuple[int, int]) -> tuple[int, int]:
@@ -96,17 +109,24 @@ class Model:
         """What ``vidtrans models info`` prints: see ``vidtrans.model.describe``."""
         from vidtrans.model.describe import describe
 
-        return describe(self.networks, size_hw=size_hw) | {"device": str(self.device), "precision": self.precision}
+        return describe(self.networks, size_hw=size_hw) | {
+            "device": str(self.device),
+            "precision": self.precision,
+        }
 
     def seeded(self, seed: int | None) -> Model:
-        """The same model, weights shared, with another ``seed``. Raises UsageError where nothing in it could vary."""
+        """The same model, weights shared, with another ``seed``. Raises UsageError where nothing
+        in it could vary."""
         other = copy.copy(self)
         other.seed = checked_seed(seed, self.networks)
         return other
 
     def plan(self, edits: EditList) -> EditPlan:
-        """``edits`` with their classes resolved to the model's planes. Raises UsageError where they do not suit it."""
-        plan = edits.plan(load_scheme(self.card.label_scheme) if self.card.label_scheme else None, self.label_nc)
+        """``edits`` with their classes resolved to the model's planes. Raises UsageError where
+        they do not suit it."""
+        plan = edits.plan(
+            load_scheme(self.card.label_scheme) if self.card.label_scheme else None, self.label_nc
+        )
         for edit in edits.edits:
             choice = plan.style_choice(edit.start)
             if choice is not None:
@@ -117,14 +137,15 @@ class Model:
         """Raises UsageError where the model has no styles, or not those of ``choice``."""
         self._styling.check(choice)
 
-    # -- streams -----------------------------------------------------------------------------------------------------
+    # -- streams -----------------------------------------------------------------------------------
 
     def start(self, size_hw: tuple[int, int], *, first_frames: Pictures | None = None) -> State:
         """The state before the first frame of a sequence of frames of ``size_hw``.
 
-        ``first_frames``: pictures to begin with, float [K,3,H,W] in [-1,1] or uint8 RGB [K,H,W,3] (or one [H,W,3]). They
-        are shown as the first K frames and fill the history; where K is less than n_frames - 1 the first is repeated
-        before them. Models without a history ignore them. Raises UsageError where their size is another.
+        ``first_frames``: pictures to begin with, float [K,3,H,W] in [-1,1] or uint8 RGB [K,H,W,3]
+        (or one [H,W,3]). They are shown as the first K frames and fill the history; where K is less
+        than n_frames - 1 the first is repeated before them. Models without a history ignore them.
+        Raises UsageError where their size is another.
         """
         if min(size_hw) < 1:
             raise UsageError(f"frames of the size {size_hw[1]}x{size_hw[0]} cannot be painted.")
@@ -134,40 +155,52 @@ class Model:
         if given.dtype == torch.uint8:
             given = from_bytes(given)
         if given.dim() != 4 or given.shape[0] < 1 or given.shape[1] != self.networks.output_nc:
-            raise UsageError(f"the first frames have the shape {list(given.shape)}, and [K,3,H,W] is needed, K at least 1.")
+            raise UsageError(
+                f"the first frames have the shape {list(given.shape)}, and [K,3,H,W] is needed, K"
+                " at least 1."
+            )
         if tuple(given.shape[-2:]) != tuple(size_hw):
             raise UsageError(
-                f"the first frames have the size {given.shape[-1]}x{given.shape[-2]}, and the labels {size_hw[1]}x{size_hw[0]}."
+                f"the first frames have the size {given.shape[-1]}x{given.shape[-2]}, and the"
+                f" labels {size_hw[1]}x{size_hw[0]}."
             )
         padded = reflect_to(given.float(), self.padded(size_hw))
         return State(size_hw=size_hw, given=padded.to(self.device))
 
     def reset(self, state: State) -> State:
-        """``state`` without its past, for a scene cut: the next frame is painted as the first of a sequence."""
+        """``state`` without its past, for a scene cut: the next frame is painted as the first of
+        a sequence."""
         return State(size_hw=state.size_hw, index=state.index)
 
     def upload(self, frame: LabelFrame) -> DeviceFrame:
         """``frame`` on its way to the device; may be called ahead of ``step``, from another thread.
 
-        Raises InputError where the frame holds classes that the model has not, lacks what it needs, or has a picture of
-        another number of channels; a colour picture becomes grey for a model that reads one.
+        Raises InputError where the frame holds classes that the model has not, lacks what it needs,
+        or has a picture of another number of channels; a colour picture becomes grey for a model
+        that reads one.
         """
-        with_image = self.label_nc == 0 or (self.networks.encoder is not None and frame.image is not None)
+        with_image = self.label_nc == 0 or (
+            self.networks.encoder is not None and frame.image is not None
+        )
         self._styling.check_frame(frame)
         if with_image:
             frame = _with_channels(frame, self.networks.image_nc)
-        return self._transfer.upload(frame, self.padded(frame.size_hw), label_nc=self.label_nc, with_image=with_image)
+        return self._transfer.upload(
+            frame, self.padded(frame.size_hw), label_nc=self.label_nc, with_image=with_image
+        )
 
     def download(self, picture: Tensor) -> Pending:
-        """``picture`` [1,3,H,W] in [-1,1] (or uint8 [H,W,3]) on its way to the host as uint8 RGB; ``wait`` on what it gives."""
+        """``picture`` [1,3,H,W] in [-1,1] (or uint8 [H,W,3]) on its way to the host as uint8
+        RGB; ``wait`` on what it gives."""
         return self._transfer.download(picture)
 
     @torch.inference_mode()
     def step(self, state: State, frame: LabelFrame | DeviceFrame) -> tuple[State, Painting]:
-        """The next frame painted, and the state after it. A pure function of its arguments; never waits for the device.
+        """The next frame painted, and the state after it. A pure function of its arguments; never
+        waits for the device.
 
-        The painting's parts have the frame's own size and stay on the device. Raises InputError where the frame has
-        another size than the sequence, or does not suit the model.
+        The painting's parts have the frame's own size and stay on the device. Raises InputError
+        where the frame has another size than the sequence, or does not suit the model.
         """
         if frame.size_hw != state.size_hw:
             raise InputError(
@@ -197,7 +230,7 @@ class Model:
         )
         return after, _crop(painting, state.size_hw)
 
-    # -- whole arrays ------------------------------------------------------------------------------------------------
+    # -- whole arrays ------------------------------------------------------------------------------
 
     def translate(
         self,
@@ -210,12 +243,16 @@ class Model:
     ) -> npt.NDArray[np.float32]:
         """A whole sequence at once: float32 [T,3,H,W] in [-1,1], one picture for each input frame.
 
-        ``labels`` [T,H,W] class ids; ``instances`` [T,H,W] instance ids; ``images`` float [T,C,H,W] in [-1,1], for models
-        that paint from pictures and for style encoders. What the model does not use is ignored. ``first_frames``: see
-        ``start``. ``edits``: of labels and instances together (relabel, delete), and styles chosen. Raises UsageError where
-        an input is missing, the inputs do not fit one another, or an edit does not suit the model.
+        ``labels`` [T,H,W] class ids; ``instances`` [T,H,W] instance ids; ``images`` float [T,C,H,W]
+        in [-1,1], for models that paint from pictures and for style encoders. What the model does
+        not use is ignored. ``first_frames``: see ``start``. ``edits``: of labels and instances
+        together (relabel, delete), and styles chosen. Raises UsageError where an input is missing,
+        the inputs do not fit one another, or an edit does not suit the model.
         """
-        pictures = [painting.picture for painting in self.paintings(labels, instances, images, first_frames, edits)]
+        pictures = [
+            painting.picture
+            for painting in self.paintings(labels, instances, images, first_frames, edits)
+        ]
         return np.asarray(torch.cat(pictures).float().cpu().numpy(), dtype=np.float32)
 
     def paintings(
@@ -230,7 +267,9 @@ class Model:
         state: State | None = None
         plan = EditPlan() if edits is None else self.plan(edits)
         if any(isinstance(edit, FirstFrame) for edit in plan.edits.edits):
-            raise UsageError("a first frame is no edit of arrays.", hint="Give its picture as first_frames.")
+            raise UsageError(
+                "a first frame is no edit of arrays.", hint="Give its picture as first_frames."
+            )
         for read in _frames(labels, instances, images, label_nc=self.label_nc):
             frame = plan.apply(read)
             if state is None:
@@ -240,7 +279,7 @@ class Model:
             state, painting = self.step(state, frame)
             yield painting
 
-    # -- one step, inside --------------------------------------------------------------------------------------------
+    # -- one step, inside --------------------------------------------------------------------------
 
     def _window(self, state: State, frame: DeviceFrame) -> Conditioning:
         """The window up to ``frame``, as long as there are frames for it: at most ``n_frames``."""
@@ -253,35 +292,53 @@ class Model:
         if self.networks.use_boundary:
             instances = frame.ids if frame.instances is None else frame.instances
             if instances is None:
-                raise InputError("the model looks at instances, and the frame has none.", frame=frame.index)
+                raise InputError(
+                    "the model looks at instances, and the frame has none.", frame=frame.index
+                )
             edges = _append(state.boundary, boundary(instances)[:, None])
         if not self.label_nc:
             assert frame.image is not None
             image = _append(state.image, frame.image[:, None])
         return Conditioning(ids=ids, boundary=edges, image=image, present=present)
 
-    def _paint(self, state: State, window: Conditioning, frame: DeviceFrame) -> tuple[Painting, History | None]:
+    def _paint(
+        self, state: State, window: Conditioning, frame: DeviceFrame
+    ) -> tuple[Painting, History | None]:
         generator, first = self.networks.generator, self.networks.first
         keep = self.n_frames - 1
         if keep == 0:
-            return generator(replace(self._styled(window, frame), dropout_seed=self.seed), None), None
+            return (
+                generator(replace(self._styled(window, frame), dropout_seed=self.seed), None),
+                None,
+            )
         if state.given is not None and state.frames < state.given.shape[0]:
             picture = state.given[state.frames : state.frames + 1]
             painting = Painting(picture=picture, scales=pyramid(picture, self.networks.scales))
-            history = _repeat(painting.scales, keep) if state.history is None else push(state.history, painting)
+            history = (
+                _repeat(painting.scales, keep)
+                if state.history is None
+                else push(state.history, painting)
+            )
             return painting, history
 
-        full = state.history is not None and state.history[0].shape[1] == keep * self.networks.output_nc
+        full = (
+            state.history is not None
+            and state.history[0].shape[1] == keep * self.networks.output_nc
+        )
         if full:
             assert state.history is not None
-            painting = generator(self._styled(_pad_front(window, self.n_frames), frame), state.history)
+            painting = generator(
+                self._styled(_pad_front(window, self.n_frames), frame), state.history
+            )
             return painting, push(state.history, painting)
         if first is not None and self.card.first_frames == "single":
             picture = first(_newest(window), None).picture
             painting = Painting(picture=picture, scales=pyramid(picture, self.networks.scales))
             if state.history is None:
                 return painting, painting.scales
-            return painting, tuple(torch.cat(pair, dim=1) for pair in zip(state.history, painting.scales, strict=True))
+            return painting, tuple(
+                torch.cat(pair, dim=1) for pair in zip(state.history, painting.scales, strict=True)
+            )
         painting = generator(self._styled(_pad_front(window, self.n_frames), frame), None)
         if self.card.first_frames == "raw":
             return painting, (*_repeat(painting.scales, keep), *painting.memory)
@@ -308,11 +365,17 @@ def _frames(
     if not label_nc and images is None:
         raise UsageError("the model paints from pictures, and no images were given.")
     sizes: dict[str, tuple[int, ...]] = {}
-    for name, array, dims in (("labels", labels, 3), ("instances", instances, 3), ("images", images, 4)):
+    for name, array, dims in (
+        ("labels", labels, 3),
+        ("instances", instances, 3),
+        ("images", images, 4),
+    ):
         if array is None:
             continue
         if np.ndim(array) != dims:
-            raise UsageError(f"{name} have the shape {list(np.shape(array))}, and {dims} dimensions are needed.")
+            raise UsageError(
+                f"{name} have the shape {list(np.shape(array))}, and {dims} dimensions are needed."
+            )
         shape = np.shape(array)
         sizes[name] = (shape[0], *shape[-2:])
     if len(set(sizes.values())) > 1:
@@ -330,7 +393,9 @@ def _frames(
                 if ids.min() < 0 or ids.max() > 255:
                     raise InputError("the labels hold values outside 0 to 255.", frame=t)
                 ids = ids.astype(np.uint8)
-        picture = None if images is None else np.moveaxis(np.asarray(images[t], dtype=np.float32), 0, -1)
+        picture = (
+            None if images is None else np.moveaxis(np.asarray(images[t], dtype=np.float32), 0, -1)
+        )
         yield LabelFrame(
             index=t,
             ids=ids,
@@ -350,7 +415,9 @@ def _with_channels(frame: LabelFrame, wanted: int) -> LabelFrame:
         return frame
     if (found, wanted) == (3, 1) and image.dtype == np.uint8:
         return replace(frame, image=cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None])  # type: ignore[arg-type]
-    raise InputError(f"the picture has {found} channels, and the model reads {wanted}.", frame=frame.index)
+    raise InputError(
+        f"the picture has {found} channels, and the model reads {wanted}.", frame=frame.index
+    )
 
 
 def _append(past: Tensor | None, newest: Tensor) -> Tensor:
@@ -383,7 +450,12 @@ def _pad_front(window: Conditioning, length: int) -> Conditioning:
     present = window.present
     if present is not None:
         present = present[:1] * (length - len(present)) + present
-    return Conditioning(ids=padded(window.ids), boundary=padded(window.boundary), image=padded(window.image), present=present)
+    return Conditioning(
+        ids=padded(window.ids),
+        boundary=padded(window.boundary),
+        image=padded(window.image),
+        present=present,
+    )
 
 
 def _repeat(scales: Sequence[Tensor], keep: int) -> History:
@@ -402,6 +474,10 @@ def _crop(painting: Painting, size_hw: tuple[int, int]) -> Painting:
             return None
         return part[..., : -(-h * part.shape[-2] // full_h), : -(-w * part.shape[-1] // full_w)]
 
-    parts = {f.name: cropped(getattr(painting, f.name)) for f in fields(painting) if f.name not in ("scales", "memory")}
+    parts = {
+        f.name: cropped(getattr(painting, f.name))
+        for f in fields(painting)
+        if f.name not in ("scales", "memory")
+    }
     scales = tuple(s for s in map(cropped, painting.scales) if s is not None)
     return Painting(scales=scales, memory=painting.memory, **parts)  # type: ignore[arg-type]

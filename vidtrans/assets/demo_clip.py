@@ -1,13 +1,15 @@
-"""The clip that comes with vidtrans: a street of `vidtrans-world` that the embedded model never saw."""
+"""The clip that comes with vidtrans: a street of `vidtrans-world` that the embedded model never
+saw."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 DEMO_SEED = 11
-"""Draws the looks of the things in it, for a model that has styles: a street of equal cars is none."""
+"""Draws the looks of the things in it, for a model that has styles: a street of equal cars is
+none."""
 
-_ASSETS = Path(__file__).parent / "assets"
+_ASSETS = Path(__file__).parent
 
 
 def demo_labels() -> Path:

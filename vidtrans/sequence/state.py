@@ -1,4 +1,5 @@
-"""Everything a translation remembers between two frames, as one value: copy it, save it, give it back."""
+"""Everything a translation remembers between two frames, as one value: copy it, save it, give it
+back."""
 
 from __future__ import annotations
 
@@ -22,14 +23,16 @@ _FORMAT = "vidtrans-state"
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """What ``Model.step`` needs of the frames before: nothing else in the engine remembers anything.
+    """What ``Model.step`` needs of the frames before: nothing else in the engine remembers
+    anything.
 
     ``size_hw``: the frames' size; the tensors below have the padded size that the network takes.
-    ``frames``: frames painted since the start or the last ``Model.reset``. ``index``: frames painted since the start.
-    ``ids`` uint8 [1,t,H,W], ``boundary`` bool [1,t,H,W], ``image`` float [1,t,C,H,W], ``present``: the last
-    t <= n_frames - 1 frames of the window, oldest first (parts that the network does not use are None).
-    ``history``: every scale's last pictures, None before the first. ``given``: first pictures float [k,3,H,W] of the
-    padded size, shown as frames 0 .. k-1.
+    ``frames``: frames painted since the start or the last ``Model.reset``. ``index``: frames
+    painted since the start. ``ids`` uint8 [1,t,H,W], ``boundary`` bool [1,t,H,W], ``image`` float
+    [1,t,C,H,W], ``present``: the last t <= n_frames - 1 frames of the window, oldest first (parts
+    that the network does not use are None). ``history``: every scale's last pictures, None before
+    the first. ``given``: first pictures float [k,3,H,W] of the padded size, shown as frames 0 ..
+    k-1.
     """
 
     size_hw: tuple[int, int]
@@ -59,7 +62,11 @@ class State:
 
     def to_bytes(self) -> bytes:
         """The state in safetensors' format; ``from_bytes`` gives back the same bits."""
-        tensors = {name: value.cpu().contiguous() for name, value in self._tensors().items() if value is not None}
+        tensors = {
+            name: value.cpu().contiguous()
+            for name, value in self._tensors().items()
+            if value is not None
+        }
         for i, pictures in enumerate(self.history or ()):
             tensors[f"history.{i}"] = pictures.cpu().contiguous()
         facts = {
@@ -91,16 +98,28 @@ class State:
                 boundary=tensors.get("boundary"),
                 image=tensors.get("image"),
                 present=tuple(tuple(int(c) for c in classes) for classes in facts["present"]),
-                history=None if scales is None else tuple(tensors[f"history.{i}"] for i in range(scales)),
+                history=None
+                if scales is None
+                else tuple(tensors[f"history.{i}"] for i in range(scales)),
                 given=tensors.get("given"),
             )
         except InputError:
             raise
-        except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise InputError(f"is not a whole saved state of a translation ({error}).", where=source) from error
+        except (
+            SafetensorError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ) as error:
+            raise InputError(
+                f"is not a whole saved state of a translation ({error}).", where=source
+            ) from error
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the state to ``path``, which afterwards holds either all of it or what it held before.
+        """Write the state to ``path``, which afterwards holds either all of it or what it held
+        before.
 
         Raises OutputError where it cannot be written.
         """
@@ -113,8 +132,15 @@ class State:
         try:
             data = Path(path).read_bytes()
         except OSError as error:
-            raise InputError(f"the state cannot be read: {error.strerror or error}.", where=path) from error
+            raise InputError(
+                f"the state cannot be read: {error.strerror or error}.", where=path
+            ) from error
         return cls.from_bytes(data, source=str(path))
 
     def _tensors(self) -> dict[str, Tensor | None]:
-        return {"ids": self.ids, "boundary": self.boundary, "image": self.image, "given": self.given}
+        return {
+            "ids": self.ids,
+            "boundary": self.boundary,
+            "image": self.image,
+            "given": self.given,
+        }

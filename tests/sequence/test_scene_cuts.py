@@ -2,19 +2,22 @@ import numpy as np
 import pytest
 
 from vidtrans.frame import FrameTime, LabelFrame
-from vidtrans.scenes import is_cut, likeness
+from vidtrans.sequence.scene_cuts import is_cut, likeness
 
 ROAD, SIDEWALK, BUILDING, POLE, VEGETATION, SKY, PERSON, CAR = 7, 8, 11, 17, 21, 23, 24, 26
 
 
 def street(seed, width=1200, height=128):
-    """A long street's label map: road, pavement, houses and trees of different heights, poles, cars, people."""
+    """A long street's label map: road, pavement, houses and trees of different heights, poles,
+    cars, people."""
     rng = np.random.default_rng(seed)
     ids = np.full((height, width), SKY, np.uint8)
     x = 0
     while x < width:
         w = int(rng.integers(20, 90))
-        ids[int(rng.integers(5, 70)) :, x : x + w] = rng.choice([BUILDING, BUILDING, VEGETATION, SKY])
+        ids[int(rng.integers(5, 70)) :, x : x + w] = rng.choice(
+            [BUILDING, BUILDING, VEGETATION, SKY]
+        )
         x += w
     horizon = int(rng.integers(70, 95))
     ids[horizon:] = SIDEWALK
@@ -70,7 +73,8 @@ def test_the_measure():
     ids = street(8)[:, :256]
     assert likeness(ids, ids) == 1
     assert likeness(np.zeros_like(ids), np.full_like(ids, 3)) == 0
-    # By hand: two classes side by side, on the grid of 64x128; the border between them moved by an eighth of the width.
+    # By hand: two classes side by side, on the grid of 64x128; the border between them moved by an
+    # eighth of the width.
     a = np.zeros((64, 128), np.uint8)
     a[:, :64] = 1
     b = a.copy()

@@ -21,19 +21,30 @@ def centres_of(card: Card) -> Centres:
 
 def with_styles(card: Card, centres: Centres) -> Card:
     """``card`` with these styles instead of its own; classes without any are left out."""
-    styles = {str(plane): [[float(x) for x in centre] for centre in centres[plane]] for plane in sorted(centres)}
-    return card.model_copy(update={"styles": {plane: listed for plane, listed in styles.items() if listed}})
+    styles = {
+        str(plane): [[float(x) for x in centre] for centre in centres[plane]]
+        for plane in sorted(centres)
+    }
+    return card.model_copy(
+        update={"styles": {plane: listed for plane, listed in styles.items() if listed}}
+    )
 
 
 def check_card_styles(card: Card, *, label_nc: int, feature_nc: int, where: str) -> None:
     """Raises ModelError where the card's styles are none of the network's."""
     for plane, centres in card.styles.items():
         if not plane.isdecimal() or int(plane) >= label_nc:
-            raise ModelError(f"has styles of class {plane!r}, and the network's classes are 0 to {label_nc - 1}.", where=where)
+            raise ModelError(
+                f"has styles of class {plane!r}, and the network's classes are 0 to"
+                f" {label_nc - 1}.",
+                where=where,
+            )
         for number, centre in enumerate(centres):
             if len(centre) != feature_nc or not all(map(math.isfinite, centre)):
                 raise ModelError(
-                    f"style {number} of class {plane} is no {feature_nc} finite numbers, which the network takes.", where=where
+                    f"style {number} of class {plane} is no {feature_nc} finite numbers, which the"
+                    " network takes.",
+                    where=where,
                 )
 
 
@@ -51,7 +62,10 @@ def class_names(card: Card) -> dict[int, str]:
 def style_counts(card: Card) -> dict[str, int]:
     """How many styles each class has, by name (by number where the model names none)."""
     names = class_names(card)
-    return {names.get(plane, str(plane)): len(centres) for plane, centres in sorted(centres_of(card).items())}
+    return {
+        names.get(plane, str(plane)): len(centres)
+        for plane, centres in sorted(centres_of(card).items())
+    }
 
 
 def check_choice(card: Card, feature_nc: int, choice: StyleChoice) -> None:
@@ -60,16 +74,20 @@ def check_choice(card: Card, feature_nc: int, choice: StyleChoice) -> None:
     if not feature_nc:
         raise UsageError(
             f"{name} has no styles to choose from: it is a {card.system} that takes no features.",
-            hint="A vid2vid takes its look from a given first frame (--first-frame)."
-            if card.system == "vid2vid"
-            else "Styles are of models trained with features.",
+            hint=(
+                "A vid2vid takes its look from a given first frame (--first-frame)."
+                if card.system == "vid2vid"
+                else "Styles are of models trained with features."
+            ),
         )
     if not card.styles:
         raise UsageError(
             f"{name} takes features, and its file holds no styles.",
-            hint=None
-            if card.encoder is None
-            else "Make them with: vidtrans models styles MODEL PICTURES LABELS OUT.safetensors",
+            hint=(
+                None
+                if card.encoder is None
+                else "Make them with: vidtrans models styles MODEL PICTURES LABELS OUT.safetensors"
+            ),
         )
     centres = centres_of(card)
     names = class_names(card)
@@ -78,7 +96,10 @@ def check_choice(card: Card, feature_nc: int, choice: StyleChoice) -> None:
     largest = max(len(found) for found in centres.values())
     for instance, style in choice.instances:
         if not 0 <= style < largest:
-            raise UsageError(f"there is no style {style} for instance {instance}: no class has more than 0 to {largest - 1}.")
+            raise UsageError(
+                f"there is no style {style} for instance {instance}: no class has more than 0 to"
+                f" {largest - 1}."
+            )
 
 
 def check_number(name: str, count: int, style: int, card: Card) -> None:

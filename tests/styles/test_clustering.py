@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from vidtrans.clustering import cluster_classes, encode_instances, make_styles
 from vidtrans.errors import InputError, ModelError
 from vidtrans.frame import FrameTime, LabelFrame
 from vidtrans.model import Card
-from vidtrans.sequence import Model
+from vidtrans.sequence.model import Model
+from vidtrans.styles.clustering import cluster_classes, encode_instances, make_styles
 
 ROAD, CAR = 7, 26
 CARD = Card(
@@ -45,7 +45,9 @@ def test_the_features_of_each_instance_are_the_encoder_s(model):
     assert found.planes.tolist() == [ROAD, CAR, CAR]
     image = torch.from_numpy(frame.image).permute(2, 0, 1)[None] / 127.5 - 1
     with torch.inference_mode():
-        planes = model.networks.encoder(image, torch.from_numpy(frame.instances)[None], 26002)[0].numpy()
+        planes = model.networks.encoder(image, torch.from_numpy(frame.instances)[None], 26002)[
+            0
+        ].numpy()
     for row, (y, x) in zip(found.features, ((0, 0), (10, 5), (10, 25)), strict=True):
         np.testing.assert_allclose(row, planes[:, y, x], atol=1e-6)
 
@@ -75,14 +77,18 @@ def test_styles_of_a_film(model):
 def test_clusters_are_found_the_commonest_first():
     random = np.random.default_rng(0)
     middles = np.array([[0.8, 0.8, 0.8], [-0.8, 0.0, 0.5], [0.0, -0.9, -0.9]])
-    samples = np.concatenate([m + random.normal(0, 0.02, (n, 3)) for m, n in zip(middles, (10, 60, 30), strict=True)])
+    samples = np.concatenate(
+        [m + random.normal(0, 0.02, (n, 3)) for m, n in zip(middles, (10, 60, 30), strict=True)]
+    )
     found = cluster_classes({CAR: random.permutation(samples)}, clusters=3)
     np.testing.assert_allclose(found[CAR], middles[[1, 2, 0]], atol=0.02)
 
 
 def test_fewer_samples_than_clusters():
     samples = np.array([[0.1, 0.2], [0.3, 0.4], [0.3, 0.4]])
-    assert cluster_classes({CAR: samples, ROAD: samples[:0]}, clusters=10) == {CAR: [[0.3, 0.4], [0.1, 0.2]]}
+    assert cluster_classes({CAR: samples, ROAD: samples[:0]}, clusters=10) == {
+        CAR: [[0.3, 0.4], [0.1, 0.2]]
+    }
 
 
 def test_a_model_without_an_encoder(random_networks):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vidtrans.nets.scene import (
+from vidtrans.nets.street_geometry import (
     EYE_M,
     FOCAL,
     FRONTS_M,
@@ -21,7 +21,8 @@ HEIGHT, WIDTH = 256, 512
 
 
 def street_between(left: float, right: float) -> torch.Tensor:
-    """Labels [1,H,W] of an empty street: sky, houses whose fronts are so many metres aside, and pavement up to them."""
+    """Labels [1,H,W] of an empty street: sky, houses whose fronts are so many metres aside, and
+    pavement up to them."""
     v = (torch.arange(HEIGHT) + 0.5)[:, None] / HEIGHT - HORIZON
     u = (torch.arange(WIDTH) + 0.5 - WIDTH / 2) / HEIGHT
     aside = torch.where(u < 0, left, right)
@@ -77,17 +78,25 @@ def test_one_side_tells_the_other_and_nothing_is_usual():
 
 def test_planes_stay_within_bounds_and_crops_are_parts_of_the_whole():
     scene = torch.tensor([[3.0, 10.0, 7.0]])
-    whole = scene_planes(places(scene, torch.zeros(1, 2), (HEIGHT, WIDTH), (HEIGHT // 4, WIDTH // 4), 4)).whole()
+    whole = scene_planes(
+        places(scene, torch.zeros(1, 2), (HEIGHT, WIDTH), (HEIGHT // 4, WIDTH // 4), 4)
+    ).whole()
     assert whole.shape == (1, PLANES, 64, 128)
     assert whole.abs().max() <= 1
-    crop = scene_planes(places(scene, torch.tensor([[64.0, 128.0]]), (HEIGHT, WIDTH), (16, 32), 4)).whole()
+    crop = scene_planes(
+        places(scene, torch.tensor([[64.0, 128.0]]), (HEIGHT, WIDTH), (16, 32), 4)
+    ).whole()
     torch.testing.assert_close(crop, whole[:, :, 16:32, 32:64])
 
 
 def test_planes_travel_with_the_street():
     """A metre of road keeps its numbers while the camera comes nearer to it."""
-    there = scene_planes(places(torch.tensor([[0.0, 10.0, 7.0]]), torch.zeros(1, 2), (HEIGHT, WIDTH), (HEIGHT, 1), 1)).rows
-    later = scene_planes(places(torch.tensor([[2.0, 10.0, 7.0]]), torch.zeros(1, 2), (HEIGHT, WIDTH), (HEIGHT, 1), 1)).rows
+    there = scene_planes(
+        places(torch.tensor([[0.0, 10.0, 7.0]]), torch.zeros(1, 2), (HEIGHT, WIDTH), (HEIGHT, 1), 1)
+    ).rows
+    later = scene_planes(
+        places(torch.tensor([[2.0, 10.0, 7.0]]), torch.zeros(1, 2), (HEIGHT, WIDTH), (HEIGHT, 1), 1)
+    ).rows
     v = (torch.arange(HEIGHT) + 0.5) / HEIGHT - HORIZON
     row = HEIGHT - 30
     ahead = EYE_M * FOCAL / v[row]

@@ -12,8 +12,8 @@ from vidtrans.frame import FrameTime, LabelFrame
 from vidtrans.model import Card, write_bundle
 from vidtrans.nets.conditioning import boundary, pyramid
 from vidtrans.nets.painting import Conditioning, push
-from vidtrans.sequence import Model
-from vidtrans.state import State
+from vidtrans.sequence.model import Model
+from vidtrans.sequence.state import State
 
 SINGLE = {"use_instance": False, "channels": 4, "downsamplings": 1, "blocks": 1, "stored": True}
 
@@ -79,11 +79,19 @@ def test_every_state_can_be_saved(published_networks, after):
     """Also those in the middle of the first frames, by whatever they are painted."""
     labels, instances = clip(5)
     given = np.random.default_rng(0).uniform(-1, 1, (2, 3, 32, 48)).astype(np.float32)
-    for settings, first in (({}, None), ({}, given), ({"first_frames": "single", "first": SINGLE}, None)):
+    for settings, first in (
+        ({}, None),
+        ({}, given),
+        ({"first_frames": "single", "first": SINGLE}, None),
+    ):
         model = Model(published_networks(**settings), device="cpu")
-        state, _ = paint(model, labels, instances, model.start((32, 48), first_frames=first), range(after))
+        state, _ = paint(
+            model, labels, instances, model.start((32, 48), first_frames=first), range(after)
+        )
         _, wanted = paint(model, labels, instances, state, range(after, 5))
-        _, found = paint(model, labels, instances, State.from_bytes(state.to_bytes()), range(after, 5))
+        _, found = paint(
+            model, labels, instances, State.from_bytes(state.to_bytes()), range(after, 5)
+        )
         assert torch.equal(found, wanted)
 
 
@@ -144,8 +152,14 @@ def test_a_single_image_generator_paints_the_first_frames(published_networks):
     networks = published_networks(first_frames="single", first=SINGLE)
     found = list(Model(networks, device="cpu").paintings(labels, instances))
     with torch.inference_mode():
-        firsts = [networks.first(Conditioning(ids=torch.from_numpy(labels[t])[None, None])).picture for t in range(2)]
-    past = tuple(torch.cat(pair, dim=1) for pair in zip(*(pyramid(picture, 2) for picture in firsts), strict=True))
+        firsts = [
+            networks.first(Conditioning(ids=torch.from_numpy(labels[t])[None, None])).picture
+            for t in range(2)
+        ]
+    past = tuple(
+        torch.cat(pair, dim=1)
+        for pair in zip(*(pyramid(picture, 2) for picture in firsts), strict=True)
+    )
     third = by_hand(networks.generator, labels, instances, [0, 1, 2], past)
     for t, wanted in enumerate((*firsts, third.picture)):
         torch.testing.assert_close(found[t].picture, wanted, atol=1e-3, rtol=0)
@@ -200,7 +214,9 @@ def test_padding_is_a_reflection(model):
     labels, instances = clip(4, (30, 44))
     assert model.padded((30, 44)) == (32, 44)
     pad = ((0, 0), (0, 2), (0, 0))
-    wanted = model.translate(labels=np.pad(labels, pad, "reflect"), instances=np.pad(instances, pad, "reflect"))
+    wanted = model.translate(
+        labels=np.pad(labels, pad, "reflect"), instances=np.pad(instances, pad, "reflect")
+    )
     assert np.array_equal(model.translate(labels=labels, instances=instances), wanted[:, :, :30])
 
 
@@ -214,7 +230,10 @@ def test_inputs_that_the_network_does_not_use_are_ignored(published_model):
     labels, instances = clip()
     model = published_model(use_instance=False)
     images = np.zeros((6, 3, 32, 48), np.float32)
-    assert np.array_equal(model.translate(labels=labels), model.translate(labels=labels, instances=instances, images=images))
+    assert np.array_equal(
+        model.translate(labels=labels),
+        model.translate(labels=labels, instances=instances, images=images),
+    )
 
 
 def test_models_that_paint_from_pictures(published_model):
@@ -238,7 +257,9 @@ def test_pictures_with_instances(published_model):
     _, instances = clip(4)
     images = np.random.default_rng(0).uniform(-1, 1, (4, 3, 32, 48)).astype(np.float32)
     with_edges = model.translate(images=images, instances=instances)
-    assert not np.array_equal(with_edges, model.translate(images=images, instances=np.zeros_like(instances)))
+    assert not np.array_equal(
+        with_edges, model.translate(images=images, instances=np.zeros_like(instances))
+    )
     with pytest.raises(InputError, match="frame 0: the model looks at instances"):
         model.translate(images=images)
 
@@ -257,19 +278,28 @@ def test_unfit_frames_are_named(model):
     labels, instances = clip()
     odd = labels.copy()
     odd[3, 5, 5] = 35
-    with pytest.raises(InputError, match="frame 3: the labels hold class 35, and the model knows classes 0 to 34"):
+    with pytest.raises(
+        InputError, match="frame 3: the labels hold class 35, and the model knows classes 0 to 34"
+    ):
         model.translate(labels=odd)
     state, _ = model.step(model.start((32, 48)), frame(labels, instances, 0))
     larger, larger_instances = clip(6, (48, 48))
-    with pytest.raises(InputError, match="frame 1: the frame has the size 48x48, and the sequence began with 48x32"):
+    with pytest.raises(
+        InputError, match="frame 1: the frame has the size 48x48, and the sequence began with 48x32"
+    ):
         model.step(state, frame(larger, larger_instances, 1))
-    with pytest.raises(InputError, match="frame 2: the instance map has the size 48x48, and the labels 48x32"):
+    with pytest.raises(
+        InputError, match="frame 2: the instance map has the size 48x48, and the labels 48x32"
+    ):
         model.step(state, replace(frame(labels, instances, 2), instances=larger_instances[2]))
 
 
 def test_inputs_that_do_not_fit_one_another(model):
     labels, instances = clip()
-    with pytest.raises(UsageError, match="do not fit one another: labels 6 frames of 48x32, instances 5 frames of 48x32"):
+    with pytest.raises(
+        UsageError,
+        match="do not fit one another: labels 6 frames of 48x32, instances 5 frames of 48x32",
+    ):
         model.translate(labels=labels, instances=instances[:5])
     with pytest.raises(UsageError, match="none were given"):
         model.translate(instances=instances)
@@ -284,7 +314,9 @@ def test_inputs_that_do_not_fit_one_another(model):
 
 
 def test_an_image_system_has_no_history(random_networks):
-    networks = random_networks(Card(system="pix2pixhd", generator={"channels": 4, "downsamplings": 1, "blocks": 1}))
+    networks = random_networks(
+        Card(system="pix2pixhd", generator={"channels": 4, "downsamplings": 1, "blocks": 1})
+    )
     model = Model(networks, device="cpu")
     labels, instances = clip()
     pictures = model.translate(labels=labels, instances=instances)
@@ -314,7 +346,9 @@ def test_devices_and_precisions(published_networks, monkeypatch):
 def test_half_precision_stays_near(published_networks):
     labels, instances = clip()
     exact = Model(published_networks(), device="cpu").translate(labels=labels, instances=instances)
-    near = Model(published_networks(), device="cpu", precision="bf16").translate(labels=labels, instances=instances)
+    near = Model(published_networks(), device="cpu", precision="bf16").translate(
+        labels=labels, instances=instances
+    )
     assert near.dtype == np.float32
     assert 0 < np.abs(near - exact).mean() < 0.1
 

@@ -17,19 +17,24 @@ from vidtrans.nets.range import to_bytes
 
 Layer = Literal["final", "raw", "warped", "flow", "occlusion", "foreground", "labels", "compare"]
 LAYERS: tuple[str, ...] = get_args(Layer)
-# A flow of this share of the picture's width is shown in full colour; a fixed scale keeps films from flickering.
+# A flow of this share of the picture's width is shown in full colour; a fixed scale keeps films
+# from flickering.
 _FULL_COLOUR = 1 / 24
 
 
-def render_layer(painting: Painting, layer: str, labels: LabelFrame, scheme: str | None = "cityscapes") -> Tensor:
+def render_layer(
+    painting: Painting, layer: str, labels: LabelFrame, scheme: str | None = "cityscapes"
+) -> Tensor:
     """One layer as uint8 RGB [H,W,3] on the painting's device (``compare``: [H,2W,3]).
 
-    ``final``: the picture. ``raw``: painted anew, with the foreground. ``warped``: the previous picture moved by the flow;
-    black where there is none. ``flow``: direction as hue, length as saturation; white where nothing moves, and where there
-    is no flow. ``occlusion``: white is painted anew, black carried over; white where nothing could be carried over.
-    ``foreground``: the foreground's own picture on grey, grey alone where there is none. ``labels``: in the colours of
-    ``scheme`` (Cityscapes' where None). ``compare``: labels at the left of the picture.
-    On a sequence's first frames, which have no flow, these are the neutral pictures. Raises UsageError for another name.
+    ``final``: the picture. ``raw``: painted anew, with the foreground. ``warped``: the previous
+    picture moved by the flow; black where there is none. ``flow``: direction as hue, length as
+    saturation; white where nothing moves, and where there is no flow. ``occlusion``: white is
+    painted anew, black carried over; white where nothing could be carried over. ``foreground``: the
+    foreground's own picture on grey, grey alone where there is none. ``labels``: in the colours of
+    ``scheme`` (Cityscapes' where None). ``compare``: labels at the left of the picture. On a
+    sequence's first frames, which have no flow, these are the neutral pictures. Raises UsageError
+    for another name.
     """
     if layer == "final":
         return to_bytes(painting.picture)
@@ -37,11 +42,21 @@ def render_layer(painting: Painting, layer: str, labels: LabelFrame, scheme: str
         # What was not carried over was painted anew.
         return to_bytes(painting.picture if painting.raw is None else painting.raw)
     if layer == "warped":
-        return to_bytes(torch.full_like(painting.picture, -1.0) if painting.warped is None else painting.warped)
+        return to_bytes(
+            torch.full_like(painting.picture, -1.0) if painting.warped is None else painting.warped
+        )
     if layer == "flow":
-        return to_bytes(_wheel(torch.zeros_like(painting.picture[:, :2]) if painting.flow is None else painting.flow))
+        return to_bytes(
+            _wheel(
+                torch.zeros_like(painting.picture[:, :2])
+                if painting.flow is None
+                else painting.flow
+            )
+        )
     if layer == "occlusion":
-        weight = torch.ones_like(painting.picture[:, :1]) if painting.weight is None else painting.weight
+        weight = (
+            torch.ones_like(painting.picture[:, :1]) if painting.weight is None else painting.weight
+        )
         return to_bytes(weight * 2 - 1)
     if layer == "foreground":
         if painting.foreground is None or painting.foreground_mask is None:
@@ -52,7 +67,9 @@ def render_layer(painting: Painting, layer: str, labels: LabelFrame, scheme: str
     if layer == "compare":
         left = torch.from_numpy(label_colours(labels, scheme)).to(painting.picture.device)
         return torch.cat([left, to_bytes(painting.picture)], dim=1)
-    raise UsageError(f"there is no layer called {layer!r}.", hint=f"Layers are {', '.join(LAYERS)}.")
+    raise UsageError(
+        f"there is no layer called {layer!r}.", hint=f"Layers are {', '.join(LAYERS)}."
+    )
 
 
 def label_colours(labels: LabelFrame, scheme: str | None = "cityscapes") -> Bytes:

@@ -1,4 +1,5 @@
-"""Styles of a model from films of pictures, labels and instances: everything that ``vidtrans models styles`` does."""
+"""Styles of a model from films of pictures, labels and instances: everything that ``vidtrans
+models styles`` does."""
 
 from __future__ import annotations
 
@@ -10,23 +11,24 @@ from os import PathLike
 
 import numpy as np
 
-from vidtrans.clustering import CLUSTERS, LEAST_SHARE, make_styles
 from vidtrans.errors import InputError, ModelError, UsageError
 from vidtrans.frame import LabelFrame
 from vidtrans.labels.reader import LabelReader
-from vidtrans.loading import load_model
 from vidtrans.media.reader import Reader, open_reader
 from vidtrans.model import Bundle, find_bundle, read_bundle, read_folder
-from vidtrans.model.styles import with_styles
+from vidtrans.model.style_centres import with_styles
 from vidtrans.pipeline.setup import LOOK_AHEAD, choose_labels
+from vidtrans.sequence.loading import load_model
+from vidtrans.styles.clustering import CLUSTERS, LEAST_SHARE, make_styles
 
 OnFrame = Callable[[int], None]
 
 
 @dataclass(frozen=True)
 class StyleSources:
-    """Where styles come from: films, folders or patterns of ``pictures``, ``labels`` and ``instances`` (None: none), frame
-    by frame. ``scheme``: as ``--labels`` of convert. ``every``: one frame in so many is looked at."""
+    """Where styles come from: films, folders or patterns of ``pictures``, ``labels`` and
+    ``instances`` (None: none), frame by frame. ``scheme``: as ``--labels`` of convert. ``every``:
+    one frame in so many is looked at."""
 
     pictures: str
     labels: str
@@ -47,7 +49,8 @@ def bundle_with_styles(
 ) -> Bundle:
     """``model`` with styles made of ``sources``.
 
-    Raises ModelError where it has no encoder, InputError for what cannot be read or does not fit together, UsageError.
+    Raises ModelError where it has no encoder, InputError for what cannot be read or does not fit
+    together, UsageError.
     """
     if clusters < 1 or sources.every < 1:
         raise UsageError("there are at least 1 cluster, and 1 frame in every.")
@@ -58,7 +61,11 @@ def bundle_with_styles(
     with ExitStack() as stack:
         pictures = stack.enter_context(open_reader(sources.pictures, labels=False))
         labels = stack.enter_context(open_reader(sources.labels))
-        instances = None if sources.instances is None else stack.enter_context(open_reader(sources.instances))
+        instances = (
+            None
+            if sources.instances is None
+            else stack.enter_context(open_reader(sources.instances))
+        )
         with open_reader(sources.labels) as ahead:
             first = tuple(islice(ahead, LOOK_AHEAD))
         label_reader, _ = choose_labels(sources.scheme, first, labels.info, loaded)
@@ -76,13 +83,16 @@ def _pictured(
     every: int,
     on_frame: OnFrame | None,
 ) -> Iterator[LabelFrame]:
-    """Label frames with their pictures. Raises InputError where one of the films ends before the others."""
+    """Label frames with their pictures. Raises InputError where one of the films ends before the
+    others."""
     others = [iter(pictures)] if instances is None else [iter(pictures), iter(instances)]
     for index, frame in enumerate(labels):
         beside = [next(other, None) for other in others]
         for found, reader in zip(beside, (pictures, instances), strict=False):
             if found is None and reader is not None:
-                raise InputError(f"ends after {index} frames, and the labels go on.", where=reader.info.source)
+                raise InputError(
+                    f"ends after {index} frames, and the labels go on.", where=reader.info.source
+                )
         if index % every:
             continue
         picture = beside[0]

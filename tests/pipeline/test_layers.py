@@ -4,8 +4,8 @@ import torch
 
 from vidtrans.errors import UsageError
 from vidtrans.frame import FrameTime, LabelFrame
-from vidtrans.layers import LAYERS, render_layer
 from vidtrans.nets.painting import Painting
+from vidtrans.pipeline.layers import LAYERS, render_layer
 
 
 def labels(ids):
@@ -22,7 +22,9 @@ FULL = Painting(
     scales=(flat(0.0),),
     raw=flat(1.0),
     warped=flat(-1.0),
-    flow=torch.tensor([[100.0, 0.0, -100.0], [0.0, 0.0, 0.0]]).reshape(1, 1, 2, 3).repeat(1, 2, 1, 1)
+    flow=torch.tensor([[100.0, 0.0, -100.0], [0.0, 0.0, 0.0]])
+    .reshape(1, 1, 2, 3)
+    .repeat(1, 2, 1, 1)
     * torch.tensor([1.0, 0.0]).reshape(1, 2, 1, 1),
     weight=torch.tensor([[0.0, 0.5, 1.0], [1.0, 1.0, 1.0]]).reshape(1, 1, 2, 3),
     foreground=flat(1.0),

@@ -5,18 +5,44 @@ import pytest
 import torch
 
 from vidtrans.errors import InputError, ModelError, UsageError
-from vidtrans.labels.edit import DeleteInstance, EditList, FirstFrame, RelabelClass, ResetAt, StyleClass, StyleInstance
+from vidtrans.labels.edit import (
+    DeleteInstance,
+    EditList,
+    FirstFrame,
+    RelabelClass,
+    ResetAt,
+    StyleClass,
+    StyleInstance,
+)
 from vidtrans.model import Card
-from vidtrans.sequence import Model
+from vidtrans.sequence.model import Model
 
 ROAD, SKY, CAR = 7, 23, 26
-STYLES = {str(CAR): [[x, -x, x / 2] for x in np.linspace(-1, 1, 5).tolist()], str(ROAD): [[0.3, 0.1, -0.2]]}
+STYLES = {
+    str(CAR): [[x, -x, x / 2] for x in np.linspace(-1, 1, 5).tolist()],
+    str(ROAD): [[0.3, 0.1, -0.2]],
+}
 
 
 def card(**more):
-    generator = {"channels": 4, "downsamplings": 1, "blocks": 1, "feature_nc": 3, **more.pop("generator", {})}
+    generator = {
+        "channels": 4,
+        "downsamplings": 1,
+        "blocks": 1,
+        "feature_nc": 3,
+        **more.pop("generator", {}),
+    }
     encoder = {"channels": 4, "downsamplings": 1, "feature_nc": 3}
-    return Card(**{"name": "hd", "system": "pix2pixhd", "generator": generator, "encoder": encoder, "styles": STYLES} | more)
+    return Card(
+        **{
+            "name": "hd",
+            "system": "pix2pixhd",
+            "generator": generator,
+            "encoder": encoder,
+            "styles": STYLES,
+        }
+        | more
+    )
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +125,9 @@ def test_drawn_styles_stay_with_their_car(make, street):
     drawn = set()
     for seed in range(8):
         planes = features_of(make(seed), labels, instances)
-        looks = [[tuple(at(planes[t], instances[t] == n)) for n in (26001, 26002)] for t in range(2)]
+        looks = [
+            [tuple(at(planes[t], instances[t] == n)) for n in (26001, 26002)] for t in range(2)
+        ]
         assert looks[0] == looks[1]
         drawn.update(looks[0])
     assert len(drawn) > 2
@@ -126,10 +154,14 @@ def test_pictures_give_the_styles_and_choices_go_before_them(model, street):
     plain = features_of(model, labels, instances, images=images)
     with torch.inference_mode():
         read = model.networks.encoder(
-            torch.from_numpy(images), torch.from_numpy(instances.astype(np.int32)), int(instances.max())
+            torch.from_numpy(images),
+            torch.from_numpy(instances.astype(np.int32)),
+            int(instances.max()),
         )
     torch.testing.assert_close(plain, read)
-    chosen = features_of(model, labels, instances, images=images, edits=EditList((StyleInstance(26001, 2),)))
+    chosen = features_of(
+        model, labels, instances, images=images, edits=EditList((StyleInstance(26001, 2),))
+    )
     car = torch.from_numpy(instances == 26001)[:, None].expand_as(read)
     assert at(chosen[0], instances[0] == 26001) == pytest.approx(STYLES["26"][2])
     assert torch.equal(chosen[~car], plain[~car])
@@ -137,16 +169,23 @@ def test_pictures_give_the_styles_and_choices_go_before_them(model, street):
 
 def test_odd_sizes_are_padded(model, street):
     labels, instances = street
-    assert model.translate(labels=labels[:, :23, :29], instances=instances[:, :23, :29]).shape == (2, 3, 23, 29)
+    assert model.translate(labels=labels[:, :23, :29], instances=instances[:, :23, :29]).shape == (
+        2,
+        3,
+        23,
+        29,
+    )
 
 
-# -- edits of labels through arrays -----------------------------------------------------------------------------------------
+# -- edits of labels through arrays ----------------------------------------------------------------
 
 
 def test_labels_and_instances_are_edited_together(model, street):
     labels, instances = street
     edited = model.translate(
-        labels=labels, instances=instances, edits=EditList((RelabelClass("sky", "road"), DeleteInstance(26001)))
+        labels=labels,
+        instances=instances,
+        edits=EditList((RelabelClass("sky", "road"), DeleteInstance(26001))),
     )
     by_hand, maps = labels.copy(), instances.copy()
     by_hand[labels == SKY] = ROAD
@@ -166,7 +205,7 @@ def test_a_reset_is_an_edit_and_a_picture_is_not(published_model, street):
         recurrent.translate(labels=labels, edits=EditList((FirstFrame("a.png"),)))
 
 
-# -- what is said of mistakes ------------------------------------------------------------------------------------------------
+# -- what is said of mistakes ----------------------------------------------------------------------
 
 
 def styled(*edits):
@@ -174,7 +213,9 @@ def styled(*edits):
 
 
 def test_a_class_without_styles(model, street):
-    with pytest.raises(UsageError, match=r"class sky has no styles\. Those with styles: road \(1\), car \(5\)"):
+    with pytest.raises(
+        UsageError, match=r"class sky has no styles\. Those with styles: road \(1\), car \(5\)"
+    ):
         model.translate(labels=street[0], edits=styled(StyleClass("sky", 0)))
 
 
@@ -186,20 +227,30 @@ def test_an_unknown_class_names_the_nearest(model, street):
 def test_a_number_that_the_class_has_not(model, street):
     with pytest.raises(UsageError, match="class car has no style 5; its styles are 0 to 4"):
         model.translate(labels=street[0], edits=styled(StyleClass("car", 5)))
-    with pytest.raises(UsageError, match=r"no style 7 for instance 26001: no class has more than 0 to 4"):
-        model.translate(labels=street[0], instances=street[1], edits=styled(StyleInstance(26001, 7)))
-    with pytest.raises(UsageError, match=r"class road \(of instance 7\) has no style 3; its styles are 0 to 0"):
+    with pytest.raises(
+        UsageError, match=r"no style 7 for instance 26001: no class has more than 0 to 4"
+    ):
+        model.translate(
+            labels=street[0], instances=street[1], edits=styled(StyleInstance(26001, 7))
+        )
+    with pytest.raises(
+        UsageError, match=r"class road \(of instance 7\) has no style 3; its styles are 0 to 0"
+    ):
         model.translate(labels=street[0], instances=street[1], edits=styled(StyleInstance(7, 3)))
 
 
 def test_an_instance_without_instance_maps(model, street):
-    with pytest.raises(InputError, match="style is chosen for instance 26001, and there is no instance map"):
+    with pytest.raises(
+        InputError, match="style is chosen for instance 26001, and there is no instance map"
+    ):
         model.translate(labels=street[0], edits=styled(StyleInstance(26001, 1)))
 
 
 def test_styles_asked_of_models_that_take_no_features(make, published_model, street):
     plain = make(generator={"feature_nc": 0}, encoder=None, styles={})
-    with pytest.raises(UsageError, match=r"no styles to choose from.*pix2pixhd that takes no features"):
+    with pytest.raises(
+        UsageError, match=r"no styles to choose from.*pix2pixhd that takes no features"
+    ):
         plain.translate(labels=street[0], edits=styled(StyleClass("car", 0)))
     with pytest.raises(UsageError, match="first-frame"):
         published_model().translate(labels=street[0], edits=styled(StyleClass("car", 0)))
@@ -207,7 +258,10 @@ def test_styles_asked_of_models_that_take_no_features(make, published_model, str
 
 def test_a_model_with_features_and_no_styles(make, street):
     bare = make(styles={})
-    with pytest.raises(ModelError, match=r"hd: takes style features.*holds no styles, and no pictures.*models styles"):
+    with pytest.raises(
+        ModelError,
+        match=r"hd: takes style features.*holds no styles, and no pictures.*models styles",
+    ):
         bare.translate(labels=street[0])
     with pytest.raises(UsageError, match="takes features, and its file holds no styles"):
         bare.translate(labels=street[0], edits=styled(StyleClass("car", 0)))
@@ -231,28 +285,43 @@ def test_a_seed_where_nothing_varies(published_model, make):
 def test_an_instance_of_a_model_with_styles_for_classes(make, street):
     by_label = make(encoder={"channels": 4, "downsamplings": 1, "by_label": True})
     with pytest.raises(UsageError, match="belong to whole classes"):
-        by_label.translate(labels=street[0], instances=street[1], edits=styled(StyleInstance(26001, 1)))
+        by_label.translate(
+            labels=street[0], instances=street[1], edits=styled(StyleInstance(26001, 1))
+        )
 
 
 def test_a_seed_of_pix2pix_drops_the_same_in_every_frame(random_networks):
-    networks = random_networks(Card(system="pix2pix", generator={"channels": 2, "downsamplings": 6}, label_scheme=None))
-    images = np.repeat(np.random.default_rng(0).uniform(-1, 1, (1, 3, 50, 70)).astype(np.float32), 3, axis=0)
+    networks = random_networks(
+        Card(system="pix2pix", generator={"channels": 2, "downsamplings": 6}, label_scheme=None)
+    )
+    images = np.repeat(
+        np.random.default_rng(0).uniform(-1, 1, (1, 3, 50, 70)).astype(np.float32), 3, axis=0
+    )
     plain = Model(networks, device="cpu").translate(images=images)
-    one, two = (Model(networks, device="cpu", seed=seed).translate(images=images) for seed in (1, 2))
+    one, two = (
+        Model(networks, device="cpu", seed=seed).translate(images=images) for seed in (1, 2)
+    )
     assert plain.shape == (3, 3, 50, 70)
     assert np.array_equal(one[0], one[2])
     assert not np.array_equal(one, two)
     assert not np.array_equal(one, plain)
 
 
-# -- vid2vid with styles -------------------------------------------------------------------------------------------------
+# -- vid2vid with styles ---------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def make_street(random_networks):
     """The small street architecture, told each thing's style."""
     generator = {"channels": (4, 8, 8, 8), "blocks": (1, 1, 1, 1, 1), "feature_nc": 3}
-    card = Card(name="town", system="vid2vid", architecture="street", generator=generator, first_frames="raw", styles=STYLES)
+    card = Card(
+        name="town",
+        system="vid2vid",
+        architecture="street",
+        generator=generator,
+        first_frames="raw",
+        styles=STYLES,
+    )
 
     def make(seed=None):
         return Model(random_networks(card), device="cpu", seed=seed)
@@ -274,5 +343,7 @@ def test_a_car_keeps_its_style_while_pictures_are_carried_over(make_street, stre
 def test_styles_change_what_a_street_model_paints(make_street, street):
     labels, instances = street
     plain = make_street().translate(labels=labels, instances=instances)
-    chosen = make_street().translate(labels=labels, instances=instances, edits=EditList((StyleClass("car", 4),)))
+    chosen = make_street().translate(
+        labels=labels, instances=instances, edits=EditList((StyleClass("car", 4),))
+    )
     assert np.abs(plain - chosen)[:, :, labels[0] == CAR].max() > 1e-3

@@ -1,8 +1,10 @@
-"""Where a street's ground and house fronts are, in metres, and how far the camera has come: from labels and flow alone.
+"""Where a street's ground and house fronts are, in metres, and how far the camera has come: from
+labels and flow alone.
 
-With it a generator knows where on a wall or on the road a pixel lies, so that a window or a lane mark belongs to a place of
-the street and stays there, however often pictures are painted anew. Estimates of the simplest street: a level ground, and
-one upright plane of house fronts on either side. Where a film shows another, details lie elsewhere, and still stay.
+With it a generator knows where on a wall or on the road a pixel lies, so that a window or a lane
+mark belongs to a place of the street and stays there, however often pictures are painted anew.
+Estimates of the simplest street: a level ground, and one upright plane of house fronts on either
+side. Where a film shows another, details lie elsewhere, and still stay.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ import torch
 from torch import Tensor
 
 EYE_M = 1.4
-"""Height of the camera above the road, metres: the measure of all others, for a picture has none."""
+"""Height of the camera above the road, metres: the measure of all others, for a picture has
+none."""
 PAVEMENT_M = 0.12
 FOCAL = 1.963
 """Focal length in picture heights: 54 degrees across a picture of 2:1."""
@@ -24,7 +27,14 @@ HORIZON = 0.476
 FRONTS_M = (10.3, 7.5)
 """Metres to the fronts on the left and on the right where none are seen yet."""
 
-_GROUND_IDS = (6, 7, 8, 9, 10, 22)  # of Cityscapes' labelIds: ground, road, sidewalk, parking, rail track, terrain
+_GROUND_IDS = (
+    6,
+    7,
+    8,
+    9,
+    10,
+    22,
+)  # of Cityscapes' labelIds: ground, road, sidewalk, parking, rail track, terrain
 _FRONT_IDS = (11, 12, 13)  # building, wall, fence
 _AHEAD_M = (6.0, 3.0, 2.0)
 _ASIDE_M = (8.0, 4.0, 2.0, 1.0)
@@ -38,11 +48,12 @@ PLANES = ROWS + COLUMNS + CELLS
 
 
 def scene_after(scene: Tensor | None, ids: Tensor, flow: Tensor | None) -> Tensor:
-    """The scene of a frame: float [N,3], metres travelled, to the fronts on the left, to those on the right.
+    """The scene of a frame: float [N,3], metres travelled, to the fronts on the left, to those on
+    the right.
 
-    ``scene``: that of the frame before (None: this is the first, and nothing is travelled). ``ids``: labels [N,H,W].
-    ``flow`` [N,2,H,W]: pixels, to the frame before. Fronts follow what is seen slowly, so that noise in the labels does
-    not shake the houses.
+    ``scene``: that of the frame before (None: this is the first, and nothing is travelled).
+    ``ids``: labels [N,H,W]. ``flow`` [N,2,H,W]: pixels, to the frame before. Fronts follow what is
+    seen slowly, so that noise in the labels does not shake the houses.
     """
     seen = fronts(ids)
     # Where one side is hidden the other tells: the camera drives in the right half of the street.
@@ -50,15 +61,17 @@ def scene_after(scene: Tensor | None, ids: Tensor, flow: Tensor | None) -> Tenso
     seen = torch.where(seen.isnan(), seen.flip(1) + right_of_middle, seen)
     if scene is None:
         usual = constant(FRONTS_M, ids.device).expand_as(seen)
-        return torch.cat([seen.new_zeros(len(seen), 1), torch.where(seen.isnan(), usual, seen)], dim=1)
+        return torch.cat(
+            [seen.new_zeros(len(seen), 1), torch.where(seen.isnan(), usual, seen)], dim=1
+        )
     travelled = scene[:, :1] + (0 if flow is None else advance(ids, flow)[:, None])
     kept = scene[:, 1:]
     return torch.cat([travelled, torch.where(seen.isnan(), kept, kept.lerp(seen, 0.1))], dim=1)
 
 
 def fronts(ids: Tensor) -> Tensor:
-    """Metres to the house fronts on the left and on the right, float [N,2], from where houses (or walls, or fences) in
-    ``ids`` [N,H,W] meet the ground; NaN where none do."""
+    """Metres to the house fronts on the left and on the right, float [N,2], from where houses (or
+    walls, or fences) in ``ids`` [N,H,W] meet the ground; NaN where none do."""
     height, width = ids.shape[-2:]
     columns = ids[:, :, 1::4]
     touching = is_front(columns[:, :-1]) & is_ground(columns[:, 1:])
@@ -67,13 +80,15 @@ def fronts(ids: Tensor) -> Tensor:
     aside = u.abs() * (EYE_M - PAVEMENT_M) / v.clamp(min=0.02)
     near = (v > 0.03) & (u.abs() > 0.1) & (aside > 3) & (aside < 25)
     sides = [
-        torch.where(touching & near & there, aside, torch.nan).flatten(1).nanmedian(dim=1).values for there in (u < 0, u > 0)
+        torch.where(touching & near & there, aside, torch.nan).flatten(1).nanmedian(dim=1).values
+        for there in (u < 0, u > 0)
     ]
     return torch.stack(sides, dim=1)
 
 
 def advance(ids: Tensor, flow: Tensor) -> Tensor:
-    """How many metres the camera went since the frame before, float [N]: the median of what the ground's ``flow`` says."""
+    """How many metres the camera went since the frame before, float [N]: the median of what the
+    ground's ``flow`` says."""
     height = ids.shape[-2]
     v = ((torch.arange(0, height, 4, device=ids.device) + 0.5) / height - HORIZON)[:, None]
     before = v + flow[:, 1, ::4, ::4].float() / height
@@ -85,11 +100,13 @@ def advance(ids: Tensor, flow: Tensor) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Places:
-    """Where cells lie if they show the ground, and where if they show a front; metres, each broadcasting to [N,h,w].
+    """Where cells lie if they show the ground, and where if they show a front; metres, each
+    broadcasting to [N,h,w].
 
-    ``ahead``: along the street, on the ground, and ``aside`` to the right of the camera; ``ground`` is false above the
-    horizon. ``along``: along the street, on the front of the cell's side, and ``up`` from the pavement; ``left`` tells the
-    side, ``far`` is the distance. The rest are widths of a cell: of the ground ahead and aside, of a front along and up.
+    ``ahead``: along the street, on the ground, and ``aside`` to the right of the camera; ``ground``
+    is false above the horizon. ``along``: along the street, on the front of the cell's side, and
+    ``up`` from the pavement; ``left`` tells the side, ``far`` is the distance. The rest are widths
+    of a cell: of the ground ahead and aside, of a front along and up.
     """
 
     ahead: Tensor
@@ -106,11 +123,13 @@ class Places:
     shape: tuple[int, int, int]
 
 
-def places(scene: Tensor, top_left: Tensor, full_hw: tuple[int, int], size_hw: tuple[int, int], stride: int) -> Places:
+def places(
+    scene: Tensor, top_left: Tensor, full_hw: tuple[int, int], size_hw: tuple[int, int], stride: int
+) -> Places:
     """The places of cells of ``stride`` pixels.
 
-    ``scene`` [N,3]; ``top_left`` [N,2] or [1,2]: the crop's corner (y, x) in a picture of ``full_hw`` pixels; ``size_hw``:
-    the crop's size in cells.
+    ``scene`` [N,3]; ``top_left`` [N,2] or [1,2]: the crop's corner (y, x) in a picture of
+    ``full_hw`` pixels; ``size_hw``: the crop's size in cells.
     """
     (height, width), (h, w) = full_hw, size_hw
     y = top_left[:, :1] + (torch.arange(h, device=scene.device) + 0.5) * stride
@@ -140,8 +159,8 @@ def places(scene: Tensor, top_left: Tensor, full_hw: tuple[int, int], size_hw: t
 
 @dataclass(frozen=True, eq=False)
 class ScenePlanes:
-    """Planes within [-1,1]: those that are the same along a row [N,ROWS,h,1], along a column [N,COLUMNS,1,w], and others
-    [N,CELLS,h,w]. ``whole`` is all of them, in this order."""
+    """Planes within [-1,1]: those that are the same along a row [N,ROWS,h,1], along a column
+    [N,COLUMNS,1,w], and others [N,CELLS,h,w]. ``whole`` is all of them, in this order."""
 
     rows: Tensor
     columns: Tensor
@@ -150,12 +169,15 @@ class ScenePlanes:
     def whole(self) -> Tensor:
         """float [N,PLANES,h,w]."""
         n, _, h, w = self.cells.shape
-        return torch.cat([self.rows.expand(n, -1, h, w), self.columns.expand(n, -1, h, w), self.cells], dim=1)
+        return torch.cat(
+            [self.rows.expand(n, -1, h, w), self.columns.expand(n, -1, h, w), self.cells], dim=1
+        )
 
 
 def scene_planes(at: Places) -> ScenePlanes:
-    """Planes for a network: waves of where a cell lies, on the ground ahead and to the side, along the front of its side
-    (zero on the other side) and up it. A wave fades where a cell is as wide as it is long, for it could only flicker there.
+    """Planes for a network: waves of where a cell lies, on the ground ahead and to the side, along
+    the front of its side (zero on the other side) and up it. A wave fades where a cell is as wide
+    as it is long, for it could only flicker there.
     """
     rows = _waves(at.ahead, at.ahead_width, _AHEAD_M, at.ground)
     cells = _waves(at.aside, at.aside_width, _ASIDE_M, at.ground)
@@ -168,8 +190,11 @@ def scene_planes(at: Places) -> ScenePlanes:
     return ScenePlanes(torch.stack(rows, dim=1), torch.stack(columns, dim=1), wide)
 
 
-def _waves(metres: Tensor, width: Tensor, lengths: tuple[float, ...], where: Tensor) -> list[Tensor]:
-    """Sine and cosine of ``metres`` for each of ``lengths``, as far as cells of ``width`` metres can show them."""
+def _waves(
+    metres: Tensor, width: Tensor, lengths: tuple[float, ...], where: Tensor
+) -> list[Tensor]:
+    """Sine and cosine of ``metres`` for each of ``lengths``, as far as cells of ``width`` metres
+    can show them."""
     planes = []
     for length in lengths:
         strength = (1 - width / length).clamp(min=0) * where

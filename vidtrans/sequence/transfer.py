@@ -1,4 +1,5 @@
-"""To the device and back without making anybody wait: pinned memory and side streams on CUDA, plain calls on a CPU."""
+"""To the device and back without making anybody wait: pinned memory and side streams on CUDA,
+plain calls on a CPU."""
 
 from __future__ import annotations
 
@@ -19,10 +20,10 @@ from vidtrans.nets.range import to_bytes
 class DeviceFrame:
     """A label frame on the device, padded to a size that the network takes.
 
-    ``ids`` uint8 [1,H,W], ``instances`` int32 [1,H,W], ``image`` float [1,C,H,W] in [-1,1]; None where the frame has none.
-    ``present``: the classes that occur. ``largest_instance``: an upper bound of the instance ids.
-    ``styles``: as chosen for the frame. ``size_hw``: the frame's own size. ``ready``: on CUDA, the event after which the
-    tensors may be read.
+    ``ids`` uint8 [1,H,W], ``instances`` int32 [1,H,W], ``image`` float [1,C,H,W] in [-1,1]; None
+    where the frame has none. ``present``: the classes that occur. ``largest_instance``: an upper
+    bound of the instance ids. ``styles``: as chosen for the frame. ``size_hw``: the frame's own
+    size. ``ready``: on CUDA, the event after which the tensors may be read.
     """
 
     size_hw: tuple[int, int]
@@ -43,7 +44,8 @@ def classes_present(ids: Bytes) -> tuple[int, ...]:
 
 
 def reflect_to(values: Tensor, size_hw: tuple[int, int]) -> Tensor:
-    """[...,h,w] of any type continued to [...,H,W] at the bottom and the right by reflection, as often as it takes."""
+    """[...,h,w] of any type continued to [...,H,W] at the bottom and the right by reflection, as
+    often as it takes."""
     for dim, size in ((-2, size_hw[0]), (-1, size_hw[1])):
         have = values.shape[dim]
         if have == size:
@@ -55,7 +57,8 @@ def reflect_to(values: Tensor, size_hw: tuple[int, int]) -> Tensor:
 
 
 class Pending:
-    """A picture on its way to the host; ``wait`` gives it, uint8 RGB [H,W,3], and may be called from any thread."""
+    """A picture on its way to the host; ``wait`` gives it, uint8 RGB [H,W,3], and may be called
+    from any thread."""
 
     def __init__(self, picture: Tensor, done: torch.cuda.Event | None = None) -> None:
         self._picture = picture
@@ -77,10 +80,13 @@ class Transfer:
         self._up = _stream(device)
         self._down = _stream(device)
 
-    def upload(self, frame: LabelFrame, padded_hw: tuple[int, int], *, label_nc: int, with_image: bool) -> DeviceFrame:
+    def upload(
+        self, frame: LabelFrame, padded_hw: tuple[int, int], *, label_nc: int, with_image: bool
+    ) -> DeviceFrame:
         """``frame`` on the device, padded to ``padded_hw``; returns before the copy is done.
 
-        Raises InputError where the frame holds a class that the model has not, or misses what the model needs.
+        Raises InputError where the frame holds a class that the model has not, or misses what the
+        model needs.
         """
         ids = instances = image = None
         present: tuple[int, ...] = ()
@@ -90,7 +96,8 @@ class Transfer:
             if present and present[-1] >= label_nc:
                 beyond = ", ".join(str(c) for c in present if c >= label_nc)
                 raise InputError(
-                    f"the labels hold class {beyond}, and the model knows classes 0 to {label_nc - 1}.",
+                    f"the labels hold class {beyond}, and the model knows classes 0 to"
+                    f" {label_nc - 1}.",
                     frame=frame.index,
                     hint="Name the labels' scheme, so that they are mapped to the model's classes.",
                 )
@@ -98,14 +105,17 @@ class Transfer:
         if frame.instances is not None:
             if frame.instances.shape != frame.size_hw:
                 raise InputError(
-                    f"the instance map has the size {_size(frame.instances)}, and the labels {_size(frame.ids)}.",
+                    f"the instance map has the size {_size(frame.instances)}, and the labels"
+                    f" {_size(frame.ids)}.",
                     frame=frame.index,
                 )
             largest = int(frame.instances.max())
             instances = self._to_device(np.ascontiguousarray(frame.instances, dtype=np.int32))
         if with_image:
             if frame.image is None:
-                raise InputError("the model paints from pictures, and the frame has none.", frame=frame.index)
+                raise InputError(
+                    "the model paints from pictures, and the frame has none.", frame=frame.index
+                )
             image = self._to_device(frame.image)
         with torch.cuda.stream(self._up):
             moved = DeviceFrame(
@@ -134,7 +144,8 @@ class Transfer:
         return frame
 
     def download(self, picture: Tensor) -> Pending:
-        """``picture`` [1,3,H,W] in [-1,1], or uint8 [H,W,3], on its way to the host; returns before the copy is done."""
+        """``picture`` [1,3,H,W] in [-1,1], or uint8 [H,W,3], on its way to the host; returns
+        before the copy is done."""
         pixels = picture if picture.dtype == torch.uint8 else to_bytes(picture)
         if self._down is None or pixels.device.type != "cuda":
             return Pending(pixels)

@@ -17,11 +17,14 @@ _KEEP_AT_THE_END = 256 << 20
 def keep_freed_memory() -> None:
     """From now on blocks of up to 64 MiB come from the heap and stay in it, for this process.
 
-    By default glibc hands every large tensor back to the kernel and takes it anew, page by page: 4,000 page faults a
-    frame for the embedded model at 512x256, and a tenth of its time. The peak of resident memory stays the same. Does
-    nothing where the C library is another, or where the user has set glibc's own variables.
+    By default glibc hands every large tensor back to the kernel and takes it anew, page by page:
+    4,000 page faults a frame for the embedded model at 512x256, and a tenth of its time. The peak
+    of resident memory stays the same. Does nothing where the C library is another, or where the
+    user has set glibc's own variables.
     """
-    if not sys.platform.startswith("linux") or any(name.startswith("MALLOC_") for name in os.environ):
+    if not sys.platform.startswith("linux") or any(
+        name.startswith("MALLOC_") for name in os.environ
+    ):
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

@@ -8,20 +8,24 @@ from scipy import fft
 
 from vidtrans.frame import Bytes, LabelFrame
 
-# Both frames are looked at on a grid of this size: enough to tell scenes apart, and the same cost for any picture.
+# Both frames are looked at on a grid of this size: enough to tell scenes apart, and the same cost
+# for any picture.
 _GRID_HW = (64, 128)
 # A camera may move by this share of the picture's height and width between two frames.
 _REACH = (0.15, 0.35)
-# Measured on real clips at 17 frames a second and on rendered ones: consecutive frames have a likeness of 0.67 and more,
-# frames three apart 0.53 and more; different streets stay below 0.5, most below 0.4.
+# Measured on real clips at 17 frames a second and on rendered ones: consecutive frames have a
+# likeness of 0.67 and more, frames three apart 0.53 and more; different streets stay below 0.5,
+# most below 0.4.
 _CUT_BELOW = 0.5
 _SURELY_ALIKE = 0.65
 
 
 def is_cut(previous: LabelFrame, frame: LabelFrame) -> bool:
-    """Whether another scene begins with ``frame``. A pure function of the two frames' ids, at most a few milliseconds.
+    """Whether another scene begins with ``frame``. A pure function of the two frames' ids, at most
+    a few milliseconds.
 
-    Frames without labels (of models that paint from pictures) never are a cut; frames of different sizes always are.
+    Frames without labels (of models that paint from pictures) never are a cut; frames of different
+    sizes always are.
     """
     if previous.size_hw != frame.size_hw:
         return True
@@ -29,12 +33,14 @@ def is_cut(previous: LabelFrame, frame: LabelFrame) -> bool:
 
 
 def likeness(before: Bytes, after: Bytes) -> float:
-    """How much two label maps [H,W] show the same scene: 1 the same picture, about 0.3 or less two different streets.
+    """How much two label maps [H,W] show the same scene: 1 the same picture, about 0.3 or less two
+    different streets.
 
-    The mean of two measures, at the best shift, since a fast pan moves everything and changes nothing: the classes' mean
-    intersection over union, weighted by the square root of their size (so that a pedestrian is not drowned by the road);
-    and the share of equal pixels beyond chance (Cohen's kappa, 1960) with chance taken row by row, since every street has
-    sky above and road below.
+    The mean of two measures, at the best shift, since a fast pan moves everything and changes
+    nothing: the classes' mean intersection over union, weighted by the square root of their size
+    (so that a pedestrian is not drowned by the road); and the share of equal pixels beyond chance
+    (Cohen's kappa, 1960) with chance taken row by row, since every street has sky above and road
+    below.
     """
     a, b = _grid(before), _grid(after)
     still = _agreement(a, b)
@@ -73,16 +79,22 @@ def _grid(ids: Bytes) -> Bytes:
 
 
 def _best_shift(a: Bytes, b: Bytes) -> tuple[int, int]:
-    """(dy, dx) at which ``b`` laid over ``a`` agrees best: ``b[y, x]`` shows what is at ``a[y + dy, x + dx]``."""
+    """(dy, dx) at which ``b`` laid over ``a`` agrees best: ``b[y, x]`` shows what is at ``a[y +
+    dy, x + dx]``."""
     height, width = a.shape
-    reach_y, reach_x = (max(1, int(share * side)) for share, side in zip(_REACH, (height, width), strict=True))
+    reach_y, reach_x = (
+        max(1, int(share * side)) for share, side in zip(_REACH, (height, width), strict=True)
+    )
     full = (height + reach_y, width + reach_x)
     size = (fft.next_fast_len(full[0], real=True), fft.next_fast_len(full[1], real=True))
-    # For every shift at once, the number of pixels that agree: the classes' planes correlated, and summed.
+    # For every shift at once, the number of pixels that agree: the classes' planes correlated, and
+    # summed.
     classes = np.intersect1d(a, b)[:, None, None]
     planes = [np.asarray(map_ == classes, np.float32) for map_ in (a, b)]
     spectrum_a, spectrum_b = (fft.rfft2(one_hot, size) for one_hot in planes)
-    agreeing: npt.NDArray[np.float32] = fft.irfft2(np.einsum("cyx,cyx->yx", spectrum_a, np.conj(spectrum_b)), size)
+    agreeing: npt.NDArray[np.float32] = fft.irfft2(
+        np.einsum("cyx,cyx->yx", spectrum_a, np.conj(spectrum_b)), size
+    )
     dy = np.arange(-reach_y, reach_y + 1)
     dx = np.arange(-reach_x, reach_x + 1)
     overlap = (height - np.abs(dy))[:, None] * (width - np.abs(dx))[None]

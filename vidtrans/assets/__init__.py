@@ -1,0 +1,1 @@
+"""Files that ship with vidtrans: the embedded model and the demo clip."""

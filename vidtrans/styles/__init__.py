@@ -1,0 +1,1 @@
+"""Styles made from pictures by k-means, and the sheet that shows them."""
