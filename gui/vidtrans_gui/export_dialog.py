@@ -29,8 +29,9 @@ from vidtrans.errors import UsageError
 from vidtrans.media.writer import parts_folder
 from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans_gui import wording
-from vidtrans_gui.export import PRESETS, Preset, command_line
+from vidtrans_gui.export_presets import PRESETS, Preset
 from vidtrans_gui.forms import add_row
+from vidtrans_gui.shell_command import command_line
 
 
 def parse_options(text: str) -> dict[str, str]:

@@ -30,7 +30,7 @@ from vidtrans_gui.dialogs import ask
 from vidtrans_gui.document import Document
 from vidtrans_gui.editing import PICTURES, Editing
 from vidtrans_gui.edits_panel import EditsPanel
-from vidtrans_gui.exporting import Exporting
+from vidtrans_gui.export_controller import ExportController
 from vidtrans_gui.files import Demo, Files
 from vidtrans_gui.film_panel import FilmPanel
 from vidtrans_gui.menus import Menus
@@ -101,7 +101,7 @@ class MainWindow(QMainWindow):
             preferences,
             self.tasks,
         )
-        self.exporting = Exporting(self, self.document, self.queue_panel, preferences)
+        self.exporting = ExportController(self, self.document, self.queue_panel, preferences)
         self._fresh = (
             True  # the next film that opens is another one, not the same with other settings
         )

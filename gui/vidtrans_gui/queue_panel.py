@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from vidtrans_gui import icons, wording
-from vidtrans_gui.export import Job
+from vidtrans_gui.export_queue import Job
 from vidtrans_gui.theme import mono_font, theme_of
 
 # What a job in a state can be asked: (verb, icon, text).

@@ -8,7 +8,9 @@ import time
 import numpy as np
 import pytest
 from typer.testing import CliRunner
-from vidtrans_gui.export import PRESETS, ExportQueue, Job, command_line
+from vidtrans_gui.export_presets import PRESETS
+from vidtrans_gui.export_queue import ExportQueue, Job
+from vidtrans_gui.shell_command import command_line
 
 from vidtrans.labels.edit import DeleteInstance, EditList, FirstFrame, RelabelClass, ResetAt
 from vidtrans.media.reader import open_reader
@@ -106,7 +108,7 @@ def test_a_failed_job_says_why_and_the_next_one_runs(queue, settings, tmp_path):
 
 
 def test_what_nobody_expected_is_told_with_details(queue, settings, monkeypatch):
-    import vidtrans_gui.export as module
+    import vidtrans_gui.export_queue as module
 
     def broken(*args, **kwargs):
         raise RuntimeError("the sky fell")
@@ -301,7 +303,7 @@ def test_the_command_does_the_same(settings, monkeypatch, values):
 
 
 def test_the_command_knows_every_setting():
-    from vidtrans_gui.export import _FLAGS, _OPTIONS
+    from vidtrans_gui.shell_command import _FLAGS, _OPTIONS
 
     by_hand = {
         "input",

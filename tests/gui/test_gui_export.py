@@ -165,7 +165,7 @@ def test_an_export_from_dialog_to_file(opened, qtbot, tmp_path, tiny_model, deco
     row = opened.queue_panel.rows[job.id]
     assert "12 frames" in row.told.text()
     revealed = []
-    monkeypatch.setattr("vidtrans_gui.exporting.reveal", revealed.append)
+    monkeypatch.setattr("vidtrans_gui.export_controller.reveal", revealed.append)
     row.findChild(object, "reveal").click()
     assert revealed == [job.output]
     row.findChild(object, "copy").click()

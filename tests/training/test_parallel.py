@@ -22,8 +22,8 @@ with joined() as workers:
     if workers.rank == 1:
         lonely.grad = torch.tensor([4.0])
     workers.average_gradients([shared, lonely])
-    assert torch.equal(shared.grad, torch.full((2, 3), 1.5)) and lonely.grad.item() == 2,
-    (shared.grad, lonely.grad)
+    assert torch.equal(shared.grad, torch.full((2, 3), 1.5)), shared.grad
+    assert lonely.grad.item() == 2, lonely.grad
     assert workers.any(workers.rank == 1) and not workers.any(False)
 """
 

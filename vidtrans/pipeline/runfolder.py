@@ -127,7 +127,8 @@ class RunFolder:
 
         Raises:
             OutputError: the folder cannot be written; frames of an earlier run are kept there and
-                neither ``resume`` nor ``overwrite`` is given; another process is writing the same output.
+                neither ``resume`` nor ``overwrite`` is given; another process is
+                writing the same output.
             UsageError: the run to resume had other facts; the sentence names the first that
                 differs.
         """

@@ -1,10 +1,11 @@
 """Random access to a film that a recurrent generator paints: snapshots of its state, and a cache of
 finished pictures.
 
-engine = PreviewEngine(print) engine.open(ConvertSettings(input="labels.mkv", output="unused.mkv"))
-engine.submit(Request(id=1, frame=120))
-...
-engine.close()
+    engine = PreviewEngine(print)
+    engine.open(ConvertSettings(input="labels.mkv", output="unused.mkv"))
+    engine.submit(Request(id=1, frame=120))
+    ...
+    engine.close()
 """
 
 from vidtrans.preview.engine import PreviewEngine

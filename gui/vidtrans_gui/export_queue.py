@@ -3,97 +3,27 @@ No Qt here."""
 
 from __future__ import annotations
 
-import json
-import shlex
 import shutil
 import threading
 import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from vidtrans.errors import Interrupted, VidtransError
-from vidtrans.labels.edit import RelabelClass
-from vidtrans.media.encoders import CONTAINERS
 from vidtrans.media.writer import parts_folder
 from vidtrans.pipeline.convert import convert
 from vidtrans.pipeline.progress import Progress
 from vidtrans.pipeline.settings import ConvertSettings
-from vidtrans_gui.commands import QT_TRANSLATE_NOOP
 
 JobState = Literal["waiting", "running", "paused", "done", "failed", "cancelled"]
 
 _TELL_EVERY_S = 0.1
-"""A fast model paints more pictures a second than anybody wants to be told of."""
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A way to encode. ``suffix``: of the output file, "" for a folder of PNGs."""
-
-    key: str
-    title: str
-    suffix: str
-    codec: str | None
-    pixel_format: str | None = None
-    encoder_options: dict[str, str] = field(default_factory=dict)
-
-    def output_for(self, path: str | Path) -> Path:
-        """``path`` with this preset's suffix."""
-        place = Path(path)
-        stem = place.stem if place.suffix.lower() in CONTAINERS else place.name
-        # A folder's name has no dot: that is how ``convert`` tells it from a film.
-        return place.with_name(stem + self.suffix if self.suffix else stem.replace(".", "_"))
-
-    def applied(self, settings: ConvertSettings) -> ConvertSettings:
-        """``settings`` with this preset's encoder, pixel format and options."""
-        own = {
-            "codec": self.codec,
-            "pixel_format": self.pixel_format,
-            "encoder_options": dict(self.encoder_options),
-        }
-        return settings.model_copy(update=own)
-
-
-PRESETS: tuple[Preset, ...] = (
-    Preset(
-        "h264",
-        QT_TRANSLATE_NOOP("Export", "H.264 (MP4), plays everywhere"),
-        ".mp4",
-        "libx264",
-        "yuv420p",
-        {"crf": "18", "preset": "medium"},
-    ),
-    Preset(
-        "prores",
-        QT_TRANSLATE_NOOP("Export", "ProRes 422 HQ (MOV), to edit on"),
-        ".mov",
-        "prores_ks",
-        "yuv422p10le",
-        {"profile": "3", "vendor": "apl0"},
-    ),
-    Preset(
-        "vp9",
-        QT_TRANSLATE_NOOP("Export", "VP9 (WebM), for the web"),
-        ".webm",
-        "libvpx-vp9",
-        "yuv420p",
-        {"crf": "24", "b": "0", "row-mt": "1"},
-    ),
-    Preset("png", QT_TRANSLATE_NOOP("Export", "PNG pictures (folder), lossless"), "", None),
-    Preset(
-        "ffv1",
-        QT_TRANSLATE_NOOP("Export", "FFV1 (MKV), lossless film"),
-        ".mkv",
-        "ffv1",
-        "bgr0",
-        {"level": "3", "slicecrc": "1"},
-    ),
-)
-"""``h264``, ``prores``, ``vp9``, ``png``, ``ffv1``."""
+"""Seconds between two progress reports: a fast model writes more frames a second than a label can
+show."""
 
 
 @dataclass(frozen=True)
@@ -322,72 +252,3 @@ class ExportQueue:
 
 def _figures(now: Progress) -> dict[str, Any]:
     return {"done": now.done, "total": now.total, "fps": now.fps, "seconds_left": now.seconds_left}
-
-
-# -- the command -----------------------------------------------------------------------------------
-
-_OPTIONS = {
-    "model": "--model",
-    "labels": "--labels",
-    "instances": "--instances",
-    "device": "--device",
-    "precision": "--precision",
-    "fit": "--fit",
-    "layer": "--layer",
-    "rate": "--rate",
-    "codec": "--codec",
-    "pixel_format": "--pixel-format",
-    "seed": "--seed",
-    "snapshot_every": "--snapshot-every",
-}
-_FLAGS = {"resume": "--resume", "overwrite": "--overwrite"}
-
-
-def command_line(settings: ConvertSettings, edits_file: str | Path | None = None) -> str:
-    """The ``vidtrans convert`` command that does the same, quoted for a POSIX shell.
-
-    ``edits_file``: where the edits of ``settings`` are saved, for ``--edits``; without it they
-    stand in the command itself.
-    """
-    defaults = {name: info.default for name, info in ConvertSettings.model_fields.items()}
-    words: list[str] = []
-    for name, option in _OPTIONS.items():
-        value = getattr(settings, name)
-        if value != defaults[name]:
-            words += [option, str(value)]
-    if settings.size_hw is not None:
-        words += ["--size", f"{settings.size_hw[1]}x{settings.size_hw[0]}"]
-    if settings.scene_cuts != "auto":
-        cuts = settings.scene_cuts
-        words += ["--scene-cuts", cuts if isinstance(cuts, str) else ",".join(map(str, cuts))]
-    for picture in settings.first_frame:
-        words += ["--first-frame", picture]
-    words += _edit_words(settings, edits_file)
-    for key, option_value in settings.encoder_options.items():
-        words += ["--encoder-option", f"{key}={option_value}"]
-    words += [option for name, option in _FLAGS.items() if getattr(settings, name)]
-    places = [settings.input, settings.output]
-    if any(place.startswith("-") for place in places):
-        words.append("--")
-    return shlex.join(["vidtrans", "convert", *words, *places])
-
-
-def _edit_words(settings: ConvertSettings, edits_file: str | Path | None) -> list[str]:
-    edits = settings.edits.edits
-    if not edits:
-        return []
-    if edits_file is not None:
-        return ["--edits", str(edits_file)]
-    if all(
-        isinstance(edit, RelabelClass) and not set("=@") & set(edit.source + edit.target)
-        for edit in edits
-    ):
-        relabellings = [edit for edit in edits if isinstance(edit, RelabelClass)]
-        return [word for edit in relabellings for word in ("--relabel", _relabel_word(edit))]
-    return ["--edits", json.dumps(settings.edits.to_json(), ensure_ascii=False)]
-
-
-def _relabel_word(edit: RelabelClass) -> str:
-    if edit.start == 0 and edit.end is None:
-        return f"{edit.source}={edit.target}"
-    return f"{edit.source}={edit.target}@{edit.start}:{'' if edit.end is None else edit.end}"

@@ -13,11 +13,12 @@ from PySide6.QtWidgets import QWidget
 from vidtrans.errors import VidtransError
 from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans_gui.document import Document
-from vidtrans_gui.export import ExportQueue, Job, command_line
 from vidtrans_gui.export_dialog import ExportDialog
+from vidtrans_gui.export_queue import ExportQueue, Job
 from vidtrans_gui.inbox import Inbox
 from vidtrans_gui.preferences import Preferences
 from vidtrans_gui.queue_panel import QueuePanel
+from vidtrans_gui.shell_command import command_line
 
 
 def reveal(path: Path) -> None:
@@ -30,7 +31,7 @@ def reveal(path: Path) -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(path if path.is_dir() else path.parent)))
 
 
-class Exporting(QObject):
+class ExportController(QObject):
     """``queued``: a job was added, so that its panel may be shown. ``ended``: a job came to its
     end."""
 
