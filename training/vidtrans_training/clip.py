@@ -1,0 +1,115 @@
+"""One training sample: the record that data loading produces and every system learns from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """T pictures with what they are generated from, oldest first.
+
+    pix2pix: T is the batch. pix2pixHD: T = 1. vid2vid and street: a sequence of T frames.
+
+    Args:
+        real: The real pictures, float [T,3,H,W] in [-1,1] (pix2pix may have 1 channel).
+        labels: The model's class planes, uint8 [T,H,W].
+        instances: Instance ids, int32 [T,H,W].
+        images: The condition where it is a picture, float [T,C,H,W] in [-1,1].
+        features: Ready-made feature pictures (pix2pixHD's ``load_features``), float [T,F,H,W].
+        flow: The teacher's flow for each frame distance g: float [T,2,H,W], x then y, in pixels,
+            from frame t to where the pixel was in frame t - g. The first g frames are zeros and
+            never used.
+        confidence: Where that flow is trusted, for each g: float [T,1,H,W] of zeros and ones.
+        names: The file of each frame, for messages.
+
+    Raises:
+        ValueError: A tensor's shape does not fit ``real``, or neither labels nor images are there.
+    """
+
+    real: Tensor
+    labels: Tensor | None = None
+    instances: Tensor | None = None
+    images: Tensor | None = None
+    features: Tensor | None = None
+    flow: Mapping[int, Tensor] = field(default_factory=dict)
+    confidence: Mapping[int, Tensor] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.real.ndim != 4:
+            raise ValueError(f"real has shape {tuple(self.real.shape)}, expected [T,C,H,W]")
+        if self.labels is None and self.images is None:
+            raise ValueError("a clip needs labels or images as its condition")
+        frames, _, height, width = self.real.shape
+        for name, part in (("labels", self.labels), ("instances", self.instances)):
+            if part is not None and part.shape != (frames, height, width):
+                raise ValueError(
+                    f"{name} has shape {tuple(part.shape)}, expected {(frames, height, width)}"
+                )
+        pictures: dict[str, tuple[Tensor | None, int | None]] = {
+            "images": (self.images, None),
+            "features": (self.features, None),
+            **{f"flow[{g}]": (part, 2) for g, part in self.flow.items()},
+            **{f"confidence[{g}]": (part, 1) for g, part in self.confidence.items()},
+        }
+        for name, (part, channels) in pictures.items():
+            if part is None:
+                continue
+            wanted = (frames, channels or (part.shape[1] if part.ndim == 4 else 1), height, width)
+            if part.shape != wanted:
+                raise ValueError(f"{name} has shape {tuple(part.shape)}, expected {wanted}")
+        if self.names and len(self.names) != frames:
+            raise ValueError(f"{len(self.names)} names for {frames} frames")
+
+    def __len__(self) -> int:
+        return self.real.shape[0]
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.real.shape[2], self.real.shape[3]
+
+    def to(self, device: torch.device | str) -> Clip:
+        """The same clip on ``device``."""
+        move = {
+            name: None if part is None else part.to(device, non_blocking=True)
+            for name, part in (
+                ("labels", self.labels),
+                ("instances", self.instances),
+                ("images", self.images),
+                ("features", self.features),
+            )
+        }
+        return replace(
+            self,
+            real=self.real.to(device, non_blocking=True),
+            flow={g: part.to(device, non_blocking=True) for g, part in self.flow.items()},
+            confidence={g: c.to(device, non_blocking=True) for g, c in self.confidence.items()},
+            **move,
+        )
+
+    def frames(self, start: int, stop: int) -> Clip:
+        """The frames ``start`` (included) to ``stop`` (excluded), as views."""
+        part = slice(start, stop)
+        cut = {
+            name: None if tensor is None else tensor[part]
+            for name, tensor in (
+                ("labels", self.labels),
+                ("instances", self.instances),
+                ("images", self.images),
+                ("features", self.features),
+            )
+        }
+        return replace(
+            self,
+            real=self.real[part],
+            flow={g: tensor[part] for g, tensor in self.flow.items()},
+            confidence={g: tensor[part] for g, tensor in self.confidence.items()},
+            names=self.names[part],
+            **cut,
+        )
