@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -76,40 +76,23 @@ class Clip:
 
     def to(self, device: torch.device | str) -> Clip:
         """The same clip on ``device``."""
-        move = {
-            name: None if part is None else part.to(device, non_blocking=True)
-            for name, part in (
-                ("labels", self.labels),
-                ("instances", self.instances),
-                ("images", self.images),
-                ("features", self.features),
-            )
-        }
-        return replace(
-            self,
-            real=self.real.to(device, non_blocking=True),
-            flow={g: part.to(device, non_blocking=True) for g, part in self.flow.items()},
-            confidence={g: c.to(device, non_blocking=True) for g, c in self.confidence.items()},
-            **move,
-        )
+        return self._mapped(lambda part: part.to(device, non_blocking=True), self.names)
 
     def frames(self, start: int, stop: int) -> Clip:
         """The frames ``start`` (included) to ``stop`` (excluded), as views."""
-        part = slice(start, stop)
-        cut = {
-            name: None if tensor is None else tensor[part]
-            for name, tensor in (
-                ("labels", self.labels),
-                ("instances", self.instances),
-                ("images", self.images),
-                ("features", self.features),
-            )
-        }
-        return replace(
-            self,
-            real=self.real[part],
-            flow={g: tensor[part] for g, tensor in self.flow.items()},
-            confidence={g: tensor[part] for g, tensor in self.confidence.items()},
-            names=self.names[part],
-            **cut,
+        return self._mapped(lambda part: part[start:stop], self.names[start:stop])
+
+    def _mapped(self, change: Callable[[Tensor], Tensor], names: tuple[str, ...]) -> Clip:
+        def optional(part: Tensor | None) -> Tensor | None:
+            return None if part is None else change(part)
+
+        return Clip(
+            real=change(self.real),
+            labels=optional(self.labels),
+            instances=optional(self.instances),
+            images=optional(self.images),
+            features=optional(self.features),
+            flow={g: change(part) for g, part in self.flow.items()},
+            confidence={g: change(part) for g, part in self.confidence.items()},
+            names=names,
         )
