@@ -91,7 +91,7 @@ class StatusBar(QStatusBar):
             self.fps.setText(
                 self.tr("{0:4.1f} fps painted").format(status.fps) if status.fps else ""
             )
-        kept = status.picture_bytes + status.snapshot_bytes
+        kept = status.picture_bytes + status.snapshot_bytes + status.given_bytes
         resident = resident_bytes()
         parts = [] if resident is None else [wording.amount(resident)]
         if kept:

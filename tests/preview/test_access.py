@@ -210,6 +210,21 @@ def test_a_given_picture_starts_the_film_anew(settings, expected, open_access, t
     assert np.array_equal(access.at_hand(20, ["final"])["final"], 255 - look[..., ::-1])
 
 
+def test_given_pictures_stay_within_their_budget(settings, expected, open_access, tmp_path):
+    import cv2
+
+    noise = np.random.default_rng(2)
+    edits = []
+    for frame in (5, 12, 20, 27):
+        path = tmp_path / f"given_{frame}.png"
+        cv2.imwrite(str(path), noise.integers(0, 256, (32, 64, 3), np.uint8))
+        edits.append(FirstFrame(str(path), frame))
+    access = open_access(settings, given_bytes=2 * 32 * 64 * 3)
+    access.edit(EditList(tuple(edits)))
+    check(access, expected(settings, EditList(tuple(edits))), [28, 5, 12, 21, 6])
+    assert 0 < access.given.bytes <= 2 * 32 * 64 * 3
+
+
 def test_an_edit_spoils_only_what_comes_after_it_in_its_scene(settings, open_access):
     access = open_access(settings)
     paint_all(access)

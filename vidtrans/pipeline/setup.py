@@ -4,7 +4,7 @@ frames."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -229,22 +229,18 @@ def plan_edits(edits: EditList, model: Model, *, has_instances: bool) -> EditPla
     return model.plan(edits)
 
 
-def edited(
-    painter: Painter,
-    edits: EditList,
-    *,
-    has_instances: bool,
-    read_look: Callable[[FirstFrame], Bytes] | None = None,
-) -> Painter:
+def edited(painter: Painter, edits: EditList, *, has_instances: bool) -> Painter:
     """``painter`` with these edits instead of its own, and the pictures that they give.
 
-    ``read_look``: reads such a picture, as uint8 RGB [1,H,W,3] of the network's size; None: from
-    its file. Raises UsageError where the edits do not suit the model or the film, InputError where
-    a picture cannot be read.
+    Raises UsageError where the edits do not suit the model or the film, InputError where a picture
+    cannot be read.
     """
-    read = read_look or (lambda edit: read_pictures([edit.picture], painter.sizing))
     plan = plan_edits(edits, painter.model, has_instances=has_instances)
-    looks = {edit.start: read(edit) for edit in edits.edits if isinstance(edit, FirstFrame)}
+    looks = {
+        edit.start: read_pictures([edit.picture], painter.sizing)
+        for edit in edits.edits
+        if isinstance(edit, FirstFrame)
+    }
     return replace(painter, edits=plan, looks=looks)
 
 

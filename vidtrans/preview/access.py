@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,9 +20,9 @@ import numpy as np
 from vidtrans.frame import Bytes, LabelFrame
 from vidtrans.labels.edit import Edit, EditList, FirstFrame
 from vidtrans.pipeline.layers import label_colours
-from vidtrans.pipeline.setup import edited, plan_edits, read_pictures
+from vidtrans.pipeline.setup import plan_edits, read_pictures
 from vidtrans.pipeline.stream import Painter, PendingPicture, Read, blamed
-from vidtrans.preview.cache import PictureKey, Pictures, Snapshots, Version
+from vidtrans.preview.cache import ByteCache, PictureKey, Pictures, Snapshots, Version
 from vidtrans.preview.records import Budgets
 from vidtrans.preview.source import LabelSource
 from vidtrans.preview.versions import CutMap, EditView
@@ -50,6 +50,24 @@ class _State:
     state: State
 
 
+class _GivenPictures(Mapping[int, Bytes]):
+    """The pictures that ``FirstFrame`` edits give, by frame; read when they are needed and kept
+    within the preview's budget."""
+
+    def __init__(self, edits: EditList, read: Callable[[FirstFrame], Bytes]) -> None:
+        self._edits = {edit.start: edit for edit in edits.edits if isinstance(edit, FirstFrame)}
+        self._read = read
+
+    def __getitem__(self, frame: int) -> Bytes:
+        return self._read(self._edits[frame])
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._edits)
+
+    def __len__(self) -> int:
+        return len(self._edits)
+
+
 class RandomAccess:
     """The pictures of one film with one model, in any order, each exactly as ``convert`` would
     write it.
@@ -73,7 +91,7 @@ class RandomAccess:
         self._first = first
         self._recent: deque[_State] = deque(maxlen=_RECENT)
         self._numbers: dict[Stamp, int] = {}
-        self._looks: dict[tuple[str, int], Bytes] = {}
+        self.given: ByteCache[tuple[str, int], Bytes] = ByteCache(budgets.given_bytes)
         self._memoryless = painter.model.n_frames == 1
         self._view = EditView(EditList(), (), self.cuts, memoryless=self._memoryless)
         self._painted_view = self._view
@@ -105,20 +123,23 @@ class RandomAccess:
         cannot be read."""
         view = self._view
         if self._painted_view is not view:
-            self._painter = edited(
-                self._plain,
-                view.edits,
-                has_instances=self.source.has_instances,
-                read_look=self._look,
+            plan = plan_edits(
+                view.edits, self._plain.model, has_instances=self.source.has_instances
             )
+            given = _GivenPictures(view.edits, self._given_picture)
+            for frame in given:  # an unreadable picture fails now, not when its frame is painted
+                given[frame]
+            self._painter = replace(self._plain, edits=plan, looks=given)
             self._painted_view = view
         return self._painter, view
 
-    def _look(self, edit: FirstFrame) -> Bytes:
+    def _given_picture(self, edit: FirstFrame) -> Bytes:
         key = (edit.picture, _changed_at(edit))
-        if key not in self._looks:
-            self._looks[key] = read_pictures([edit.picture], self._plain.sizing)
-        return self._looks[key]
+        found = self.given.get(key)
+        if found is None:
+            found = read_pictures([edit.picture], self._plain.sizing)
+            self.given.put(key, found, found.nbytes)
+        return found
 
     # -- what is at hand ---------------------------------------------------------------------------
 

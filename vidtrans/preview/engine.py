@@ -173,6 +173,7 @@ class PreviewEngine:
             picture_bytes=access.pictures.bytes,
             snapshot_bytes=access.snapshots.bytes,
             label_bytes=access.source.bytes,
+            given_bytes=access.given.bytes,
             fps=self._fps(),
             replaying=self._replaying,
             busy=self._busy,

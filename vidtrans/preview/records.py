@@ -135,9 +135,9 @@ class Status:
 
     ``cached``: by layer, the frames whose picture is at hand. ``snapshots``: frames that can be
     painted without any replay. ``cuts``: frames before which the history starts anew, known up to
-    frame ``cuts_known_to`` (exclusive). ``picture_bytes``, ``snapshot_bytes``, ``label_bytes``:
-    memory taken. ``fps``: frames painted a second lately, 0 while idle. ``replaying``: (frames
-    done, frames in all) of the request at work, None when there is none.
+    frame ``cuts_known_to`` (exclusive). ``picture_bytes``, ``snapshot_bytes``, ``label_bytes``,
+    ``given_bytes``: memory taken. ``fps``: frames painted a second lately, 0 while idle.
+    ``replaying``: (frames done, frames in all) of the request at work, None when there is none.
     """
 
     cached: dict[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
@@ -147,6 +147,7 @@ class Status:
     picture_bytes: int = 0
     snapshot_bytes: int = 0
     label_bytes: int = 0
+    given_bytes: int = 0
     fps: float = 0.0
     replaying: tuple[int, int] | None = None
     busy: bool = False
@@ -155,9 +156,13 @@ class Status:
 @dataclass(frozen=True, slots=True)
 class Budgets:
     """How much memory the preview may take, in bytes, and how often it keeps the generator's
-    state, in frames."""
+    state, in frames.
+
+    ``given_bytes``: for the pictures of ``FirstFrame`` edits.
+    """
 
     picture_bytes: int = 1 << 30
     snapshot_bytes: int = 1 << 30
     label_bytes: int = 128 << 20
+    given_bytes: int = 64 << 20
     snapshot_every: int = 24
