@@ -53,14 +53,14 @@ def tiny_model(tmp_path_factory) -> Path:
     return path
 
 
-def write_grey_film(path: Path, frames, *, rate: int = 25) -> Path:
-    """A lossless FFV1 film of uint8 or uint16 [H,W] frames, which it gives back as they are."""
+def write_grey_film(path: Path, frames, *, rate: int = 25, codec: str = "ffv1") -> Path:
+    """A lossless film of uint8 or uint16 [H,W] frames, which it gives back as they are."""
     with av.open(str(path), "w") as container:
         stream = None
         for pixels in frames:
             kind = "gray" if pixels.dtype == np.uint8 else "gray16le"
             if stream is None:
-                stream = container.add_stream("ffv1", rate=Fraction(rate))
+                stream = container.add_stream(codec, rate=Fraction(rate))
                 stream.height, stream.width = pixels.shape
                 stream.pix_fmt = kind
             container.mux(

@@ -9,12 +9,13 @@ import threading
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from vidtrans.errors import InputError, Interrupted, OutputError, UsageError
 from vidtrans.media.writer import parts_folder
-from vidtrans.pipeline import outputs
+from vidtrans.pipeline import outputs, setup
 from vidtrans.pipeline.convert import convert
 from vidtrans.pipeline.settings import ConvertSettings
 
@@ -247,8 +248,62 @@ def test_another_film_of_the_same_name_does_not_resume(settings, film, tmp_path,
     other = tmp_path / "elsewhere" / film.name
     other.parent.mkdir()
     grey_film(other, [scene(n + 9) for n in range(FRAMES)])
+    with pytest.raises(UsageError, match=r"started with input labels\.mkv \(.*content"):
+        convert(settings(resume=True).model_copy(update={"input": str(other)}))
+
+
+def test_another_film_of_the_same_fingerprint_does_not_resume(
+    settings, film, tmp_path, grey_film, scene, monkeypatch
+):
+    """A fingerprint of a long film is made of samples; the last frame that is kept is compared
+    whole."""
+    monkeypatch.setattr(setup, "fingerprint", lambda source: "the same")
+    with pytest.raises(Interrupted):
+        convert(settings(), **stop_after(14))
+    other = tmp_path / "elsewhere" / film.name
+    other.parent.mkdir()
+    grey_film(other, [scene(n + 9) for n in range(FRAMES)])
     with pytest.raises(InputError, match="not what the interrupted run began with"):
         convert(settings(resume=True).model_copy(update={"input": str(other)}))
+
+
+def test_a_copy_of_the_film_resumes(settings, film, whole, decoded, tmp_path):
+    with pytest.raises(Interrupted):
+        convert(settings(), **stop_after(14))
+    copy = tmp_path / "elsewhere" / film.name
+    copy.parent.mkdir()
+    copy.write_bytes(film.read_bytes())
+    summary = convert(settings(resume=True).model_copy(update={"input": str(copy)}))
+    assert np.array_equal(decoded(summary.output), whole)
+
+
+@pytest.mark.parametrize("kind", ["film", "folder"])
+def test_replaced_instance_maps_of_the_same_name_and_size_do_not_resume(
+    settings, tmp_path, grey_film, scene, kind
+):
+    maps = tmp_path / ("maps.nut" if kind == "film" else "maps")
+
+    def write(swapped: bool) -> list[int]:
+        """Bare pixels, so that other maps make a file of the same size."""
+        values = [np.where(scene(n) == 26, 26_000 + n % 2 ^ swapped, 7) for n in range(FRAMES)]
+        pictures = [value.astype(np.uint16) for value in values]
+        if kind == "film":
+            grey_film(maps, pictures, codec="rawvideo")
+            return [maps.stat().st_size]
+        maps.mkdir(exist_ok=True)
+        for number, picture in enumerate(pictures):
+            path = maps / f"{number:06d}.png"
+            cv2.imwrite(str(path), picture, [cv2.IMWRITE_PNG_COMPRESSION, 0])
+        return [path.stat().st_size for path in sorted(maps.iterdir())]
+
+    sizes = write(swapped=False)
+    with pytest.raises(Interrupted):
+        convert(settings(instances=str(maps)), **stop_after(14))
+    assert write(swapped=True) == sizes
+    with pytest.raises(UsageError, match=rf"started with instances {maps.name} \(content"):
+        convert(settings(instances=str(maps), resume=True))
+    write(swapped=False)
+    assert convert(settings(instances=str(maps), resume=True)).frames == FRAMES
 
 
 def test_a_damaged_rest_is_told(settings, tmp_path):

@@ -22,6 +22,7 @@ from vidtrans.labels.edit import EditList, FirstFrame
 from vidtrans.labels.editplan import EditPlan
 from vidtrans.labels.reader import WITH_INSTANCES, LabelReader
 from vidtrans.labels.scheme import load_scheme
+from vidtrans.media.fingerprint import fingerprint
 from vidtrans.media.naming import names_pictures
 from vidtrans.media.reader import Reader, open_reader
 from vidtrans.model import find_bundle
@@ -77,13 +78,20 @@ class Job:
             ),
             "device": model.device.type,
             "precision": model.precision,
-            "input": f"{Path(settings.input).name} ({self.info.size_hw[1]}x{self.info.size_hw[0]})",
+            "input": (
+                f"{Path(settings.input).name} ({self.info.size_hw[1]}x{self.info.size_hw[0]},"
+                f" content {fingerprint(settings.input)})"
+            ),
             "labels": (
                 "pictures"
                 if self.detection is None
                 else f"{self.detection} ({_digest(repr(self.label_reader.scheme))})"
             ),
-            "instances": "none" if settings.instances is None else Path(settings.instances).name,
+            "instances": (
+                "none"
+                if settings.instances is None
+                else f"{Path(settings.instances).name} (content {fingerprint(settings.instances)})"
+            ),
             "size": "the input's" if size is None else f"{size[1]}x{size[0]} {settings.fit}",
             "layer": settings.layer,
             "scene cuts": (
