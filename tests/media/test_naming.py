@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import random
+import sys
+
 import numpy as np
 import pytest
 
 from vidtrans.errors import InputError
+from vidtrans.media.naming import resolve
 from vidtrans.media.reader import list_sequences, open_reader
 
 
@@ -158,3 +162,44 @@ def test_list_sequences(tmp_path):
         ),
         ("ulm_000001_leftImg8bit", ["ulm_000001_000000_leftImg8bit.png"]),
     ]
+
+
+def test_digits_that_are_no_numbers(tmp_path):
+    assert read(put(tmp_path, "a².png", "b½.png"))[0] == [0, 1]
+
+
+def bytecodes(function, *arguments):
+    """How many instructions of Python ``function`` executes: a measure of work without a clock."""
+    count = 0
+
+    def trace(frame, event, argument):
+        nonlocal count
+        frame.f_trace_opcodes = True
+        count += event == "opcode"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        function(*arguments)
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["{0:08x}-{1:08x}.png", "{2:06d}_{1:06x}.png", "{0:08x}-{1:04x}-4{2:03x}-{1:012x}.png"],
+    ids=["BDD100K", "distinct tails", "UUIDs"],
+)
+def test_the_work_of_a_scan_is_in_proportion_to_the_files(tmp_path, name):
+    def scan(count):
+        draw = random.Random(0)
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        for number in range(count):
+            (folder / name.format(draw.getrandbits(32), draw.getrandbits(24), number)).touch()
+        return bytecodes(lambda: resolve(folder, allow_holes=True))
+
+    few, many = scan(100), scan(800)
+    assert many < 1.5 * 8 * few

@@ -57,7 +57,7 @@ class _Place:
 def natural_key(path: Path) -> tuple[tuple[int, int | str], ...]:
     """Sorting key in which frame 2 comes before frame 10."""
     return tuple(
-        (0, int(part)) if part.isdigit() else (1, part.lower())
+        (0, int(part)) if part.isdecimal() else (1, part.lower())
         for part in re.split(r"(\d+)", str(path))
         if part
     )
@@ -101,18 +101,15 @@ def _split(files: Iterable[Path], *, where: str, allow_holes: bool) -> list[Imag
     """Sequences in natural order; raises InputError for several kinds of image, a number twice,
     or a hole."""
     places = {path: _place(path) for path in sorted(files, key=natural_key)}
-    kinds = sorted({place.kind for place in places.values()})
     groups: dict[str, list[Path]] = defaultdict(list)
     for path, place in places.items():
         groups[str(path.parent / place.sequence)].append(path)
-    shared = {
-        kind for kind in kinds for other in kinds if kind != other and _overlap(places, kind, other)
-    }
-    if shared:
+    mixed = _mixed_kinds(places.values())
+    if mixed:
         raise InputError(
-            f"holds several kinds of image: {', '.join(sorted(shared))}.",
+            f"holds several kinds of image: {', '.join(mixed)}.",
             where=where,
-            hint="Name one kind with a pattern, such as FOLDER/" + sorted(shared)[0] + ".",
+            hint=f"Name one kind with a pattern, such as FOLDER/{mixed[0]}.",
         )
     found: list[ImageSequence] = []
     for name, members in groups.items():
@@ -137,17 +134,13 @@ def _split(files: Iterable[Path], *, where: str, allow_holes: bool) -> list[Imag
     return found
 
 
-def _overlap(places: dict[Path, _Place], kind: str, other: str) -> bool:
-    """Do two kinds of image share a frame of a sequence (``0001_color`` beside ``0001_ids``)?"""
-
-    def frames(which: str) -> set[tuple[str, int]]:
-        return {
-            (place.sequence, place.frame)
-            for place in places.values()
-            if place.kind == which and place.frame is not None
-        }
-
-    return bool(frames(kind) & frames(other))
+def _mixed_kinds(places: Iterable[_Place]) -> list[str]:
+    """The kinds of image that share a frame of a sequence (``0001_color`` beside ``0001_ids``)."""
+    kinds: dict[tuple[str, int], set[str]] = defaultdict(set)
+    for place in places:
+        if place.frame is not None:
+            kinds[place.sequence, place.frame].add(place.kind)
+    return sorted({kind for found in kinds.values() if len(found) > 1 for kind in found})
 
 
 def _refuse_holes(files: Sequence[Path], numbers: Sequence[int], step: int, where: str) -> None:
