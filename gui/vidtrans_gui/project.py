@@ -3,7 +3,6 @@ Qt here."""
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
@@ -19,6 +18,7 @@ from vidtrans.errors import InputError, UsageError
 from vidtrans.labels.edit import EditList, FirstFrame, absolute_path, relative_path
 from vidtrans.media.naming import is_pattern
 from vidtrans.pipeline.settings import ConvertSettings, Rate, SceneCuts, SizeHW
+from vidtrans.validation import did_you_mean, first_problem
 from vidtrans.whole_file import whole_file
 
 SUFFIX = ".vidtrans"
@@ -181,11 +181,7 @@ def from_data(data: dict[str, Any], folder: Path, source: str, ignored: list[str
     try:
         project = Project(**values, view=view, edits=edits)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            f"{place}: {first['msg'].removeprefix('Value error, ')}.", where=source
-        ) from error
+        raise InputError(first_problem(error, Project), where=source) from error
     update: dict[str, Any] = {
         field: _with_path(field, text, absolute_path(_path_in(field, text), folder))
         for field, _, text in _paths(project)
@@ -200,9 +196,9 @@ def _leave_out_unknown(
 ) -> None:
     for key in [key for key in values if key not in known]:
         del values[key]
-        near = difflib.get_close_matches(key, known, n=1)
-        meant = f"; did you mean {inside}{near[0]}?" if near else "."
-        ignored.append(f"The project's {inside}{key} is unknown and was left out{meant}")
+        ignored.append(
+            f"The project's {inside}{key} is unknown and was left out. {did_you_mean(key, known)}"
+        )
 
 
 def read_json(path: Path, what: str) -> Any:

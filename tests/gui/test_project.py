@@ -126,7 +126,7 @@ def test_unknown_keys_are_named_and_left_out(tmp_path):
     loaded = load_project(path)
     assert loaded.project == Project(view=View(playhead=3))
     assert "lables" in loaded.ignored[0]
-    assert "did you mean labels" in loaded.ignored[0]
+    assert "Did you mean labels" in loaded.ignored[0]
     assert "view.zoon" in loaded.ignored[1]
 
 

@@ -83,7 +83,7 @@ def test_a_styles_file_in_toml_and_json(tmp_path):
     ("text", "said"),
     [
         ("[classes\n", "not valid TOML"),
-        ("[clases]\ncar = 3\n", r"clases: unknown key\. Known: classes, instances, seed"),
+        ("[clases]\ncar = 3\n", r"clases: unknown key\. Did you mean classes"),
         ("[classes]\ncar = 'red'\n", r"classes\.car: Input should be a valid integer"),
         ("[classes]\ncar = -1\n", r"classes\.car: .*greater than or equal to 0"),
         ("[instances]\ncar = 3\n", r"instances\.car: "),

@@ -262,8 +262,8 @@ def test_parsing(tmp_path):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("cityscape", r"no label scheme 'cityscape'\. Nearest: cityscapes"),
-        ("cityscapes:colour-map", r"no label encoding 'colour-map'\. Nearest: colours"),
+        ("cityscape", r"no label scheme 'cityscape'\. Did you mean .*cityscapes"),
+        ("cityscapes:colour-map", r"no label encoding 'colour-map'\. Did you mean colours"),
         ("", "needs a scheme"),
         (":ids", "needs a scheme"),
     ],

@@ -186,7 +186,7 @@ def test_own_palette_in_toml_and_json(tmp_path):
         ),
         (
             'classes = [{ id = 1, name = "a", colr = [1, 2, 3] }]',
-            r"classes\[0\]\.colr: unknown key\. Nearest: colour",
+            r"classes\[0\]\.colr: unknown key\. Did you mean colour",
         ),
     ],
 )

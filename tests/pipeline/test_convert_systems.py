@@ -132,10 +132,10 @@ def test_pix2pix_paints_pictures_with_and_without_dropout(bundle, run, tmp_path)
     ("edit", "said"),
     [
         (StyleClass("sky", 0), r"class sky has no styles\. Those with styles: car \(4\)"),
-        (StyleClass("catr", 0), r"no class 'catr'\. Nearest: .*car"),
+        (StyleClass("catr", 0), r"no class 'catr'\. Did you mean .*car"),
         (StyleClass("car", 4), "class car has no style 4; its styles are 0 to 3"),
         (StyleInstance(26001, 9), "no style 9 for instance 26001"),
-        (RelabelClass("building", "skyy"), r"no class 'skyy'\. Nearest: sky"),
+        (RelabelClass("building", "skyy"), r"no class 'skyy'\. Did you mean sky"),
     ],
 )
 def test_styles_and_classes_that_there_are_not(run, tmp_path, edit, said):

@@ -50,9 +50,9 @@ def test_settings_are_frozen():
         ({"precision": "fp8"}, "precision: "),
         (
             {"encoder_option": {"crf": "9"}},
-            "no setting 'encoder_option'; did you mean 'encoder_options'?",
+            "encoder_option: unknown key. Did you mean encoder_options",
         ),
-        ({"frobnicate": 1}, "no setting 'frobnicate'"),
+        ({"frobnicate": 1}, "frobnicate: unknown key."),
     ],
 )
 def test_a_wrong_value_is_named(values, sentence):

@@ -220,7 +220,7 @@ def test_a_class_without_styles(model, street):
 
 
 def test_an_unknown_class_names_the_nearest(model, street):
-    with pytest.raises(UsageError, match=r"no class 'carr'\. Nearest: .*\bcar\b"):
+    with pytest.raises(UsageError, match=r"no class 'carr'\. Did you mean .*\bcar\b"):
         model.translate(labels=street[0], edits=styled(StyleClass("carr", 0)))
 
 

@@ -31,14 +31,14 @@ def test_stages_follow_one_another(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("emma = 1\n" + GOOD, "no setting 'emma'; the nearest is 'ema'"),
+        ("emma = 1\n" + GOOD, "emma: unknown key. Did you mean ema?"),
         (
             GOOD + "adversarail = true\n",
-            "no setting 'stages.1.adversarail'; the nearest is 'adversarial'",
+            "stages[1].adversarail: unknown key. Did you mean adversarial?",
         ),
-        (GOOD + "[losses]\nwarping = 1\n", "no setting 'losses.warping'; the nearest is 'warp'"),
+        (GOOD + "[losses]\nwarping = 1\n", "losses.warping: unknown key. Did you mean warp"),
         (GOOD + "crop = [100, 200]\n", "divisible by 16"),
-        (GOOD.replace("steps = 5", "steps = 0"), "stages.1.steps"),
+        (GOOD.replace("steps = 5", "steps = 0"), "stages[1].steps"),
         ("[data\n", "not valid TOML"),
     ],
 )

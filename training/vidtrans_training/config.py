@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from vidtrans.errors import UsageError
+from vidtrans.validation import first_problem
 
 
 class _Settings(BaseModel):
@@ -148,26 +148,7 @@ def read_config(path: str | PathLike[str]) -> TrainingConfig:
     try:
         config = TrainingConfig.model_validate(content)
     except ValidationError as error:
-        raise UsageError(_first_error(error), where=path) from error
+        raise UsageError(first_problem(error, TrainingConfig), where=path) from error
     data = config.data.model_copy(update={"clips": (path.parent / config.data.clips).resolve()})
     begin_with = config.begin_with and (path.parent / config.begin_with).resolve()
     return config.model_copy(update={"data": data, "begin_with": begin_with})
-
-
-def _first_error(error: ValidationError) -> str:
-    first = error.errors()[0]
-    at = ".".join(str(part) for part in first["loc"])
-    if first["type"] != "extra_forbidden":
-        return f"Setting '{at}': {first['msg']}."
-    known = _names(TrainingConfig, first["loc"][:-1])
-    near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1, cutoff=0)
-    return f"There is no setting '{at}'; the nearest is '{near[0]}'."
-
-
-def _names(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """Names of the settings that the model at ``location`` knows."""
-    for part in location:
-        if isinstance(part, str):
-            annotation: Any = model.model_fields[part].annotation
-            model = Stage if part == "stages" else annotation
-    return list(model.model_fields)

@@ -21,7 +21,8 @@ from vidtrans.labels.evidence import (
     value_evidence,
 )
 from vidtrans.labels.reader import ENCODINGS, Encoding, image_of
-from vidtrans.labels.scheme import Scheme, builtin_schemes, canonical, load_scheme, nearest
+from vidtrans.labels.scheme import Scheme, builtin_schemes, canonical, load_scheme
+from vidtrans.validation import did_you_mean
 
 # Where several schemes say the same of all that was seen, the first of these is named.
 _PREFERENCE = (
@@ -419,7 +420,7 @@ def _encoding(text: str) -> Encoding:
     for known in ENCODINGS:
         if known == name:
             return known
-    raise UsageError(f"there is no label encoding '{text}'.", hint=nearest(text, list(ENCODINGS)))
+    raise UsageError(f"there is no label encoding '{text}'.", hint=did_you_mean(text, ENCODINGS))
 
 
 def _values(frame: Frame, encoding: Encoding) -> Ids:

@@ -24,6 +24,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from vidtrans.errors import InputError, UsageError
 from vidtrans.labels.scheme import Scheme
+from vidtrans.validation import first_problem
 from vidtrans.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -218,11 +219,9 @@ class EditList:
             try:
                 edit = _READ.validate_python(entry)
             except ValidationError as error:
-                first = error.errors()[0]
-                keys = [str(part) for part in first["loc"] if not str(part).endswith(tuple(_KINDS))]
-                key = f", {keys[-1]}" if keys else ""
-                message = first["msg"].removeprefix("Value error, ").rstrip(".")
-                raise InputError(f"edit {place + 1}{key}: {message}.", where=source) from error
+                kind = next(iter(error.errors()[0]["loc"]), "")
+                problem = first_problem(error, _KINDS.get(str(kind)), skip=_KINDS)
+                raise InputError(f"edit {place + 1}, {problem}", where=source) from error
             if isinstance(edit, FirstFrame) and relative_to is not None:
                 edit = replace(edit, picture=absolute_path(edit.picture, relative_to))
             edits.append(edit)
@@ -297,8 +296,8 @@ def _check_frame(start: int) -> None:
         raise UsageError(f"an edit cannot start at frame {start}; the first frame is 0.")
 
 
-_KINDS = tuple(
-    str(kind.__dataclass_fields__["kind"].default)
+_KINDS: dict[str, type] = {
+    str(kind.__dataclass_fields__["kind"].default): kind
     for kind in (
         RelabelClass,
         RelabelInstance,
@@ -308,4 +307,4 @@ _KINDS = tuple(
         FirstFrame,
         ResetAt,
     )
-)
+}

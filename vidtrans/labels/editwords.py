@@ -24,6 +24,7 @@ from vidtrans.labels.edit import (
     StyleClass,
     StyleInstance,
 )
+from vidtrans.validation import first_problem
 
 _RANGE = r"(?:@\s*(\d*)\s*:\s*(\d*)\s*)?"
 _INSTANCE = r"(?:instance\s*:\s*)?(\d{1,9})"
@@ -152,13 +153,7 @@ def load_styles(path: str | PathLike[str]) -> StyleFile:
     try:
         content = _Content.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"] if part != "[key]") or "the file"
-        if first["type"] == "extra_forbidden":
-            raise InputError(
-                f"{place}: unknown key. Known: classes, instances, seed.", where=file
-            ) from error
-        raise InputError(f"{place}: {first['msg']}.", where=file) from error
+        raise InputError(first_problem(error, _Content), where=file) from error
     edits: list[StyleClass | StyleInstance] = [
         StyleClass(name, style) for name, style in content.classes.items()
     ]

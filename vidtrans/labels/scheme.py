@@ -9,7 +9,6 @@ Synonyms (pedestrian = person) stand in ``synonyms.toml``.
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import tomllib
@@ -27,6 +26,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from vidtrans.errors import InputError, UsageError
 from vidtrans.frame import Bytes
+from vidtrans.validation import did_you_mean, first_problem
 
 Colour = tuple[int, int, int]
 
@@ -76,7 +76,7 @@ class Scheme:
         if found is None:
             raise UsageError(
                 f"scheme {self.name} has no class '{name}'.",
-                hint=nearest(name, [entry.name for entry in self.classes]),
+                hint=did_you_mean(name, [entry.name for entry in self.classes]),
             )
         return found
 
@@ -198,17 +198,6 @@ def _unlabeled_plane(model: Scheme, planes: int) -> tuple[int, bool]:
     return (spare, True) if spare < planes else (0, False)
 
 
-def nearest(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(
-        name.casefold(), [k.casefold() for k in known], n=3, cutoff=0.4
-    )
-    shown = (
-        sorted((k for k in known if k.casefold() in near), key=lambda k: near.index(k.casefold()))
-        or known
-    )
-    return f"Nearest: {', '.join(shown)}." if near else f"Known: {', '.join(shown)}."
-
-
 # --- files ----------------------------------------------------------------------------------------
 
 
@@ -268,7 +257,7 @@ def load_scheme(name_or_path: str | PathLike[str]) -> Scheme:
     if path.suffix.casefold() not in (".toml", ".json"):
         raise UsageError(
             f"there is no label scheme '{text}'.",
-            hint=nearest(text, list(builtin_schemes())) + " A palette file ends in .toml or .json.",
+            hint=did_you_mean(text, builtin_schemes()) + " A palette file ends in .toml or .json.",
         )
     try:
         content = path.read_text("utf-8")
@@ -295,7 +284,7 @@ def _parse(name: str, content: str, path: Path) -> Scheme:
     try:
         read = _SchemeFile.model_validate(data)
     except ValidationError as error:
-        raise InputError(_first_error(error), where=path) from None
+        raise InputError(first_problem(error, _SchemeFile), where=path) from None
     ids: set[int] = set()
     names: set[str] = set()
     for place, entry in enumerate(read.classes):
@@ -311,16 +300,3 @@ def _parse(name: str, content: str, path: Path) -> Scheme:
         names.add(canonical(entry.name))
     classes = tuple(LabelClass(c.id, c.name, c.colour, c.alike, c.instances) for c in read.classes)
     return Scheme(name, read.title or name, classes, read.channel)
-
-
-def _first_error(error: ValidationError) -> str:
-    """The first complaint as ``classes[3].colour: ...``; an unknown key names the nearest known
-    one."""
-    first = error.errors()[0]
-    place = ""
-    for part in first["loc"]:
-        place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else str(part)
-    if first["type"] == "extra_forbidden":
-        model: type[BaseModel] = _SchemeFile if len(first["loc"]) == 1 else _ClassEntry
-        return f"{place}: unknown key. {nearest(str(first['loc'][-1]), list(model.model_fields))}"
-    return f"{place or 'the file'}: {first['msg'].removeprefix('Value error, ')}."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 import os
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from av.video.format import VideoFormat
 
 from vidtrans.errors import OutputError
 from vidtrans.media.hardware import nvenc_works
+from vidtrans.validation import did_you_mean
 
 _log = logging.getLogger(__name__)
 
@@ -158,16 +158,13 @@ def _encoder(name: str, target: Path) -> Codec:
         encoder = Codec(name, "w")
     except UnknownCodecError:
         raise OutputError(
-            f"there is no encoder {name!r}.", where=target, hint=_nearest(name, _video_encoders())
+            f"there is no encoder {name!r}.",
+            where=target,
+            hint=did_you_mean(name, _video_encoders()),
         ) from None
     if encoder.type != "video":
         raise OutputError(f"{name!r} encodes {encoder.type}, not pictures.", where=target)
     return encoder
-
-
-def _nearest(name: str, known: list[str]) -> str | None:
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    return f"Nearest: {', '.join(close)}." if close else None
 
 
 def _video_encoders() -> list[str]:
@@ -198,7 +195,7 @@ def _options(encoder: Codec, given: Mapping[str, str], target: Path) -> dict[str
             raise OutputError(
                 f"the encoder {encoder.name} has no option {name!r}.",
                 where=target,
-                hint=_nearest(name, sorted(known)),
+                hint=did_you_mean(name, sorted(known)),
             )
     defaults = _DEFAULT_OPTIONS.get(encoder.name, {})
     if _RATE_OPTIONS & chosen.keys():

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from vidtrans.errors import ModelError, OutputError
 from vidtrans.model.card import Bundle, Card
+from vidtrans.validation import first_problem
 from vidtrans.whole_file import whole_file
 
 FORMAT = "vidtrans-bundle"
@@ -131,9 +132,8 @@ def _card(header: Mapping[str, Any], file: Path) -> Card:
         }
         return Card.model_validate(fields)
     except (ValidationError, ValueError, TypeError, RecursionError) as error:
-        said = error.errors()[0] if isinstance(error, ValidationError) else None
-        reason = f"{'.'.join(map(str, said['loc']))}: {said['msg']}" if said else str(error)
-        raise ModelError(f"has an unreadable card ({reason}).", where=file) from error
+        reason = first_problem(error, Card) if isinstance(error, ValidationError) else f"{error}."
+        raise ModelError(f"has an unreadable card: {reason}", where=file) from error
 
 
 def _what_instead(start: bytes, size: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from vidtrans.errors import ModelError
 from vidtrans.model.bundle import read_card
 from vidtrans.model.card import Card
+from vidtrans.validation import did_you_mean
 
 _SUFFIX = ".safetensors"
 _EMBEDDED = Path(__file__).parents[1] / "assets"
@@ -60,10 +60,9 @@ def find_bundle(name_or_path: str | PathLike[str]) -> Path:
         return path
     if path.suffix or len(path.parts) > 1:
         raise ModelError("the model file does not exist.", where=path)
-    near = difflib.get_close_matches(asked, names, n=1)
-    known = f"Known are {', '.join(sorted(names))}." if names else "No model is installed."
     raise ModelError(
-        f"there is no model called {asked!r}.", hint=f"Did you mean {near[0]}?" if near else known
+        f"there is no model called {asked!r}.",
+        hint=did_you_mean(asked, sorted(names)) if names else "No model is installed.",
     )
 
 

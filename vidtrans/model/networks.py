@@ -22,6 +22,7 @@ from vidtrans.nets.pix2pix import Pix2PixConfig, UNet
 from vidtrans.nets.pix2pixhd import Encoder, EncoderConfig, Pix2PixHD, Pix2PixHDConfig
 from vidtrans.nets.resnet import Resnet, ResnetConfig
 from vidtrans.nets.vid2vid import Vid2Vid, Vid2VidConfig
+from vidtrans.validation import did_you_mean, first_problem
 
 # Far above anything published; a card that asks for more is refused before it costs memory or time.
 _LARGEST = {
@@ -154,10 +155,9 @@ def empty(card: Card, where: str) -> Networks:
         first = None if card.first is None else Pix2PixHD(_config(Pix2PixHDConfig, card.first))
         encoder = None if card.encoder is None else Encoder(_config(EncoderConfig, card.encoder))
     except (ValidationError, ValueError, TypeError) as error:
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-        raise ModelError(
-            f"describes no network of {card.system}: {reason}.", where=where
-        ) from error
+        reason = first_problem(error) if isinstance(error, ValidationError) else str(error)
+        reason += "" if reason.endswith((".", "?")) else "."
+        raise ModelError(f"describes no network of {card.system}: {reason}", where=where) from error
     return Networks(card, generator, first, encoder)
 
 
@@ -173,7 +173,7 @@ def _config(kind: type[Any], values: Mapping[str, Any]) -> Any:
     )
     unknown = [name for name in values if name not in known]
     if unknown:
-        raise ValueError(f"{unknown[0]!r} is no setting of it, those are {', '.join(known)}")
+        raise ValueError(f"{unknown[0]!r} is no setting of it. {did_you_mean(unknown[0], known)}")
     return TypeAdapter(kind).validate_python(dict(values))
 
 

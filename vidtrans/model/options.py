@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import re
 from collections.abc import Mapping
 from os import PathLike
@@ -13,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from vidtrans.errors import ModelError, UsageError
+from vidtrans.validation import first_problem
 
 _LARGEST_OPT_FILE = 1 << 20
 Count = Annotated[int, Field(ge=0, le=4096)]
@@ -112,26 +112,10 @@ def parse_options(
         name: _value(value) if isinstance(value, str) else value for name, value in values.items()
     }
     kind = KINDS[system]
-    _refuse_unknown(values, list(kind.model_fields), f"{system} has no option")
-    single = values.get("single")
-    if system == "vid2vid" and isinstance(single, Mapping):
-        _refuse_unknown(
-            single, list(SingleOptions.model_fields), "the single-image generator has no option"
-        )
     try:
         return kind.model_validate(dict(values))
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"the option {name} is {first['input']!r}: {first['msg']}.") from error
-
-
-def _refuse_unknown(values: Mapping[str, Any], known: list[str], message: str) -> None:
-    for name in values:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"Its options are {', '.join(known)}."
-            raise UsageError(f"{message} {name!r}.", hint=hint)
+        raise UsageError(f"{system} option {first_problem(error, kind)}") from error
 
 
 def read_opt_file(path: str | PathLike[str], system: str) -> dict[str, Any]:

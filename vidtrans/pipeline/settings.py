@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from fractions import Fraction
@@ -14,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, mo
 from vidtrans.errors import InputError, UsageError
 from vidtrans.labels.edit import EditList
 from vidtrans.media.reader import MAX_SIDE
+from vidtrans.validation import first_problem
 
 LAYERS = ("final", "raw", "warped", "flow", "occlusion", "foreground", "labels", "compare")
 Layer = Literal["final", "raw", "warped", "flow", "occlusion", "foreground", "labels", "compare"]
@@ -133,18 +133,6 @@ class ConvertSettings(BaseModel):
     resume: bool = False
     overwrite: bool = False
 
-    @model_validator(mode="before")
-    @classmethod
-    def _name_the_nearest(cls, data: Any) -> Any:
-        if isinstance(data, dict):
-            for key in data.keys() - cls.model_fields.keys():
-                near = difflib.get_close_matches(str(key), cls.model_fields, n=1)
-                raise ValueError(
-                    f"there is no setting {key!r}"
-                    + (f"; did you mean {near[0]!r}?" if near else "")
-                )
-        return data
-
     @model_validator(mode="after")
     def _make_sense(self) -> ConvertSettings:
         if not self.input or not self.output:
@@ -170,7 +158,4 @@ class ConvertSettings(BaseModel):
         try:
             return cls(**{name: value for name, value in values.items() if value is not None})
         except ValidationError as error:
-            first = error.errors()[0]
-            name = ".".join(str(part) for part in first["loc"] if part in cls.model_fields)
-            message = first["msg"].removeprefix("Value error, ")
-            raise UsageError(f"{name}: {message}" if name else message) from error
+            raise UsageError(first_problem(error, cls)) from error
