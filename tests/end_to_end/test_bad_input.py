@@ -59,6 +59,41 @@ def test_a_missing_file(refused, tmp_path):
     refused(3, "nowhere.mkv", "does not exist", source=tmp_path / "nowhere.mkv")
 
 
+LONG = "a" * 300
+"""Longer than a file's name may be: a value that is taken for a path all the same."""
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence", "words"),
+    [
+        (3, "does not exist", ["--instances", LONG]),
+        (3, "does not exist", ["--first-frame", f"{LONG}.png"]),
+        (3, "cannot be read", ["--styles", LONG]),
+        (3, "cannot be read", ["--edits", LONG]),
+        (2, "no label scheme", ["--labels", LONG]),
+        (3, "cannot be read", ["--labels", f"{LONG}.toml"]),
+        (4, "no model called", ["--model", LONG]),
+        (4, "does not exist", ["--model", f"{LONG}.safetensors"]),
+    ],
+)
+def test_an_overlong_value_is_no_path(refused, label_film, code, sentence, words):
+    refused(code, sentence, source=label_film, words=words)
+
+
+@pytest.mark.parametrize("source", [LONG, f"{LONG}.mkv", f"{LONG}/a.mkv"])
+def test_an_overlong_input(refused, source):
+    refused(3, "does not exist", source=source)
+
+
+def test_an_overlong_pattern(refused):
+    refused(3, "matches no file", source=f"{LONG}*.png")
+
+
+@pytest.mark.parametrize("output", [f"{LONG}.mp4", LONG, f"{LONG}/", f"{LONG}/film.mp4"])
+def test_an_overlong_output(refused, label_film, output):
+    refused(5, "its name is too long", source=label_film, output=output)
+
+
 def test_a_text_file_named_mp4(refused, tmp_path):
     (tmp_path / "labels.mp4").write_text("This is no film.\n" * 100)
     refused(3, "labels.mp4", source=tmp_path / "labels.mp4")

@@ -30,6 +30,11 @@ def test_cuts_from_a_file(tmp_path):
     assert ConvertSettings.read(**BASE, scene_cuts=str(cuts)).scene_cuts == (120, 300)
 
 
+def test_many_cuts_are_a_list_and_no_file_name():
+    cuts = tuple(range(3, 1000, 7))
+    assert ConvertSettings.read(**BASE, scene_cuts=",".join(map(str, cuts))).scene_cuts == cuts
+
+
 def test_settings_are_frozen():
     with pytest.raises(ValidationError):
         ConvertSettings(**BASE).model = "other"
@@ -46,6 +51,7 @@ def test_settings_are_frozen():
         ({"rate": "1/0"}, "rate: a rate is a number"),
         ({"rate": "-5"}, "more than 0"),
         ({"scene_cuts": "sometimes"}, "scene cuts are auto, off"),
+        ({"scene_cuts": "a" * 300}, "scene cuts are auto, off"),
         ({"layer": "flwo"}, "layer: "),
         ({"precision": "fp8"}, "precision: "),
         (

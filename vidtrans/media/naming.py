@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import re
 from collections import Counter, defaultdict
@@ -63,6 +64,20 @@ def natural_key(path: Path) -> tuple[tuple[int, int | str], ...]:
     )
 
 
+def exists(path: str | Path) -> bool:
+    """Whether a file or folder of this name is there.
+
+    A name longer than the system takes is no file's: a long value of an option is not taken for a
+    path. ``Path.exists`` raises for such a name before Python 3.14.
+    """
+    try:
+        return Path(path).exists()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return False
+        raise
+
+
 def is_image_name(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
 
@@ -71,7 +86,7 @@ def names_pictures(source: str) -> bool:
     """Whether ``source`` is a folder, a pattern or a picture, none of which has times of its
     own."""
     path = Path(source)
-    return is_pattern(source) or path.is_dir() or is_image_name(path)
+    return is_pattern(source) or (exists(path) and path.is_dir()) or is_image_name(path)
 
 
 def _place(path: Path) -> _Place:
@@ -164,7 +179,7 @@ def _renumbered(path: Path, old: int, new: int) -> str:
 
 def is_pattern(source: str) -> bool:
     """A printf or glob pattern, and not the plain name of something that is there."""
-    return bool(_PRINTF.search(source) or glob.has_magic(source)) and not Path(source).exists()
+    return bool(_PRINTF.search(source) or glob.has_magic(source)) and not exists(source)
 
 
 def resolve(source: str | Path, *, allow_holes: bool = False) -> list[ImageSequence]:
@@ -176,13 +191,13 @@ def resolve(source: str | Path, *, allow_holes: bool = False) -> list[ImageSeque
     """
     text = str(source)
     path = Path(source)
-    if path.is_dir():
+    if exists(path) and path.is_dir():
         files = [child for child in path.iterdir() if is_image_name(child) and child.is_file()]
         if not files:
             raise InputError("holds no images." + _elsewhere(path), where=text)
-    elif _PRINTF.search(text) and not path.exists():
+    elif _PRINTF.search(text) and not exists(path):
         files = _printf_files(path)
-    elif glob.has_magic(text) and not path.exists():
+    elif glob.has_magic(text) and not exists(path):
         files = [Path(name) for name in glob.glob(text, recursive=True) if Path(name).is_file()]  # noqa: PTH207
         strange = sorted(name for name in files if not is_image_name(name))
         if strange:

@@ -24,7 +24,14 @@ from vidtrans.errors import InputError
 from vidtrans.frame import Frame, FrameTime, VideoInfo
 from vidtrans.media.films import FilmReader
 from vidtrans.media.images import ImageReader
-from vidtrans.media.naming import ImageSequence, is_pattern, list_sequences, names_pictures, resolve
+from vidtrans.media.naming import (
+    ImageSequence,
+    exists,
+    is_pattern,
+    list_sequences,
+    names_pictures,
+    resolve,
+)
 
 MAX_SIDE = 16384
 """Pictures wider or higher than this are refused before memory is taken for them."""
@@ -111,12 +118,12 @@ def open_reader(
         )
     path = Path(source)
     text = str(source)
-    if not path.exists() and "://" in text:
+    if not exists(path) and "://" in text:
         return FilmReader(
             text, labels=labels, max_side=max_side, container_format=container_format, hwaccel=False
         )
     pattern = is_pattern(text)
-    if not pattern and not path.exists():
+    if not pattern and not exists(path):
         raise InputError("does not exist.", where=text)
     if not pattern and not path.is_file() and not path.is_dir():
         # Inputs are opened more than once: the second time a pipe would be empty, or never open.

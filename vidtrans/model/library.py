@@ -9,6 +9,7 @@ from os import PathLike
 from pathlib import Path
 
 from vidtrans.errors import ModelError
+from vidtrans.media.naming import exists
 from vidtrans.model.bundle import read_card
 from vidtrans.model.card import Card
 from vidtrans.validation import did_you_mean
@@ -48,7 +49,7 @@ def find_bundle(name_or_path: str | PathLike[str]) -> Path:
     nearest names."""
     path = Path(name_or_path)
     # A folder of pictures that happens to be called like a model is none.
-    if path.exists() and not (path.is_dir() and not any(path.glob("*.pth"))):
+    if exists(path) and not (path.is_dir() and not any(path.glob("*.pth"))):
         return path
     names: dict[str, Path] = {}
     for folder in (models_folder(), _EMBEDDED):
@@ -56,7 +57,7 @@ def find_bundle(name_or_path: str | PathLike[str]) -> Path:
     asked = os.fspath(name_or_path)
     if asked in names:
         return names[asked]
-    if path.exists():
+    if exists(path):
         return path
     if path.suffix or len(path.parts) > 1:
         raise ModelError("the model file does not exist.", where=path)

@@ -12,7 +12,8 @@ from pathlib import Path
 from vidtrans.errors import InputError, Interrupted, OutputError, UsageError, VidtransError
 from vidtrans.frame import Frame, LabelFrame
 from vidtrans.labels.report import LabelReport, ReportBuilder
-from vidtrans.media.naming import is_image_name, is_pattern, resolve
+from vidtrans.media.faults import cannot_write
+from vidtrans.media.naming import exists, is_image_name, is_pattern, resolve
 from vidtrans.media.pngs import FolderWriter
 from vidtrans.media.writer import is_folder_target, join_segments, open_segments, open_writer
 from vidtrans.pipeline.outputs import (
@@ -157,6 +158,10 @@ def check_paths(settings: ConvertSettings) -> None:
     ``resume`` is given.
     """
     output = Path(settings.output)
+    try:
+        there = output.exists()
+    except OSError as error:  # a name longer than the system takes, a folder that is closed to us
+        raise OutputError(cannot_write(error), where=output) from error
     if not is_folder_target(settings.output) and not output.parent.is_dir():
         raise OutputError("cannot be written: its folder does not exist.", where=output)
     for name, source in (
@@ -164,11 +169,11 @@ def check_paths(settings: ConvertSettings) -> None:
         ("instance map", settings.instances),
         ("model", settings.model),
     ):
-        if source is not None and output.exists() and _would_replace(output, source):
+        if source is not None and there and _would_replace(output, source):
             raise UsageError(
                 f"the output would replace the {name}.", where=output, hint="Give another output."
             )
-    if settings.overwrite or settings.resume or not output.exists():
+    if settings.overwrite or settings.resume or not there:
         return
     if output.is_dir() and not any(output.glob("*.png")):
         return
@@ -179,7 +184,7 @@ def check_paths(settings: ConvertSettings) -> None:
 def _would_replace(output: Path, source: str) -> bool:
     """Is ``output`` the ``source`` itself, or the folder that its PNGs lie in, whose names the
     pictures would take?"""
-    if Path(source).exists() and output.samefile(source):
+    if exists(source) and output.samefile(source):
         return True
     if not output.is_dir() or not (is_pattern(source) or is_image_name(Path(source))):
         return False

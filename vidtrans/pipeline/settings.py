@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, mo
 
 from vidtrans.errors import InputError, UsageError
 from vidtrans.labels.edit import EditList
+from vidtrans.media.naming import exists
 from vidtrans.media.reader import MAX_SIDE
 from vidtrans.validation import first_problem
 
@@ -58,7 +59,7 @@ def parse_cuts(value: Any) -> Any:
     if not isinstance(value, str) or value in ("auto", "off"):
         return value
     text = value
-    if Path(value).is_file():
+    if exists(value) and Path(value).is_file():
         text = Path(value).read_text(encoding="utf-8", errors="replace")
     lines = [
         line.split("#")[0] for line in text.splitlines()
