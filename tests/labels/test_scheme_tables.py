@@ -32,6 +32,14 @@ def test_all_builtin_schemes_load():
     }  # fmt: skip
 
 
+def test_ids_are_asked_for_by_name():
+    scheme = load_scheme("cityscapes")
+    assert scheme.ids("road", "Traffic-Light", "pedestrian") == (7, 19, 24)
+    assert scheme.ids() == ()
+    with pytest.raises(UsageError, match=r"no class 'rode'\. Did you mean .*road"):
+        scheme.ids("car", "rode")
+
+
 def test_carla_since_0_9_14_counts_as_train_ids_do():
     train = {c.id: c for c in load_scheme("cityscapes-train").classes}
     carla = {c.id: c for c in load_scheme("carla").classes}

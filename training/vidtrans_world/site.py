@@ -7,24 +7,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from vidtrans.labels.scheme import load_scheme
 from vidtrans_world import buildings
 from vidtrans_world.arrays import Floats
 from vidtrans_world.soup import Soup, of_thing
 from vidtrans_world.street import Street
 
-ROAD, SIDEWALK, BUILDING, WALL, FENCE, POLE, LIGHT, SIGN = 7, 8, 11, 12, 13, 17, 19, 20
-VEGETATION, TERRAIN, SKY, PERSON, RIDER, CAR, TRUCK, BUS, BICYCLE, STATIC = (
-    21,
-    22,
-    23,
-    24,
-    25,
-    26,
-    27,
-    28,
-    33,
-    4,
+_CITYSCAPES = load_scheme("cityscapes")
+ROAD, SIDEWALK, BUILDING, WALL, FENCE, POLE, LIGHT, SIGN = _CITYSCAPES.ids(
+    "road", "sidewalk", "building", "wall", "fence", "pole", "traffic light", "traffic sign"
 )
+VEGETATION, TERRAIN, SKY, PERSON, RIDER = _CITYSCAPES.ids(
+    "vegetation", "terrain", "sky", "person", "rider"
+)
+CAR, TRUCK, BUS, BICYCLE, STATIC = _CITYSCAPES.ids("car", "truck", "bus", "bicycle", "static")
 COUNTED = frozenset({PERSON, RIDER, CAR, TRUCK, BUS, BICYCLE})
 """The classes whose objects are numbered, of those that live here."""
 PAVEMENT_HEIGHT = 0.12

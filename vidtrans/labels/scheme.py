@@ -80,6 +80,21 @@ class Scheme:
             )
         return found
 
+    def ids(self, *names: str) -> tuple[int, ...]:
+        """The ids of the classes of these names, in their order.
+
+        Args:
+            names: class names, spelled as `find` allows.
+
+        Raises:
+            UsageError: the scheme has no class of one of the names; the nearest are offered.
+
+        Example:
+            >>> load_scheme("cityscapes").ids("road", "car", "pedestrian")
+            (7, 26, 24)
+        """
+        return tuple(self.find(name).id for name in names)
+
     def name_of(self, identity: int) -> str | None:
         """The name of the class with this id, None where there is none. 255 and 65535 also stand
         for id -1."""

@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from vidtrans.errors import ModelError, UsageError
+from vidtrans.labels.scheme import load_scheme
 from vidtrans.model import infer
 from vidtrans.model.card import Bundle, Card, System
 from vidtrans.model.clusters import PATTERN, read_clusters
@@ -216,7 +217,7 @@ def _vid2vid(
         "use_instance": boundary,
         "flow": not _pick(merged, "no_flow", told, False),
         "foreground": _pick(merged, "fg", told, False),
-        "foreground_labels": list(merged.fg_labels or (26,)),
+        "foreground_labels": list(merged.fg_labels or load_scheme("cityscapes").ids("car")),
         "channels": _pick(merged, "ngf", told, 128),
         "downsamplings": _pick(merged, "n_downsample_G", told, 3),
         "blocks": _pick(merged, "n_blocks", told, 9),
