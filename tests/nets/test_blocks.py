@@ -1,11 +1,11 @@
 import pytest
 import torch
 
-from vidtrans.nets.blocks import FrameNorm, Norms, ResidualBlock
+from vidtrans.nets.blocks import FrameNorm, Norms, ResidualBlock, fixed_running_statistics
 
 
 def test_a_frames_own_statistics_whatever_is_stored():
-    norm = FrameNorm(3, affine=True, stored=True)
+    norm = FrameNorm(3, affine=True, stored=True).eval()
     with torch.no_grad():
         norm.weight.copy_(torch.tensor([1.0, 2.0, 3.0]))
         norm.bias.copy_(torch.tensor([0.0, 1.0, -1.0]))
@@ -26,6 +26,26 @@ def test_stored_statistics_where_they_are_asked_for():
     assert norm(torch.full((1, 1, 2, 2), 6.0))[0, 0, 0, 0].item() == pytest.approx(2, abs=1e-4)
     with pytest.raises(ValueError, match="none are stored"):
         FrameNorm(1, affine=False, stored=False, statistics="running")
+
+
+@pytest.mark.parametrize("statistics", ["frame", "running"])
+def test_stored_statistics_follow_while_training_unless_they_are_fixed(statistics):
+    norm = FrameNorm(2, affine=True, stored=True, statistics=statistics)
+    plain = torch.nn.BatchNorm2d(2)
+    x = torch.rand(1, 2, 4, 4)
+    with fixed_running_statistics():
+        norm(x)
+    assert norm.running_mean.tolist() == [0, 0]
+    torch.testing.assert_close(norm(x), plain(x))
+    torch.testing.assert_close(norm.running_mean, plain.running_mean)
+    torch.testing.assert_close(norm.running_var, plain.running_var)
+    assert norm.num_batches_tracked.item() == 1
+
+
+def test_float64_stays_float64():
+    norm = FrameNorm(2, affine=True, stored=True).double()
+    x = torch.rand(1, 2, 4, 4, dtype=torch.float64)
+    torch.testing.assert_close(norm(x), torch.nn.BatchNorm2d(2).double()(x), atol=1e-12, rtol=0)
 
 
 def test_statistics_are_float32_inside_autocast():

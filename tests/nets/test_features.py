@@ -133,3 +133,14 @@ def test_averaging_a_large_picture_is_fast():
         average_instances(features, instances, 33999)
         spent.append(time.process_time() - began)
     assert min(spent) < 0.1
+
+
+def test_gradients_flow_through_the_means():
+    features = torch.rand(1, 2, 3, 4, dtype=torch.float64, requires_grad=True)
+    instances = torch.tensor([[[0, 0, 1, 1], [0, 5, 5, 1], [5, 5, 5, 1]]])
+
+    def averaged(x: torch.Tensor) -> torch.Tensor:
+        return average_instances(x, instances, 5)
+
+    assert torch.autograd.gradcheck(averaged, (features,))
+    torch.testing.assert_close(averaged(features), averaged(features.detach()))

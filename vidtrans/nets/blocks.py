@@ -3,14 +3,33 @@ indices."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vidtrans.nets.precision import full_precision
+
 Statistics = Literal["frame", "running"]
 """Whose mean and variance a norm uses: each frame's own, or those that the checkpoint stores."""
+
+
+_running_fixed: ContextVar[bool] = ContextVar("running_fixed", default=False)
+
+
+@contextmanager
+def fixed_running_statistics() -> Iterator[None]:
+    """Networks in training mode leave their running statistics as they are: for a pass that
+    measures, and for one that gradient checkpointing repeats."""
+    token = _running_fixed.set(True)
+    try:
+        yield
+    finally:
+        _running_fixed.reset(token)
 
 
 class FrameNorm(nn.Module):
@@ -19,7 +38,8 @@ class FrameNorm(nn.Module):
     ``affine``: a weight and a bias per channel (the published batch norm). ``stored``: running
     statistics are kept, used only where ``statistics`` is ``running``. The published vid2vid never
     leaves training mode, so with one frame at a time its batch norm is an instance norm with affine
-    parameters: ``frame``.
+    parameters: ``frame``. In training mode ``running`` means the batch's own statistics, and stored
+    statistics follow those that are used with momentum 0.1.
     """
 
     def __init__(
@@ -37,14 +57,19 @@ class FrameNorm(nn.Module):
             self.register_buffer("num_batches_tracked", torch.tensor(0, dtype=torch.int64))
 
     def forward(self, x: Tensor) -> Tensor:
-        # Statistics in float32 whatever the type around: half precision loses small variances.
+        # In full precision whatever the type around: half precision loses small variances.
         with torch.autocast(x.device.type, enabled=False):
-            x = x.float()
-            if self.statistics == "frame":
-                return F.instance_norm(x, weight=self.weight, bias=self.bias, eps=1e-5)
-            mean, variance = self.get_buffer("running_mean"), self.get_buffer("running_var")
+            x = full_precision(x)
+            mean, variance = self._buffers.get("running_mean"), self._buffers.get("running_var")
             if self.training:
-                self.get_buffer("num_batches_tracked").add_(1)
+                if _running_fixed.get():
+                    mean = variance = None
+                if mean is not None:
+                    self.get_buffer("num_batches_tracked").add_(1)
+            if self.statistics == "frame":
+                if not self.training:
+                    mean = variance = None
+                return F.instance_norm(x, mean, variance, self.weight, self.bias, eps=1e-5)
             return F.batch_norm(x, mean, variance, self.weight, self.bias, self.training, 0.1, 1e-5)
 
 

@@ -83,11 +83,11 @@ def constant_index(values: tuple[int, ...], device: torch.device) -> Tensor:
 
 
 def working_dtype(device: torch.device) -> torch.dtype:
-    """The type that convolutions compute in here: autocast's where it is on, else float32."""
+    """The type that convolutions compute in here: autocast's, else the default one."""
     return (
         torch.get_autocast_dtype(device.type)
         if torch.is_autocast_enabled(device.type)
-        else torch.float32
+        else torch.get_default_dtype()
     )
 
 
@@ -174,7 +174,7 @@ def convolve_planes(
     weight = torch.cat([c.weight for c in convolutions])
     biases = [c.bias for c in convolutions if c.bias is not None]
     bias = torch.cat(biases) if biases else None
-    if isinstance(planes, WindowPlanes) and _by_lookup(planes):
+    if isinstance(planes, WindowPlanes) and _by_lookup(planes, weight):
         out = _look_up(planes, weight, bias)
     else:
         out = _convolve(planes.dense if isinstance(planes, WindowPlanes) else planes, weight, bias)
@@ -192,10 +192,12 @@ def _convolve(planes: Planes, weight: Tensor, bias: Tensor | None) -> Tensor:
     return F.conv2d(F.pad(planes.values, (pad, pad, pad, pad), mode="reflect"), weight, bias)
 
 
-def _by_lookup(planes: WindowPlanes) -> bool:
+def _by_lookup(planes: WindowPlanes, weight: Tensor) -> bool:
     """Whether looking weights up by label is possible, and faster than convolving."""
     ids, present = planes.window.ids, planes.window.present
     if not planes.label_nc or ids is None or present is None or torch.is_grad_enabled():
+        return False
+    if weight.dtype != torch.float32:
         return False
     codes = len({c for frame in present for c in frame}) * (1 + planes.use_boundary)
     return (

@@ -22,12 +22,19 @@ _WORD = 0xFFFFFFFF
 
 
 def average_instances(features: Tensor, instances: Tensor, largest: int) -> Tensor:
-    """``features`` float32 [N,F,H,W] averaged over the pixels of each instance, every channel and
+    """``features`` float [N,F,H,W] averaged over the pixels of each instance, every channel and
     every picture by itself.
 
     ``instances`` int [N,H,W] from 0 to ``largest``, which the host knows, so that nothing waits for
-    the device.
+    the device. Gradients flow through the means.
     """
+    if features.requires_grad:
+        return torch.stack(
+            [
+                _means(picture.flatten(1), regions.reshape(-1), largest).view_as(picture)
+                for picture, regions in zip(features, instances, strict=True)
+            ]
+        )
     averaged = torch.empty_like(features, memory_format=torch.contiguous_format)
     for picture, regions, out in zip(features, instances, averaged, strict=True):
         average = _average_on_host if features.device.type == "cpu" else _average
@@ -36,11 +43,15 @@ def average_instances(features: Tensor, instances: Tensor, largest: int) -> Tens
 
 
 def _average(features: Tensor, index: Tensor, largest: int, out: Tensor) -> None:
+    out.copy_(_means(features, index, largest))
+
+
+def _means(features: Tensor, index: Tensor, largest: int) -> Tensor:
     index = index.long()
     counts = torch.zeros(largest + 1, dtype=torch.float64, device=features.device)
     counts.index_add_(0, index, torch.ones_like(index, dtype=torch.float64)).clamp_(min=1)
-    sums = counts.new_zeros(features.shape[0], largest + 1).index_add_(1, index, features.double())
-    torch.index_select((sums / counts).to(features.dtype), 1, index, out=out)
+    sums = counts.new_zeros(features.shape[0], largest + 1).index_add(1, index, features.double())
+    return torch.index_select((sums / counts).to(features.dtype), 1, index)
 
 
 def _average_on_host(features: Tensor, index: Tensor, largest: int, out: Tensor) -> None:

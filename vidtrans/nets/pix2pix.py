@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from vidtrans.nets.blocks import FrameNorm, Norms, Statistics
 from vidtrans.nets.dropout import Dropout, set_dropout, test_time_seed
 from vidtrans.nets.painting import Conditioning, History, Painting
+from vidtrans.nets.precision import full_precision
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ class UNet(nn.Module):
         if conditioning.image is None:
             raise ValueError("this network paints from pictures, and none were given")
         set_dropout(self, test_time_seed(conditioning, self.config.dropout))
-        picture = self.model(conditioning.image[:, -1]).float()
+        picture = full_precision(self.model(conditioning.image[:, -1]))
         return Painting(picture=picture, scales=(picture,))
 
 

@@ -13,6 +13,7 @@ from vidtrans.nets.blocks import Norms, Statistics, down, head, residuals, up, w
 from vidtrans.nets.conditioning import Planes, WindowPlanes, coarser, convolve_planes
 from vidtrans.nets.features import average_instances
 from vidtrans.nets.painting import Conditioning, History, Painting
+from vidtrans.nets.precision import full_precision
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class Pix2PixHD(nn.Module):
         for e in range(1, config.local_enhancers + 1):
             entry = cast(nn.Sequential, self.get_submodule(f"model{e}_1"))
             x = self.get_submodule(f"model{e}_2")(_through(entry, levels[-1 - e]) + x)
-        picture = x.float()
+        picture = full_precision(x)
         return Painting(picture=picture, scales=(picture,))
 
 
@@ -143,4 +144,4 @@ class Encoder(nn.Module):
     def forward(self, image: Tensor, instances: Tensor, largest: int) -> Tensor:
         """``image`` [N,C,H,W] in [-1,1] and ``instances`` int [N,H,W], none above ``largest``,
         to float [N,F,H,W]."""
-        return average_instances(self.model(image).float(), instances, largest)
+        return average_instances(full_precision(self.model(image)), instances, largest)

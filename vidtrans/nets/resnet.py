@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from vidtrans.nets.blocks import Norms, ResidualBlock, Statistics, down, head, up, wide
 from vidtrans.nets.dropout import Dropout, set_dropout, test_time_seed
 from vidtrans.nets.painting import Conditioning, History, Painting
+from vidtrans.nets.precision import full_precision
 
 
 @dataclass(frozen=True)
@@ -62,5 +63,5 @@ class Resnet(nn.Module):
             raise ValueError("this network paints from pictures, and none were given")
         set_dropout(self, test_time_seed(conditioning, self.config.dropout))
         image: Tensor = conditioning.image[:, -1]
-        picture = self.model(image).float()
+        picture = full_precision(self.model(image))
         return Painting(picture=picture, scales=(picture,))

@@ -21,6 +21,7 @@ from vidtrans.nets.conditioning import (
     half_size,
 )
 from vidtrans.nets.painting import Conditioning, History, Painting
+from vidtrans.nets.precision import full_precision
 from vidtrans.nets.warp import warp
 
 _FLOW_UNIT = 20.0
@@ -147,7 +148,7 @@ class Scale(nn.Module):
         if below is None:
             at_image = self.get_submodule("model_res_img")(at_image)
         image_features = self.get_submodule("model_up_img")(at_image)
-        raw: Tensor = self.model_final_img(image_features).float()
+        raw: Tensor = full_precision(self.model_final_img(image_features))
 
         flow = weight = warped = flow_features = None
         if hasattr(self, "model_final_flow"):
@@ -171,7 +172,7 @@ class Scale(nn.Module):
             y = self.indv_down[2:](indv[0])
             y = self.indv_res(y) if below is None else y + cast(Tensor, below.foreground)
             foreground_features = self.indv_up(y)
-            foreground = self.indv_final(foreground_features).float()
+            foreground = full_precision(self.indv_final(foreground_features))
             picture = mask * foreground + (1 - mask) * merged
             raw = picture if merged is raw else mask * foreground + (1 - mask) * raw
         painting = Painting(
@@ -195,7 +196,7 @@ class Scale(nn.Module):
         )
         kernel = torch.cat([to_flow.weight, to_weight.weight])
         bias = torch.cat([cast(Tensor, to_flow.bias), cast(Tensor, to_weight.bias)])
-        out = F.conv2d(F.pad(features, (3, 3, 3, 3), mode="reflect"), kernel, bias).float()
+        out = full_precision(F.conv2d(F.pad(features, (3, 3, 3, 3), mode="reflect"), kernel, bias))
         return out[:, :2] * self.flow_unit, torch.sigmoid(out[:, 2:])
 
 
@@ -219,12 +220,21 @@ class Vid2Vid(nn.Module):
         for scale in range(config.scales):
             self.add_module(f"G{scale}", Scale(config, scale))
 
-    def forward(self, conditioning: Conditioning, history: History | None) -> Painting:
+    def forward(
+        self,
+        conditioning: Conditioning,
+        history: History | None,
+        *,
+        raw_only: bool = False,
+        finest_alone: bool = False,
+    ) -> Painting:
         """The newest frame of the window, painted.
 
         ``history``: for every scale, coarsest first, [N,3*(T-1),H_s,W_s]. None: there is none yet,
         so it is taken as zeros and nothing is carried over (the published first step with
-        ``no_first_img``).
+        ``no_first_img``). ``raw_only``: nothing is carried over, though there is a history (flow
+        and weight are computed all the same). ``finest_alone``: no gradient reaches the coarser
+        scales, as while the finest one is trained alone.
         """
         config = self.config
         planes: list[Planes | WindowPlanes] = [
@@ -240,8 +250,6 @@ class Vid2Vid(nn.Module):
         if history is None:
             history = self._no_history(conditioning)
             raw_only = True
-        else:
-            raw_only = False
 
         paintings: list[Painting] = []
         below: _Features | None = None
@@ -249,13 +257,15 @@ class Vid2Vid(nn.Module):
             at = config.scales - 1 - scale
             network = cast(Scale, self.get_submodule(f"G{scale}"))
             mask = masks[at]
-            painting, below = network(
-                planes[at],
-                None if mask is None else mask.float(),
-                history[scale],
-                below,
-                raw_only=raw_only,
-            )
+            trained = not finest_alone or scale == config.scales - 1
+            with torch.set_grad_enabled(torch.is_grad_enabled() and trained):
+                painting, below = network(
+                    planes[at],
+                    None if mask is None else full_precision(mask),
+                    history[scale],
+                    below,
+                    raw_only=raw_only,
+                )
             paintings.append(painting)
         finest = paintings[-1]
         return Painting(

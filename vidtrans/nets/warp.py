@@ -6,26 +6,29 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vidtrans.nets.precision import full_precision
+
 
 def warp(picture: Tensor, flow: Tensor) -> Tensor:
     """``picture`` [N,C,H,W] sampled at each pixel's position plus ``flow`` [N,2,H,W].
 
     Convention: flow is x then y in pixels, from the current frame to where the pixel was in the
     previous one; pixel centres are whole numbers and zero flow is the identity, to the bit.
-    Bilinear; outside the picture its border is continued. float32 whatever the type around.
+    Bilinear; outside the picture its border is continued. In float32 or float64 whatever the type
+    around.
     """
     h, w = flow.shape[-2:]
     with torch.autocast(picture.device.type, enabled=False):
-        flow = flow.float()
-        picture = picture.float()
+        flow = full_precision(flow)
+        picture = full_precision(picture)
         # grid_sample wants positions as fractions of the size and turns them back into pixels.
         # Fractions of a power of two are exact in floating point, others are off by a rounding that
         # would blur a still picture frame by frame.
         full_h, full_w = _power_of_two(h), _power_of_two(w)
         if (full_h, full_w) != (h, w):
             picture = F.pad(picture, (0, full_w - w, 0, full_h - h), mode="replicate")
-        x = torch.arange(w, device=flow.device, dtype=torch.float32) + flow[:, 0]
-        y = torch.arange(h, device=flow.device, dtype=torch.float32)[:, None] + flow[:, 1]
+        x = torch.arange(w, device=flow.device, dtype=flow.dtype) + flow[:, 0]
+        y = torch.arange(h, device=flow.device, dtype=flow.dtype)[:, None] + flow[:, 1]
         grid = torch.stack(((2 * x + 1) / full_w - 1, (2 * y + 1) / full_h - 1), dim=-1)
         return F.grid_sample(
             picture, grid, mode="bilinear", padding_mode="border", align_corners=False
