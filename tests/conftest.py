@@ -1,6 +1,7 @@
 """What tests of several parts share: a tiny model with random weights, and label films with
 known pixels."""
 
+import ast
 import os
 from fractions import Fraction
 from pathlib import Path
@@ -51,6 +52,29 @@ def tiny_model(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
     write_bundle(path, card, {f"G.{name}": tensor for name, tensor in network.state_dict().items()})
     return path
+
+
+@pytest.fixture(scope="session")
+def remedied_settings() -> frozenset[str]:
+    """Every setting that a ``Remedy`` of the engine names, read from the source."""
+    import vidtrans
+    from vidtrans.errors import Remedy
+
+    engine = Path(vidtrans.__file__).parent
+    named: set[str] = set()
+    for path in engine.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not (isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Remedy"):
+                continue
+            where = f"{path.relative_to(engine)}:{node.lineno}"
+            text, *values = node.args
+            assert isinstance(text, ast.Constant), f"{where}: the text of a remedy is a constant"
+            given = ast.walk(values[0]) if values else ()
+            keys = [
+                key.value for found in given if isinstance(found, ast.Dict) for key in found.keys
+            ]
+            named |= Remedy(text.value, dict.fromkeys(keys, "")).settings
+    return frozenset(named)
 
 
 def write_grey_film(path: Path, frames, *, rate: int = 25, codec: str = "ffv1") -> Path:

@@ -3,18 +3,92 @@
 An error is one clear sentence: what failed, where (file, frame), what was found, what was expected,
 what to do. Exit codes: 0 done, 2 wrong usage, 3 unreadable or invalid input, 4 unusable model, 5
 output cannot be written, 130 interrupted, 141 the reader of our stdout is gone.
+
+What to do often names a setting. The command line calls it ``--overwrite``, the editor by the label
+of a checkbox, Python ``overwrite=True``. A ``Remedy`` names the setting itself, and each interface
+passes the function that words it to ``VidtransError.sentence``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from os import PathLike, fspath
+from string import Formatter
+
+WordSetting = Callable[[str, str | None], str]
+"""How an interface names a setting: (field name of the settings, suggested value or None) to
+words."""
+
+_SWITCHES = frozenset({"overwrite", "resume"})
+
+
+def python_words(setting: str, value: str | None = None) -> str:
+    """A setting as an argument in Python: ``size_hw``, ``labels="carla:ids"``, ``resume=True``.
+
+    Args:
+        setting: The field's name in the settings.
+        value: The value that a remedy suggests; None where it suggests none.
+    """
+    if value is not None:
+        return f'{setting}="{value}"'
+    return f"{setting}=True" if setting in _SWITCHES else setting
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """What to do about an error, in a sentence that names settings by their field names.
+
+    Args:
+        text: A format string. A replacement field is a setting, and its format specification, if
+            there is one, is the value that the sentence suggests.
+        values: Text that is only known at run time, by the name it has in ``text``.
+
+    Example:
+        >>> Remedy("Try {precision:bf16} or a smaller {size_hw}.").sentence()
+        'Try precision="bf16" or a smaller size_hw.'
+        >>> Remedy("Ids are read with {labels:{scheme}:ids}.", {"scheme": "carla"}).sentence()
+        'Ids are read with labels="carla:ids".'
+    """
+
+    text: str
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> frozenset[str]:
+        """The field names of the settings that the sentence names."""
+        named = {name for _, name, _, _ in Formatter().parse(self.text) if name}
+        return frozenset(named - self.values.keys())
+
+    def sentence(self, word: WordSetting = python_words) -> str:
+        """The sentence, with each setting worded by ``word``."""
+        worded = {name: _Worded(name, word) for name in self.settings}
+        return self.text.format_map({**self.values, **worded})
+
+
+@dataclass(frozen=True, slots=True)
+class _Worded:
+    """A setting in a format string; the format specification is its suggested value."""
+
+    name: str
+    word: WordSetting
+
+    def __format__(self, value: str) -> str:
+        return self.word(self.name, value or None)
 
 
 class VidtransError(Exception):
-    """Base of all errors that are a user's to mend.
+    """Base of all errors that a user can put right.
 
-    ``where`` is the file that the error is about, ``frame`` the 0-based frame; both are put in
-    front of the message. ``hint`` says what to do and follows it.
+    Args:
+        message: What failed, what was found, what was expected.
+        where: The file that the error is about.
+        frame: The 0-based frame that the error is about.
+        hint: What to do, where that names no setting.
+        remedy: What to do, where that names settings.
+
+    ``where`` and ``frame`` precede the message; ``hint`` and the remedies follow it.
+    ``str(error)`` names settings as Python does; ``sentence`` as another interface does.
     """
 
     exit_code = 1
@@ -26,21 +100,42 @@ class VidtransError(Exception):
         where: str | PathLike[str] | None = None,
         frame: int | None = None,
         hint: str | None = None,
+        remedy: Remedy | None = None,
     ) -> None:
         self.message = message
         self.where = None if where is None else fspath(where)
         self.frame = frame
         self.hint = hint
+        self.remedies: tuple[Remedy, ...] = () if remedy is None else (remedy,)
+        self.kept_frames = 0
+        """Finished frames of an interrupted run that ``resume`` goes on from."""
         super().__init__(message)
 
-    def __str__(self) -> str:
-        place = [
-            p
-            for p in (self.where, None if self.frame is None else f"frame {self.frame}")
-            if p is not None
+    def add_remedy(self, remedy: Remedy) -> None:
+        """Append to what the sentence says to do."""
+        self.remedies = (*self.remedies, remedy)
+
+    @property
+    def description(self) -> str:
+        """The sentence without the remedies."""
+        location = [
+            part
+            for part in (self.where, None if self.frame is None else f"frame {self.frame}")
+            if part is not None
         ]
-        text = f"{', '.join(place)}: {self.message}" if place else self.message
+        text = f"{', '.join(location)}: {self.message}" if location else self.message
         return f"{text} {self.hint}" if self.hint else text
+
+    def sentence(self, word: WordSetting = python_words) -> str:
+        """The whole error as a sentence.
+
+        Args:
+            word: How the interface names a setting; default: as an argument in Python.
+        """
+        return " ".join([self.description, *(remedy.sentence(word) for remedy in self.remedies)])
+
+    def __str__(self) -> str:
+        return self.sentence()
 
 
 class UsageError(VidtransError, ValueError):

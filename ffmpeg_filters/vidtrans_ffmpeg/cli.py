@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import logging
 import os
 import signal
@@ -237,6 +238,24 @@ def _interruptible(wake: Wake, target: OutputPipe) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+_RENAMED = {"size_hw": "size", "pixel_format": "output_pixel_format"}
+"""Settings of the engine whose option here has another name: ``--pixel-format`` is that of the
+pictures that come in."""
+
+
+def option_words(setting: str, value: str | None = None) -> str:
+    """A setting of the engine as this command's option, in plain words where it has none.
+
+    Args:
+        setting: The field's name in the settings.
+        value: The value that a remedy suggests; None where it suggests none.
+    """
+    name = _RENAMED.get(setting, setting)
+    has_option = name in inspect.signature(filter_command).parameters
+    words = f"--{name.replace('_', '-')}" if has_option else setting.replace("_", " ")
+    return words if value is None else f"{words} {value}"
+
+
 def _one_of(option: str, value: str, allowed: Sequence[str]) -> str:
     if value not in allowed:
         raise UsageError(f"{option} is one of {', '.join(allowed)}, not {value!r}.")
@@ -273,7 +292,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except VidtransError as error:
         if debug:
             traceback.print_exc()
-        return _say(str(error), error.exit_code)
+        return _say(error.sentence(option_words), error.exit_code)
     except Exception as error:
         sentence = getattr(
             error, "format_message", None

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QWidget
 
 from vidtrans.errors import VidtransError
 from vidtrans.pipeline.settings import ConvertSettings
+from vidtrans_gui import wording
 from vidtrans_gui.document import Document
 from vidtrans_gui.export_dialog import ExportDialog
 from vidtrans_gui.export_queue import ExportQueue, Job
@@ -51,7 +52,7 @@ class ExportController(QObject):
             preferences,
         )
         self._inbox = Inbox(self._changed, self)
-        self.queue = ExportQueue(self._inbox.put)
+        self.queue = ExportQueue(self._inbox.put, word=wording.setting_words)
         self._told: set[int] = set()
         panel.asked.connect(self.ask)
 
@@ -61,7 +62,7 @@ class ExportController(QObject):
         try:
             base = self._document.project.settings(output=str(Path(folder) / "street.mp4"))
         except VidtransError as error:
-            self.failed.emit(self.tr("Export"), str(error), "")
+            self.failed.emit(self.tr("Export"), wording.sentence(error), "")
             return
         dialog = ExportDialog(base, folder, self._name(), self._window)
         dialog.queued.connect(self.add)
@@ -82,7 +83,7 @@ class ExportController(QObject):
         try:
             settings = self._document.project.settings(output=f"{self._name()}.mp4")
         except VidtransError as error:
-            self.failed.emit(self.tr("Export"), str(error), "")
+            self.failed.emit(self.tr("Export"), wording.sentence(error), "")
             return
         QGuiApplication.clipboard().setText(command_line(settings))
         self.told.emit(self.tr("The command is on the clipboard"))

@@ -272,7 +272,7 @@ class ExportDialog(QDialog):
         try:
             settings = self.settings()
         except UsageError as error:
-            sentence = str(error)
+            sentence = wording.sentence(error)
         else:
             there = Path(settings.output)
             fresh = not settings.overwrite and not settings.resume
@@ -314,7 +314,7 @@ class ExportDialog(QDialog):
         try:
             QGuiApplication.clipboard().setText(command_line(self.settings()))
         except UsageError as error:
-            self.problem.setText(str(error))
+            self.problem.setText(wording.sentence(error))
             self.problem.setVisible(True)
 
     def accept(self) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from vidtrans.errors import Interrupted, VidtransError
+from vidtrans.errors import Interrupted, VidtransError, WordSetting, python_words
 from vidtrans.media.writer import parts_folder
 from vidtrans.pipeline.convert import convert
 from vidtrans.pipeline.progress import Progress
@@ -62,10 +62,13 @@ class Job:
 
 class ExportQueue:
     """Runs jobs in order in one thread. ``on_change`` is called with the changed job, from that
-    thread or the caller's."""
+    thread or the caller's. ``word`` names the settings in a failed job's message."""
 
-    def __init__(self, on_change: Callable[[Job], None]) -> None:
+    def __init__(
+        self, on_change: Callable[[Job], None], *, word: WordSetting = python_words
+    ) -> None:
         self._on_change = on_change
+        self._word = word
         self._changed = threading.Condition()
         self._jobs: dict[int, Job] = {}
         self._begun: dict[
@@ -178,7 +181,7 @@ class ExportQueue:
                 job.id,
                 {
                     "state": "failed",
-                    "message": str(error),
+                    "message": error.sentence(self._word),
                     "seconds_left": None,
                     "seconds": seconds(),
                 },

@@ -22,6 +22,7 @@ from vidtrans.labels.scheme import builtin_schemes
 from vidtrans.media.naming import names_pictures
 from vidtrans.pipeline.settings import parse_cuts, parse_rate, parse_size
 from vidtrans.preview import Opened
+from vidtrans_gui import wording
 from vidtrans_gui.forms import add_row, keep_arrows
 from vidtrans_gui.project import Project
 
@@ -211,7 +212,7 @@ class FilmPanel(QWidget):
             value = parse(field.text().strip())
         except ValueError as error:
             self.show_project(self._project)
-            self.refused.emit(str(error))
+            self.refused.emit(wording.sentence(error))
             return
         if value != getattr(self._project, name):
             self.changed.emit(step, {name: value})

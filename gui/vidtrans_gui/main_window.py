@@ -298,7 +298,7 @@ class MainWindow(QMainWindow):
             settings = project.settings()
         except VidtransError as error:
             self.session.leave()
-            self._failed(str(error), "")
+            self._failed(wording.sentence(error), "")
             return
         self.session.open(settings, project.edits)
 
@@ -372,7 +372,7 @@ class MainWindow(QMainWindow):
 
     def _failed(self, message: str, details: str) -> None:
         self.navigation.failed()
-        self.viewer.show_message(wording.in_window(message))
+        self.viewer.show_message(message)
         self.show_problem(self.tr("Preview"), message, details)
 
     def _show_status(self, status: Status) -> None:

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from vidtrans_gui import icons, wording
+from vidtrans_gui import icons
 from vidtrans_gui.theme import mono_font, theme_of
 
 
@@ -88,7 +88,6 @@ class ProblemDialog(QDialog):
 
 def show_problem(parent: QWidget, title: str, message: str, details: str = "") -> ProblemDialog:
     """Show a problem without stopping the window: modal to it, but not waited for."""
-    message = wording.in_window(message)
     for shown in parent.findChildren(ProblemDialog):
         if shown.isVisible() and shown.message == message:
             return shown  # what fails with every repaint is told once

@@ -113,7 +113,7 @@ class JobRow(QFrame):
             case "cancelled":
                 return self.tr("cancelled")
             case _:
-                return wording.in_window(job.message)
+                return job.message
 
     def _make_buttons(self, job: Job) -> None:
         while (item := self._buttons.takeAt(0)) is not None:

@@ -16,6 +16,7 @@ from vidtrans.frame import LabelFrame
 from vidtrans.labels.edit import EditList
 from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans.preview import Answer, Failed, Opened, PreviewEngine, PreviewLayer, Request, Status
+from vidtrans_gui import wording
 from vidtrans_gui.inbox import Inbox
 from vidtrans_gui.pictures import to_qimage
 
@@ -199,7 +200,7 @@ class Session(QObject):
             )
             older = event.request is None and event.generation not in (0, self._generation)
             if not (newer or older):
-                self.failed.emit(event.message, event.details)
+                self.failed.emit(event.sentence(wording.setting_words), event.details)
 
     def _poll(self) -> None:
         if self._film is not None:

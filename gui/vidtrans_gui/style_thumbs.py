@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vidtrans.errors import VidtransError
 from vidtrans.frame import Bytes
 from vidtrans.labels.edit import EditList, ResetAt, StyleClass, StyleInstance
 from vidtrans.pipeline.settings import ConvertSettings
@@ -85,7 +84,7 @@ def paint_styles(
                 except queue.Empty:
                     continue
                 if isinstance(event, Failed):
-                    raise VidtransError(event.message)
+                    raise event.error()
                 if (
                     isinstance(event, Answer)
                     and event.request.id == style + 1

@@ -12,6 +12,7 @@ from typing import Any
 from PySide6.QtCore import QObject
 
 from vidtrans.errors import VidtransError
+from vidtrans_gui import wording
 from vidtrans_gui.inbox import Inbox
 
 Tell = Callable[[float, str], None]
@@ -89,7 +90,7 @@ def _work(number: int, work: Callable[[Tell], Any], inbox: Inbox) -> None:
     try:
         result = work(lambda fraction, text: inbox.put((number, "progressed", (fraction, text))))
     except VidtransError as error:
-        inbox.put((number, "failed", (str(error), "")))
+        inbox.put((number, "failed", (wording.sentence(error), "")))
     except Exception as error:
         inbox.put((number, "failed", (f"{type(error).__name__}: {error}", traceback.format_exc())))
     else:

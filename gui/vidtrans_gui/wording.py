@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication
 
+from vidtrans.errors import VidtransError
 from vidtrans.labels.edit import (
     DeleteInstance,
     Edit,
@@ -88,26 +88,36 @@ def layer_tip(layer: PreviewLayer) -> str:
     }[layer]
 
 
-def in_window(sentence: str) -> str:
-    """The engine's sentences name options of the command line; here they are called what the
-    window calls them."""
+def setting_words(setting: str, value: str | None = None) -> str:
+    """A setting of the engine as the window calls its control.
+
+    Args:
+        setting: The field's name in the settings.
+        value: The value that a remedy suggests; None where it suggests none.
+    """
     film = translate("Wording", "{0} (panel Film)")
-    names = {
-        "--labels": film.format(translate("FilmPanel", "Labels")),
-        "--instances": film.format(translate("FilmPanel", "Instances")),
-        "--size": film.format(translate("FilmPanel", "Size")),
-        "--scene-cuts": film.format(translate("FilmPanel", "Cuts")),
-        "--model": translate("Wording", "Model"),
-        "--device": translate("Wording", "Device"),
-        "--precision": translate("Wording", "Precision"),
-        "--first-frame": translate("Wording", "First-frame picture"),
-        "--layer": translate("Wording", "Layer"),
-        "--codec": translate("Wording", "Encoder"),
-        "--pixel-format": translate("Wording", "Pixel format"),
-        "--overwrite": translate("Wording", "“replace what is there”"),
-        "--resume": translate("Wording", "“go on where an interrupted export stopped”"),
+    controls = {
+        "labels": film.format(translate("FilmPanel", "Labels")),
+        "instances": film.format(translate("FilmPanel", "Instances")),
+        "size_hw": film.format(translate("FilmPanel", "Size")),
+        "scene_cuts": film.format(translate("FilmPanel", "Cuts")),
+        "model": translate("Wording", "Model"),
+        "device": translate("Wording", "Device"),
+        "precision": translate("Wording", "Precision"),
+        "first_frame": translate("Wording", "First-frame picture"),
+        "layer": translate("Wording", "Layer"),
+        "codec": translate("Wording", "Encoder"),
+        "pixel_format": translate("Wording", "Pixel format"),
+        "overwrite": translate("Wording", "“replace what is there”"),
+        "resume": translate("Wording", "“go on where an interrupted export stopped”"),
     }
-    return re.sub(r"--[a-z-]+", lambda option: names.get(option[0], option[0]), sentence)
+    control = controls.get(setting, setting.replace("_", " "))
+    return control if value is None else f"{control} “{value}”"
+
+
+def sentence(error: Exception) -> str:
+    """An error as the window shows it."""
+    return error.sentence(setting_words) if isinstance(error, VidtransError) else str(error)
 
 
 def layers() -> tuple[PreviewLayer, ...]:

@@ -7,6 +7,7 @@ from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QImage
 from PySide6.QtWidgets import QApplication, QDialog, QMessageBox
 
+from vidtrans.errors import InputError, Remedy
 from vidtrans.labels.edit import (
     DeleteInstance,
     FirstFrame,
@@ -16,6 +17,7 @@ from vidtrans.labels.edit import (
     StyleClass,
     StyleInstance,
 )
+from vidtrans.preview import Failed
 
 CAR = (8, 18)  # a pixel of the car in frame 0 of the scene
 
@@ -493,7 +495,10 @@ def test_a_failure_is_told_and_playing_stops(opened):
 
 def test_what_fails_again_and_again_is_told_once_and_without_options(opened):
     for _ in range(3):
-        opened.show_problem("Preview", "labels.mkv: no scheme fits. Name one with --labels.")
+        error = InputError(
+            "no scheme fits.", where="labels.mkv", remedy=Remedy("Name one with {labels}.")
+        )
+        opened.session._take(Failed.of(error))
     (problem,) = [widget for widget in opened.findChildren(QDialog) if widget.isVisible()]
     assert problem.message == "labels.mkv: no scheme fits. Name one with Labels (panel Film)."
     problem.accept()

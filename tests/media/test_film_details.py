@@ -142,7 +142,7 @@ def test_encoders_and_options_by_name(patches, tmp_path):
         ({"codec": "libx246"}, "there is no encoder 'libx246'. Did you mean libx26"),
         ({"codec": "aac"}, "'aac' encodes audio, not pictures"),
         ({"encoder_options": {"cfr": "3"}}, "libx264 has no option 'cfr'. Did you mean crf"),
-        ({"encoder_options": {"pix_fmt": "yuv444p"}}, "Use --pixel-format"),
+        ({"encoder_options": {"pix_fmt": "yuv444p"}}, "Use pixel_format"),
         ({"encoder_options": {"crf": "many"}}, "refuses"),
         ({"encoder_options": {"preset": "sluggish"}}, "refuses"),
         ({"pixel_format": "rgb24"}, "does not take the pixel format 'rgb24'"),

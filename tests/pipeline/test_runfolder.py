@@ -108,7 +108,7 @@ def test_frames_are_not_thrown_away_without_a_word(output):
         keep(run, "part", 0, 4)
     with pytest.raises(OutputError, match="4 frames of an interrupted run") as caught:
         begin(output)
-    assert "--resume" in str(caught.value)
+    assert "Give resume=True to go on with it" in str(caught.value)
     with begin(output, overwrite=True) as run:
         assert run.frames == 0
     assert not parts_folder(output).exists()

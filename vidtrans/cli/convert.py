@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from vidtrans.cli.show import ProgressMode, interruptible, progress_shown
-from vidtrans.errors import Interrupted, UsageError
+from vidtrans.errors import Interrupted, Remedy, UsageError
 
 _INPUT = "Input"
 _LOOK = "Pictures"
@@ -296,10 +296,15 @@ def convert(
             )
         except Interrupted as error:
             error.message = "interrupted."
-            if error.hint:
-                error.hint = (
-                    f"{error.hint.split(';')[0]}; go on with:"
-                    f" {resume_command(context.obj or sys.argv[1:])}"
+            if error.kept_frames:
+                error.remedies = (
+                    Remedy(
+                        "{frames} finished frames are kept; go on with: {command}",
+                        {
+                            "frames": str(error.kept_frames),
+                            "command": resume_command(context.obj or sys.argv[1:]),
+                        },
+                    ),
                 )
             raise
         for sentence in summary.labels.notes():

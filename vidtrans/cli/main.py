@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Sequence
 
 from vidtrans.cli.app import app
+from vidtrans.cli.wording import option_words
 from vidtrans.errors import VidtransError
 
 INTERRUPTED = 130
@@ -44,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _reader_gone()
         if debug:
             traceback.print_exc()
-        return _say(str(error), error.exit_code)
+        return _say(error.sentence(option_words), error.exit_code)
     except Exception as error:
         # The option parser's own errors (typer carries its own copy of click) know their sentence
         # and their exit code.

@@ -166,7 +166,7 @@ class _Inbox:
             while True:
                 for event in self._events:
                     if isinstance(event, Failed):
-                        raise VidtransError(event.message)
+                        raise event.error()
                     if (found := wanted(event)) is not None:
                         self._events.clear()
                         return found

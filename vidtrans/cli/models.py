@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from vidtrans.cli.wording import size_option
 from vidtrans.errors import OutputError, UsageError
 
 app = typer.Typer(
@@ -72,10 +73,9 @@ def info(
 ) -> None:
     """Describe a model: system, sizes, classes, parameters, cost of a frame, origin, licence."""
     from vidtrans.model import describe, find_bundle, read_folder
-    from vidtrans.pipeline.settings import size_hw
 
     path = find_bundle(model)
-    facts = describe(read_folder(path) if path.is_dir() else path, size_hw=size_hw(size))
+    facts = describe(read_folder(path) if path.is_dir() else path, size_hw=size_option(size))
     if as_json:
         typer.echo(json.dumps(facts, indent=2))
         return

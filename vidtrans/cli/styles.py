@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from vidtrans.cli.wording import size_option
 from vidtrans.errors import OutputError, UsageError
 
 
@@ -47,7 +48,6 @@ def styles(
 
     Example: vidtrans styles mymodel.safetensors labels.png sheet.png --class car
     """
-    from vidtrans.pipeline.settings import size_hw
     from vidtrans.pipeline.setup import read_label_frame
     from vidtrans.pipeline.sizing import Sizing
     from vidtrans.sequence.loading import load_model
@@ -62,7 +62,7 @@ def styles(
         )
     loaded = load_model(model, device=device, seed=seed)
     read = read_label_frame(labels, loaded, scheme=scheme, instances=instances, frame=frame)
-    read = Sizing.plan(read.size_hw, size_hw(size), "resize").to_net(read)
+    read = Sizing.plan(read.size_hw, size_option(size), "resize").to_net(read)
     painted = style_sheet(loaded, read, classes=tuple(only or ()))
     whole_picture(sheet, painted, what="the sheet")
     typer.echo(f"{sheet}: {painted.shape[1]}x{painted.shape[0]}")

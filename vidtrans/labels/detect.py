@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vidtrans.errors import InputError, UsageError
+from vidtrans.errors import InputError, Remedy, UsageError
 from vidtrans.frame import Frame, Ids
 from vidtrans.labels.evidence import (
     MATRIX_MISTAKES,
@@ -76,7 +76,7 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class LabelChoice:
-    """What ``--labels`` asked for; None is left to detection."""
+    """What the setting ``labels`` asks for; None is left to detection."""
 
     scheme: Scheme | None = None
     encoding: Encoding | None = None
@@ -97,7 +97,7 @@ def parse_labels(text: str) -> LabelChoice:
         name, encoding = head, _encoding(tail)
     if not name:
         raise UsageError(
-            "--labels needs a scheme, a palette file or auto.",
+            "the setting labels needs a scheme, a palette file or auto.",
             hint=f"Known: {', '.join(builtin_schemes())}.",
         )
     return LabelChoice(None if name == "auto" else load_scheme(name), encoding)
@@ -131,12 +131,12 @@ def resolve(
             choice.scheme,
             choice.encoding,
             1.0,
-            (f"--labels says {choice.scheme.name}:{choice.encoding}.",),
+            ("Scheme and encoding were given.",),
         )
     question = _Question(tuple(frames), choice.scheme, lossy, expected)
     encoding = choice.encoding or question.encoding()
     if choice.scheme is not None:
-        reason = f"--labels says {choice.scheme.name}; {_LOOKS[encoding]}."
+        reason = f"The scheme was given; {_LOOKS[encoding]}."
         return Detection(choice.scheme, encoding, 1.0, (reason, *question.warnings(encoding)))
     return question.by_colours() if encoding == "colours" else question.by_values(encoding)
 
@@ -230,14 +230,12 @@ class _Question:
         listed = _listed(evidence.shares)
         chosen = self._agreeing(rivals)
         if chosen is None or (len(evidence.shares) < _FEW_VALUES and chosen[1] != self.expected):
-            options = ", ".join(
-                f"--labels {scheme.name}:{encoding}" for _, scheme, _ in _distinct(scored)
-            )
+            readings = ", ".join(f"{scheme.name}:{encoding}" for _, scheme, _ in _distinct(scored))
             raise InputError(
                 f"the label values {listed} could be of several schemes.",
                 where=first.source or None,
                 frame=first.index,
-                hint=f"Say which: {options}.",
+                remedy=Remedy("Say which with {labels}: {readings}.", {"readings": readings}),
             )
         score, scheme, names = chosen
         others = [entry for entry in scored if not _same_meaning(entry[2], names)]
@@ -356,9 +354,9 @@ class _Question:
             f"this is not a label map: {because}, as in a photo.",
             where=first.source or None,
             frame=first.index,
-            hint=(
-                "If it holds labels all the same, name them, for example --labels"
-                " cityscapes:colours."
+            remedy=Remedy(
+                "If it holds labels all the same, name them, for example"
+                " {labels:cityscapes:colours}."
             ),
         )
 
@@ -380,9 +378,11 @@ class _Question:
             f" the pixels).{lossy}",
             where=first.source or None,
             frame=first.index,
-            hint="Describe the scheme in a palette file (--labels mine.toml) or name one of "
-            + ", ".join(builtin_schemes())
-            + ".",
+            remedy=Remedy(
+                "Describe the scheme in a palette file ({labels:mine.toml}) or name one of"
+                " {known}.",
+                {"known": ", ".join(builtin_schemes())},
+            ),
         )
 
     def _unknown_colours(
@@ -407,7 +407,7 @@ class _Question:
             f" nearest, lacks {shown} and others ({1 - fit:.0%} of the inner pixels).",
             where=first.source or None,
             frame=first.index,
-            hint="Describe the colours in a palette file: --labels mine.toml.",
+            remedy=Remedy("Describe the colours in a palette file: {labels:mine.toml}."),
         )
 
 

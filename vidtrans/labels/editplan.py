@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vidtrans.errors import InputError, UsageError
+from vidtrans.errors import InputError, Remedy, UsageError
 from vidtrans.frame import Bytes, LabelFrame, StyleChoice
 from vidtrans.labels.edit import (
     DeleteInstance,
@@ -64,7 +64,7 @@ class EditPlan:
                     raise InputError(
                         f"an edit is about instance {edit.instance}, and there is no instance map.",
                         frame=labels.index,
-                        hint="Give one with --instances.",
+                        remedy=Remedy("Give one with {instances}."),
                     )
                 chosen = instances == edit.instance
                 if not chosen.any():

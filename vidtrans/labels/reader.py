@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vidtrans.errors import InputError, UsageError
+from vidtrans.errors import InputError, Remedy, UsageError
 from vidtrans.frame import Bytes, Frame, Ids, LabelFrame
 from vidtrans.labels.colours import colour_table
 from vidtrans.labels.report import ReadReport
@@ -119,7 +119,7 @@ class LabelReader:
                     "an instance map that holds the labels too needs 16 bits; this picture has 8.",
                     where=frame.source or None,
                     frame=frame.index,
-                    hint="Give it with --instances, beside the labels.",
+                    remedy=Remedy("Give it with {instances}, beside the labels."),
                 )
             return self._instance_ids.take(grey), grey.astype(np.int32)
         return grey, None
@@ -164,7 +164,9 @@ class LabelReader:
                 " expected.",
                 where=frame.source or None,
                 frame=frame.index,
-                hint=f"Grey pictures hold ids: --labels {self.scheme.name}:ids.",
+                remedy=Remedy(
+                    "Grey pictures hold ids: {labels:{scheme}:ids}.", {"scheme": self.scheme.name}
+                ),
             )
         snapped = colour_table(tuple(colour for colour, _ in pairs), self.tolerance).snap(
             image_of(frame), clean=self.clean_fringe
@@ -176,7 +178,7 @@ class LabelReader:
                 " not a label map of this scheme.",
                 where=frame.source or None,
                 frame=frame.index,
-                hint="Name the scheme with --labels, or give a palette file.",
+                remedy=Remedy("Name the scheme with {labels}, or give a palette file."),
             )
         stored = np.array([stored_ids(identity)[-1] for _, identity in pairs])
         table = np.full(256, self.planes.unlabeled, np.uint8)
@@ -207,9 +209,9 @@ class LabelReader:
             f" model has {self.planes.planes} label planes (0..{self.planes.planes - 1}).",
             where=frame.source or None,
             frame=frame.index,
-            hint=(
-                "Name the right scheme with --labels, or describe these values in a palette file"
-                " (--labels mine.toml)."
+            remedy=Remedy(
+                "Name the right scheme with {labels}, or describe these values in a palette file"
+                " ({labels:mine.toml})."
             ),
         )
 
@@ -285,7 +287,7 @@ def _grey(frame: Frame, what: str) -> Ids:
         f"this picture is in colour, but grey {what} ids were expected.",
         where=frame.source or None,
         frame=frame.index,
-        hint="Name the encoding, for example --labels cityscapes:colours.",
+        remedy=Remedy("Name the encoding, for example {labels:cityscapes:colours}."),
     )
 
 

@@ -52,7 +52,7 @@ class LabelClass:
 
 @dataclass(frozen=True)
 class Scheme:
-    """A label scheme. ``name`` is what ``--labels`` takes, ``title`` is for people.
+    """A label scheme. ``name`` is what the setting ``labels`` takes, ``title`` is for people.
 
     ``classes``: where several share one colour, a colour is read as the first of them. ``channel``:
     ``red`` where the simulator keeps the id in the red channel of an RGB picture (CARLA), else

@@ -17,7 +17,7 @@ from av.codec.codec import UnknownCodecError
 from av.codec.context import OptionFlags
 from av.video.format import VideoFormat
 
-from vidtrans.errors import OutputError
+from vidtrans.errors import OutputError, Remedy
 from vidtrans.media.hardware import nvenc_works
 from vidtrans.validation import did_you_mean
 
@@ -189,7 +189,9 @@ def _options(encoder: Codec, given: Mapping[str, str], target: Path) -> dict[str
     for name in chosen:
         if name in ("pix_fmt", "pixel_format"):
             raise OutputError(
-                "the pixel format is no encoder option.", where=target, hint="Use --pixel-format."
+                "the pixel format is no encoder option.",
+                where=target,
+                remedy=Remedy("Use {pixel_format}."),
             )
         if name not in known:
             raise OutputError(
@@ -274,5 +276,5 @@ def _check_format(encoder: Codec, name: str, size_hw: tuple[int, int], target: P
                 f"{encoder.name} in {name} needs even sides, and the picture is"
                 f" {size_hw[1]}x{size_hw[0]}.",
                 where=target,
-                hint="Use --pixel-format yuv444p, or an even --size.",
+                remedy=Remedy("Use {pixel_format:yuv444p}, or an even {size_hw}."),
             )

@@ -24,7 +24,7 @@ from av.video.reformatter import (
 )
 from av.video.stream import VideoStream
 
-from vidtrans.errors import OutputError
+from vidtrans.errors import OutputError, Remedy
 from vidtrans.frame import Bytes, FrameTime
 from vidtrans.media.encoders import Encoding
 from vidtrans.media.faults import cannot_write
@@ -68,7 +68,7 @@ def add_encoder(container: OutputContainer, encoding: Encoding, target: Path) ->
         raise OutputError(
             f"the encoder {encoding.codec} cannot be used on this machine.",
             where=target,
-            hint="Choose another (--codec).",
+            remedy=Remedy("Choose another ({codec})."),
         ) from error
     except ValueError:
         raise OutputError(

@@ -13,7 +13,7 @@ from typing import Self
 import cv2
 import numpy as np
 
-from vidtrans.errors import OutputError
+from vidtrans.errors import OutputError, Remedy
 from vidtrans.frame import Bytes, FrameTime
 from vidtrans.media.faults import cannot_write
 from vidtrans.media.wholefile import sync_folder
@@ -50,7 +50,7 @@ class FolderWriter:
             raise OutputError(
                 "holds PNGs already.",
                 where=folder,
-                hint="Choose another folder, or overwrite them (--overwrite).",
+                remedy=Remedy("Choose another folder, or overwrite them ({overwrite})."),
             )
         try:
             self._made = not folder.exists()

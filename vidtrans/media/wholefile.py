@@ -6,7 +6,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from vidtrans.errors import OutputError
+from vidtrans.errors import OutputError, Remedy
 from vidtrans.media.faults import cannot_write
 
 
@@ -19,7 +19,7 @@ def check_free(target: Path, *, overwrite: bool) -> None:
         raise OutputError(
             "exists already.",
             where=target,
-            hint="Choose another name, or overwrite it (--overwrite).",
+            remedy=Remedy("Choose another name, or overwrite it ({overwrite})."),
         )
     if not target.parent.is_dir():
         raise OutputError("cannot be written: its folder does not exist.", where=target)

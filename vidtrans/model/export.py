@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vidtrans.errors import ModelError, OutputError
+from vidtrans.errors import ModelError, OutputError, Remedy
 from vidtrans.model.card import Bundle, Card
 from vidtrans.model.clusters import write_clusters
 from vidtrans.model.style_centres import centres_of
@@ -50,7 +50,7 @@ def write_folder(
         raise OutputError(
             f"{', '.join(taken)} exist already.",
             where=place,
-            hint="Choose another folder or --overwrite.",
+            remedy=Remedy("Choose another folder or {overwrite}."),
         )
     try:
         place.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from vidtrans.errors import ModelError, UsageError, VidtransError
+from vidtrans.errors import ModelError, Remedy, UsageError, VidtransError
 from vidtrans.frame import StyleChoice
 from vidtrans.labels.scheme import load_scheme
 from vidtrans.model.card import Card
@@ -74,10 +74,10 @@ def check_choice(card: Card, feature_nc: int, choice: StyleChoice) -> None:
     if not feature_nc:
         raise UsageError(
             f"{name} has no styles to choose from: it is a {card.system} that takes no features.",
-            hint=(
-                "A vid2vid takes its look from a given first frame (--first-frame)."
+            remedy=(
+                Remedy("A vid2vid takes its look from a given first frame ({first_frame}).")
                 if card.system == "vid2vid"
-                else "Styles are of models trained with features."
+                else Remedy("Styles are of models trained with features.")
             ),
         )
     if not card.styles:

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from vidtrans.errors import InputError, Interrupted, OutputError, UsageError, VidtransError
+from vidtrans.errors import InputError, Interrupted, OutputError, Remedy, UsageError, VidtransError
 from vidtrans.frame import Frame, LabelFrame
 from vidtrans.labels.report import LabelReport, ReportBuilder
 from vidtrans.media.faults import cannot_write
@@ -178,7 +178,9 @@ def check_paths(settings: ConvertSettings) -> None:
     if output.is_dir() and not any(output.glob("*.png")):
         return
     what = "holds PNGs already." if output.is_dir() else "exists already."
-    raise OutputError(what, where=output, hint="Give --overwrite to replace it, or another name.")
+    raise OutputError(
+        what, where=output, remedy=Remedy("Give {overwrite} to replace it, or another name.")
+    )
 
 
 def _would_replace(output: Path, source: str) -> bool:
@@ -271,7 +273,7 @@ def _start(job: Job, run: RunFolder) -> _Start:
             "is not what the interrupted run began with.",
             where=job.info.source,
             frame=last,
-            hint="Give the same input, or --overwrite without --resume to start anew.",
+            remedy=Remedy("Give the same input, or {overwrite} without {resume} to start anew."),
         )
     instances = None
     if job.instances is not None:
@@ -291,5 +293,10 @@ def _start(job: Job, run: RunFolder) -> _Start:
 def _say_what_is_kept(error: VidtransError, run: RunFolder) -> None:
     """An error that leaves finished frames behind says so, and how to go on."""
     if run.frames:
-        kept = f"{run.frames} finished frames are kept; run again with --resume to go on."
-        error.hint = f"{error.hint} {kept}" if error.hint else kept
+        error.kept_frames = run.frames
+        error.add_remedy(
+            Remedy(
+                "{frames} finished frames are kept; run again with {resume} to go on.",
+                {"frames": str(run.frames)},
+            )
+        )

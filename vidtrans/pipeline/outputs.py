@@ -20,7 +20,7 @@ from typing import Protocol, Self
 
 import numpy as np
 
-from vidtrans.errors import OutputError
+from vidtrans.errors import OutputError, Remedy
 from vidtrans.frame import Bytes, Frame, FrameTime
 from vidtrans.media.pngs import FolderWriter
 from vidtrans.media.writer import SegmentWriter
@@ -235,5 +235,5 @@ def _load(path: Path, rest: Span) -> list[Bytes]:
         raise OutputError(
             f"the pictures kept of the interrupted run cannot be read ({error}).",
             where=path,
-            hint="Give --overwrite without --resume to start anew.",
+            remedy=Remedy("Give {overwrite} without {resume} to start anew."),
         ) from error

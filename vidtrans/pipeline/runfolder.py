@@ -22,7 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Literal
 
-from vidtrans.errors import OutputError, UsageError
+from vidtrans.errors import OutputError, Remedy, UsageError
 from vidtrans.frame import FrameTime
 from vidtrans.media.faults import cannot_write
 from vidtrans.media.writer import parts_folder
@@ -164,7 +164,7 @@ class RunFolder:
             raise OutputError(
                 f"{kept[-1].end} frames of an interrupted run are kept for this output.",
                 where=output,
-                hint="Give --resume to go on with it, or --overwrite to start anew.",
+                remedy=Remedy("Give {resume} to go on with it, or {overwrite} to start anew."),
             )
         if begun and resume:
             run = _read_run(folder)
@@ -329,7 +329,7 @@ def _read_run(folder: Path) -> dict[str, dict[str, str]]:
         "the interrupted run kept there was written by another version of vidtrans and cannot be"
         " resumed.",
         where=folder,
-        hint="Give --overwrite to start anew.",
+        remedy=Remedy("Give {overwrite} to start anew."),
     )
 
 
@@ -361,7 +361,9 @@ def _compare(then: dict[str, str], now: dict[str, str], output: Path) -> None:
                 f"the interrupted run cannot be resumed: it was started with {name}"
                 f" {then.get(name, 'unset')}, this one has {now.get(name, 'unset')}.",
                 where=output,
-                hint="Give the same settings, or --overwrite without --resume to start anew.",
+                remedy=Remedy(
+                    "Give the same settings, or {overwrite} without {resume} to start anew."
+                ),
             )
 
 

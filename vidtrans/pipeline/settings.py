@@ -31,15 +31,6 @@ def parse_size(value: Any) -> Any:
     return int(found[2]), int(found[1])
 
 
-def size_hw(text: str | None) -> tuple[int, int] | None:
-    """A command's ``WxH``. Raises UsageError where it is none."""
-    try:
-        height, width = (0, 0) if text is None else parse_size(text)
-    except ValueError as error:
-        raise UsageError(f"--size: {error}") from None
-    return (height, width) if text is not None else None
-
-
 def parse_rate(value: Any) -> Any:
     """``"25"``, ``"29.97"``, ``"30000/1001"`` -> a fraction of frames a second."""
     if not isinstance(value, str):

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 import vidtrans
-from vidtrans.errors import InputError, UsageError
+from vidtrans.errors import InputError, Remedy, UsageError
 from vidtrans.frame import Bytes, Frame, LabelFrame, VideoInfo
 from vidtrans.labels.detect import Detection, parse_labels, resolve
 from vidtrans.labels.edit import EditList, FirstFrame
@@ -36,7 +36,7 @@ COUNT_UP_TO_BYTES = 64 << 20
 """Films whose container does not tell their length are counted, packet by packet, up to this
 size."""
 LOOK_AHEAD = 3
-"""Frames from which ``--labels auto`` decides."""
+"""Frames from which the labels ``auto`` are detected."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,7 +232,7 @@ def plan_edits(edits: EditList, model: Model, *, has_instances: bool) -> EditPla
     if edits.about_instances and not has_instances:
         raise UsageError(
             "an edit is about an instance, and there are no instance maps.",
-            hint="Give them with --instances.",
+            remedy=Remedy("Give them with {instances}."),
         )
     return model.plan(edits)
 

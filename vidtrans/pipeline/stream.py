@@ -13,7 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from vidtrans.errors import InputError, Interrupted, VidtransError
+import torch
+
+from vidtrans.errors import InputError, Interrupted, Remedy, VidtransError
 from vidtrans.frame import Bytes, Frame, FrameTime, LabelFrame, Translation
 from vidtrans.labels.editplan import EditPlan
 from vidtrans.labels.reader import LabelReader
@@ -172,15 +174,15 @@ def blamed(frame: int, stage: str) -> Iterator[None]:
         raise
     except MemoryError as error:
         raise PipelineError(
-            f"{stage} ran out of memory.", frame=frame, hint="Try a smaller --size."
+            f"{stage} ran out of memory.", frame=frame, remedy=Remedy("Try a smaller {size_hw}.")
+        ) from error
+    except torch.OutOfMemoryError as error:
+        raise PipelineError(
+            f"{stage} ran out of the GPU's memory.",
+            frame=frame,
+            remedy=Remedy("Try {precision:bf16}, a smaller {size_hw} or {device:cpu}."),
         ) from error
     except Exception as error:
-        if type(error).__name__ == "OutOfMemoryError":
-            raise PipelineError(
-                f"{stage} ran out of the GPU's memory.",
-                frame=frame,
-                hint="Try --precision bf16, a smaller --size or --device cpu.",
-            ) from error
         raise PipelineError(
             f"{stage} failed: {type(error).__name__}: {error}", frame=frame
         ) from error

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from vidtrans.errors import VidtransError
+from vidtrans.errors import Remedy, VidtransError, WordSetting, python_words
 from vidtrans.frame import Bytes, FrameTime, LabelFrame, VideoInfo
 from vidtrans.labels.scheme import Scheme
 from vidtrans.model.card import Card
@@ -99,15 +99,19 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """``open``, an edit or a request (its ``request``) failed. ``message``: one sentence;
-    ``details``: for the curious, a traceback where the fault is nobody's mistake. ``kind``: the
-    error's class name."""
+    """``open``, an edit or a request (its ``request``) failed.
+
+    ``message``: what failed, as one sentence, and ``remedies``: what to do where that names
+    settings; ``sentence`` gives both. ``details``: a traceback where no user is at fault, else
+    empty. ``kind``: the error's class name.
+    """
 
     message: str
     details: str = ""
     kind: str = "VidtransError"
     request: Request | None = None
     generation: int = 0
+    remedies: tuple[Remedy, ...] = ()
 
     @classmethod
     def of(
@@ -118,11 +122,23 @@ class Failed:
         request: Request | None = None,
         generation: int = 0,
     ) -> Failed:
-        """A failure as text: exception objects never leave the worker's thread."""
-        text = (
-            str(error) if isinstance(error, VidtransError) else f"{type(error).__name__}: {error}"
-        )
-        return cls(text, details, type(error).__name__, request, generation)
+        """A failure as a value: exception objects never leave the worker's thread."""
+        kind = type(error).__name__
+        if isinstance(error, VidtransError):
+            text, remedies = error.description, error.remedies
+        else:
+            text, remedies = f"{kind}: {error}", ()
+        return cls(text, details, kind, request, generation, remedies)
+
+    def error(self) -> VidtransError:
+        """The failure as an error to raise in another thread, without the first one's traceback."""
+        error = VidtransError(self.message)
+        error.remedies = self.remedies
+        return error
+
+    def sentence(self, word: WordSetting = python_words) -> str:
+        """The whole failure as a sentence, in which ``word`` names the settings."""
+        return self.error().sentence(word)
 
 
 Event = Answer | Opened | Failed

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vidtrans.errors import InputError, ModelError, UsageError
+from vidtrans.errors import InputError, ModelError, Remedy, UsageError
 from vidtrans.frame import LabelFrame, StyleChoice
 from vidtrans.model.networks import Networks
 from vidtrans.model.style_centres import centres_of, check_choice, check_number, class_names
@@ -71,7 +71,7 @@ class Styling:
                 raise InputError(
                     f"a style is chosen for instance {instance}, and there is no instance map.",
                     frame=frame.index,
-                    hint="Give one with --instances.",
+                    remedy=Remedy("Give one with {instances}."),
                 )
             pixels = frame.ids[frame.instances == instance]
             if pixels.size:

@@ -44,8 +44,8 @@ def style_sheet(
     cell_hw: tuple[int, int] = CELL_HW,
     on_painted: OnPainted | None = None,
 ) -> Bytes:
-    """The sheet, uint8 RGB: a row for each class, a column for each style, numbered as ``--style``
-    counts them.
+    """The sheet, uint8 RGB: a row for each class, a column for each style, numbered as edits
+    number them.
 
     Everything but the row's class keeps its first style (or the one that the model's seed draws). A
     cell shows the box around the class's largest instance. ``classes``: by name; empty: all in the

@@ -27,8 +27,8 @@ OnFrame = Callable[[int], None]
 @dataclass(frozen=True)
 class StyleSources:
     """Where styles come from: films, folders or patterns of ``pictures``, ``labels`` and
-    ``instances`` (None: none), frame by frame. ``scheme``: as ``--labels`` of convert. ``every``:
-    one frame in so many is looked at."""
+    ``instances`` (None: none), frame by frame. ``scheme``: as ``ConvertSettings.labels``.
+    ``every``: one frame in so many is looked at."""
 
     pictures: str
     labels: str

@@ -1,0 +1,39 @@
+"""What errors of the engine say to do, in the options of the command line."""
+
+import pytest
+import typer
+
+from vidtrans.cli import main
+from vidtrans.cli.app import app
+from vidtrans.cli.wording import option_words, size_option
+from vidtrans.errors import Remedy, UsageError
+
+
+def test_every_setting_of_a_remedy_is_an_option_of_convert(remedied_settings):
+    command = typer.main.get_command(app).commands["convert"]
+    options = {option for parameter in command.params for option in parameter.opts}
+    assert {option_words(setting) for setting in remedied_settings} <= options
+
+
+def test_a_value_follows_its_option():
+    remedy = Remedy("Try {precision:bf16}, a smaller {size_hw} or {pixel_format:yuv444p}.")
+    assert remedy.sentence(option_words) == (
+        "Try --precision bf16, a smaller --size or --pixel-format yuv444p."
+    )
+
+
+def test_the_command_names_its_own_option(capsys, label_film, tiny_model, tmp_path):
+    (tmp_path / "film.mp4").touch()
+    words = ["convert", str(label_film), str(tmp_path / "film.mp4"), "--model", str(tiny_model)]
+    assert main(words) == 5
+    assert capsys.readouterr().err == (
+        f"vidtrans: error: {tmp_path / 'film.mp4'}: exists already."
+        " Give --overwrite to replace it, or another name.\n"
+    )
+
+
+def test_a_size_is_read_as_height_and_width():
+    assert size_option(None) is None
+    assert size_option("512x256") == (256, 512)
+    with pytest.raises(UsageError, match=r"^--size: a size is WIDTHxHEIGHT"):
+        size_option("huge")

@@ -1,0 +1,35 @@
+"""Settings as the command line calls them: what errors of the engine name, and what a command's
+text is read as."""
+
+from __future__ import annotations
+
+from vidtrans.errors import UsageError
+
+_OPTIONS = {"size_hw": "--size", "encoder_options": "--encoder-option"}
+"""Options that are not called as their setting."""
+
+
+def option_words(setting: str, value: str | None = None) -> str:
+    """A setting as its option: ``--size``, ``--labels carla:ids``.
+
+    Args:
+        setting: The field's name in the settings.
+        value: The value that a remedy suggests; None where it suggests none.
+    """
+    option = _OPTIONS.get(setting, f"--{setting.replace('_', '-')}")
+    return option if value is None else f"{option} {value}"
+
+
+def size_option(text: str | None) -> tuple[int, int] | None:
+    """The value of ``--size WxH`` as (height, width); None where the option is not given.
+
+    Raises:
+        UsageError: ``text`` is no size.
+    """
+    from vidtrans.pipeline.settings import parse_size
+
+    try:
+        height, width = (0, 0) if text is None else parse_size(text)
+    except ValueError as error:
+        raise UsageError(f"{option_words('size_hw')}: {error}") from None
+    return (height, width) if text is not None else None
