@@ -3,13 +3,13 @@ may be slow."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from vidtrans.atomic_write import whole_file
 from vidtrans.errors import ModelError, OutputError
 from vidtrans.model import (
     BundleEntry,
@@ -61,19 +61,15 @@ def add(file: Path, tell: Tell) -> str:
     tell(0.0, f"Checking {file.name}")
     read_card(file)
     target = _own(file.stem)
-    part = target.with_suffix(".part")
     size = max(1, file.stat().st_size)
-    try:
-        with file.open("rb") as source, part.open("wb") as copy:
-            while block := source.read(8 << 20):
-                copy.write(block)
-                tell(copy.tell() / size, f"Copying {file.name}")
-            copy.flush()
-            os.fsync(copy.fileno())
-        part.replace(target)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"the model cannot be copied ({error.strerror}).", where=target) from None
+    with (
+        whole_file(target, what="the copy of the model") as temporary,
+        file.open("rb") as source,
+        temporary.open("wb") as copy,
+    ):
+        while block := source.read(8 << 20):
+            copy.write(block)
+            tell(copy.tell() / size, f"Copying {file.name}")
     return target.stem
 
 

@@ -14,12 +14,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from vidtrans.atomic_write import whole_file
 from vidtrans.errors import InputError, UsageError
 from vidtrans.labels.edit import EditList, FirstFrame, absolute_path, relative_path
 from vidtrans.media.naming import is_pattern
 from vidtrans.pipeline.settings import ConvertSettings, Rate, SceneCuts, SizeHW
 from vidtrans.validation import did_you_mean, first_problem
-from vidtrans.whole_file import whole_file
 
 SUFFIX = ".vidtrans"
 VERSION = 1

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from vidtrans.atomic_write import whole_file
 from vidtrans.errors import InputError, OutputError
-from vidtrans.whole_file import whole_file
 from vidtrans_gui.project import Project, as_text, from_data, read_json, to_data, unversioned
 
 

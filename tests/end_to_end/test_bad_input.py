@@ -331,16 +331,16 @@ def test_a_missing_model(refused, label_film, tmp_path):
 def test_a_full_disk(label_film, tiny_model, tmp_path, output, capfd, monkeypatch):
     """``write`` fails as on a full disk, whoever writes; a really full file system is tried
     where it can be mounted."""
-    from vidtrans.media import pngs, wholefile
+    from vidtrans.atomic_write import PartialFile
 
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     before = snapshot(tmp_path)
     if output.endswith("/"):
-        monkeypatch.setattr(pngs.os, "fsync", full)
+        monkeypatch.setattr(os, "fsync", full)
     else:
-        monkeypatch.setattr(wholefile.PartialFile, "write", full)
+        monkeypatch.setattr(PartialFile, "write", full)
     code = main(
         [
             "convert",

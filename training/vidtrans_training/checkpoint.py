@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from vidtrans.atomic_write import whole_file
 from vidtrans.errors import ModelError, OutputError
 from vidtrans_training.config import TrainingConfig
 
@@ -24,12 +25,11 @@ def save(path: Path, parts: dict[str, Any], step: int, config: TrainingConfig) -
         "step": step,
         "parts": {name: part.state_dict() for name, part in parts.items()},
     }
-    unfinished = path.with_suffix(".unfinished")
-    try:
-        torch.save(state, unfinished)
-        unfinished.replace(path)
-    except (OSError, RuntimeError) as error:
-        raise OutputError(f"The checkpoint cannot be written: {error}.", where=path) from error
+    with whole_file(path, what="the checkpoint") as temporary:
+        try:
+            torch.save(state, temporary)
+        except RuntimeError as error:  # torch's own writer reports a full disk so
+            raise OutputError(f"the checkpoint cannot be written: {error}.", where=path) from error
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from vidtrans.labels.palette import colourise
 from vidtrans.labels.scheme import load_scheme
+from vidtrans.media.pngs import write_picture
 from vidtrans.nets.range import to_bytes
-from vidtrans.whole_file import whole_picture
 from vidtrans_training.rollout import Rollout
 
 
@@ -37,7 +37,7 @@ def write_sheet(path: Path, rollout: Rollout, frames: tuple[int, ...] = (0, 1, 4
             *(_bytes(p) for p in (rollout.batch.real[:, t], raw, weight, painting.picture)),
         ]
         rows.append(np.hstack(pictures))
-    whole_picture(path, np.vstack(rows), what="the sample sheet")
+    write_picture(path, np.vstack(rows), what="the sample sheet")
 
 
 def _bytes(picture: Tensor) -> npt.NDArray[np.uint8]:

@@ -10,6 +10,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from vidtrans.atomic_write import whole_file
 from vidtrans.errors import OutputError
 from vidtrans_world.camera import FPS
 from vidtrans_world.render import label_clip
@@ -28,26 +29,17 @@ def write_demo(
     Raises ``OutputError`` where they cannot be written; nothing half-written keeps their names.
     """
     labels, instances = out / "demo_labels.mkv", out / "demo_instances.mkv"
-    drafts = labels.with_suffix(".part"), instances.with_suffix(".part")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
             f"cannot make the folder: {error.strerror or error}.", where=out
         ) from error
-    try:
-        shown = list(label_clip(seed, frames, size_hw, kind))
-        _write_grey(drafts[0], (label for label, _ in shown), "gray", size_hw)
-        _write_grey(drafts[1], (instance for _, instance in shown), "gray16le", size_hw)
-        drafts[0].replace(labels)
-        drafts[1].replace(instances)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write the demo clip: {error.strerror or error}.", where=out
-        ) from error
-    finally:
-        for draft in drafts:
-            draft.unlink(missing_ok=True)
+    shown = list(label_clip(seed, frames, size_hw, kind))
+    with whole_file(labels, what="the demo's labels") as draft:
+        _write_grey(draft, (label for label, _ in shown), "gray", size_hw)
+    with whole_file(instances, what="the demo's instance maps") as draft:
+        _write_grey(draft, (instance for _, instance in shown), "gray16le", size_hw)
     return labels, instances
 
 

@@ -126,7 +126,7 @@ def _write_sheet(path: Path, pairs: list[Bytes]) -> None:
     """Label and picture of each frame one above the other, in rows and columns."""
     import numpy as np
 
-    from vidtrans.whole_file import whole_picture
+    from vidtrans.media.pngs import write_picture
 
     if not pairs:
         return
@@ -134,4 +134,4 @@ def _write_sheet(path: Path, pairs: list[Bytes]) -> None:
     cells = [np.vstack([pair[:, :width], pair[:, width:]]) for pair in pairs]
     cells += [np.zeros_like(cells[0])] * (-len(cells) % SHEET_COLUMNS)
     rows = [np.hstack(cells[i : i + SHEET_COLUMNS]) for i in range(0, len(cells), SHEET_COLUMNS)]
-    whole_picture(path, np.vstack(rows), what="the contact sheet")
+    write_picture(path, np.vstack(rows), what="the contact sheet")

@@ -48,11 +48,11 @@ def styles(
 
     Example: vidtrans styles mymodel.safetensors labels.png sheet.png --class car
     """
+    from vidtrans.media.pngs import write_picture
     from vidtrans.pipeline.setup import read_label_frame
     from vidtrans.pipeline.sizing import Sizing
     from vidtrans.sequence.loading import load_model
     from vidtrans.styles.sheet import style_sheet
-    from vidtrans.whole_file import whole_picture
 
     if sheet.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise UsageError("a sheet is a .png or .jpg file.", where=sheet)
@@ -64,5 +64,5 @@ def styles(
     read = read_label_frame(labels, loaded, scheme=scheme, instances=instances, frame=frame)
     read = Sizing.plan(read.size_hw, size_option(size), "resize").to_net(read)
     painted = style_sheet(loaded, read, classes=tuple(only or ()))
-    whole_picture(sheet, painted, what="the sheet")
+    write_picture(sheet, painted, what="the sheet")
     typer.echo(f"{sheet}: {painted.shape[1]}x{painted.shape[0]}")

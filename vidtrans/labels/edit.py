@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from vidtrans.atomic_write import whole_file
 from vidtrans.errors import InputError, UsageError
 from vidtrans.labels.scheme import Scheme
 from vidtrans.validation import first_problem
-from vidtrans.whole_file import whole_file
 
 if TYPE_CHECKING:
     from vidtrans.labels.editplan import EditPlan

@@ -24,10 +24,10 @@ from av.video.reformatter import (
 )
 from av.video.stream import VideoStream
 
+from vidtrans.atomic_write import cannot_write
 from vidtrans.errors import OutputError, Remedy
 from vidtrans.frame import Bytes, FrameTime
 from vidtrans.media.encoders import Encoding
-from vidtrans.media.faults import cannot_write
 
 _DLPACK_CUDA = 2
 _RGB_MATRIX = 0  # AVCOL_SPC_RGB

@@ -22,7 +22,7 @@ from av.video.stream import VideoStream
 
 from vidtrans.errors import InputError
 from vidtrans.frame import Frame, FrameTime, VideoInfo
-from vidtrans.media.faults import cannot_read
+from vidtrans.media.ffmpeg_errors import cannot_read
 from vidtrans.media.hardware import cuda_decodes
 from vidtrans.media.lossy import is_lossy
 from vidtrans.media.pixels import ColourTags, PixelReader, kind_of

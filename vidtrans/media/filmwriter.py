@@ -11,6 +11,7 @@ from typing import Any, Self
 import av.error
 from av.packet import Packet
 
+from vidtrans.atomic_write import PartialFile, cannot_write
 from vidtrans.errors import OutputError
 from vidtrans.frame import Bytes, FrameTime
 from vidtrans.media.encoders import Encoding
@@ -21,9 +22,7 @@ from vidtrans.media.encoding import (
     open_encoder,
     write_header,
 )
-from vidtrans.media.faults import cannot_write
 from vidtrans.media.tracks import TrackCopier
-from vidtrans.media.wholefile import PartialFile
 
 
 class FilmMuxer:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from vidtrans.errors import InputError
-from vidtrans.media.faults import cannot_read
+from vidtrans.media.ffmpeg_errors import cannot_read
 from vidtrans.media.naming import names_pictures, resolve
 
 _BLOCK = 64 << 10

@@ -18,7 +18,7 @@ from av.video.codeccontext import VideoCodecContext
 
 from vidtrans.errors import InputError
 from vidtrans.frame import Frame, FrameTime, VideoInfo
-from vidtrans.media.faults import cannot_read
+from vidtrans.media.ffmpeg_errors import cannot_read
 from vidtrans.media.naming import ImageSequence
 from vidtrans.media.pixels import PixelReader, kind_of
 

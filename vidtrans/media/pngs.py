@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Sequence
 from itertools import count, takewhile
+from os import PathLike
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,13 +13,35 @@ from typing import Self
 import cv2
 import numpy as np
 
+from vidtrans.atomic_write import (
+    cannot_write,
+    check_writable,
+    replaced_file,
+    sync_folder,
+    whole_file,
+)
 from vidtrans.errors import OutputError, Remedy
 from vidtrans.frame import Bytes, FrameTime
-from vidtrans.media.faults import cannot_write
-from vidtrans.media.wholefile import sync_folder
 
 # Level 1 with the Sub filter: a third of the time of zlib's default level for a tenth more bytes.
 _PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+
+
+def write_picture(path: str | PathLike[str], picture: Bytes, *, what: str) -> None:
+    """Write one picture, whole or not at all.
+
+    Args:
+        path: The file; its suffix names the format.
+        picture: uint8 RGB [H,W,3].
+        what: What is written, for the error's sentence: ``"the sheet"``.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    made, data = cv2.imencode(Path(path).suffix.lower(), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    assert made
+    with whole_file(path, what=what) as temporary:
+        temporary.write_bytes(data.tobytes())
 
 
 class FolderWriter:
@@ -43,7 +65,6 @@ class FolderWriter:
         self._index = first_index
         self._overwrite = overwrite
         self._made = False
-        self._partial = folder / f".{os.getpid()}.partial"
         if folder.exists() and not folder.is_dir():
             raise OutputError("is a file, not a folder.", where=folder)
         if first_index == 0 and not overwrite and folder.is_dir() and any(folder.glob("*.png")):
@@ -55,8 +76,7 @@ class FolderWriter:
         try:
             self._made = not folder.exists()
             folder.mkdir(parents=True, exist_ok=True)
-            self._partial.touch()
-            self._partial.unlink()
+            check_writable(folder)
         except OSError as error:
             raise OutputError(cannot_write(error), where=folder) from error
 
@@ -80,14 +100,9 @@ class FolderWriter:
         if not made:
             raise OutputError("cannot be coded as PNG.", where=target, frame=self._index)
         try:
-            with self._partial.open("wb") as file:
-                file.write(data.tobytes())
-                file.flush()
-                os.fsync(file.fileno())
-            self._partial.replace(target)
+            with replaced_file(target, sync_name=False) as partial:
+                partial.write_bytes(data.tobytes())
         except OSError as error:
-            with contextlib.suppress(OSError):
-                self._partial.unlink()
             raise OutputError(cannot_write(error), where=target, frame=self._index) from error
         self._index += 1
 
@@ -100,12 +115,17 @@ class FolderWriter:
                     stale.unlink()
                 except OSError as error:
                     raise OutputError(cannot_write(error), where=stale) from error
-        sync_folder(self._folder)
+        self.sync()
         return self._folder
 
+    def sync(self) -> None:
+        """Wait until the names of all pictures so far are on the disk. Raises OutputError."""
+        try:
+            sync_folder(self._folder)
+        except OSError as error:
+            raise OutputError(cannot_write(error), where=self._folder) from error
+
     def abort(self) -> None:
-        with contextlib.suppress(OSError):
-            self._partial.unlink()
         if self._made:
             with contextlib.suppress(OSError):  # not empty: it stays
                 self._folder.rmdir()

@@ -25,13 +25,12 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
+from vidtrans.atomic_write import PARTIAL_SUFFIX, PartialFile, cannot_write
 from vidtrans.errors import OutputError
 from vidtrans.frame import Bytes, FrameTime
 from vidtrans.media.encoders import Encoding
 from vidtrans.media.encoding import PictureEncoder, add_encoder, open_container, open_encoder
-from vidtrans.media.faults import cannot_write
 from vidtrans.media.filmwriter import FilmMuxer
-from vidtrans.media.wholefile import PartialFile
 
 _MAGIC = b"vidtrans packets 1\n"
 _PACKET = struct.Struct("<qqqBI")  # pts, dts, duration, key frame, bytes
@@ -79,7 +78,7 @@ class PacketSegments:
                     and stale.stem.isdigit()
                     and int(stale.stem) >= first_segment
                 )
-                if numbered or stale.name.endswith(".partial"):
+                if numbered or stale.name.endswith(PARTIAL_SUFFIX):
                     stale.unlink()
         except OSError as error:
             raise OutputError(cannot_write(error), where=parts) from error

@@ -17,7 +17,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from vidtrans.errors import InputError
-from vidtrans.media.faults import cannot_read
+from vidtrans.media.ffmpeg_errors import cannot_read
 
 _log = logging.getLogger(__name__)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from vidtrans.atomic_write import check_free
 from vidtrans.errors import OutputError
 from vidtrans.frame import Bytes, FrameTime
 from vidtrans.media.encoders import choose_encoding
@@ -25,7 +26,6 @@ from vidtrans.media.filmwriter import FilmWriter
 from vidtrans.media.naming import is_image_name, is_pattern
 from vidtrans.media.pngs import FolderWriter
 from vidtrans.media.segments import PacketSegments, join, remove_parts
-from vidtrans.media.wholefile import check_free
 
 __all__ = [
     "SegmentWriter",

@@ -20,10 +20,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from vidtrans.atomic_write import whole_file
 from vidtrans.errors import ModelError, OutputError
 from vidtrans.model.card import Bundle, Card
 from vidtrans.validation import first_problem
-from vidtrans.whole_file import whole_file
 
 FORMAT = "vidtrans-bundle"
 FORMAT_VERSION = 1

@@ -9,10 +9,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from vidtrans.atomic_write import cannot_write
 from vidtrans.errors import InputError, Interrupted, OutputError, Remedy, UsageError, VidtransError
 from vidtrans.frame import Frame, LabelFrame
 from vidtrans.labels.report import LabelReport, ReportBuilder
-from vidtrans.media.faults import cannot_write
 from vidtrans.media.naming import exists, is_image_name, is_pattern, resolve
 from vidtrans.media.pngs import FolderWriter
 from vidtrans.media.writer import is_folder_target, join_segments, open_segments, open_writer

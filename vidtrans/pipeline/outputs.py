@@ -201,6 +201,7 @@ class FolderOutput:
     def keep(self) -> None:
         if self._last is None or not self._times:
             return
+        self._writer.sync()
         end = self._first + len(self._times)
         span = Span("part", self._first, end, checksum(self._last.frame), (self._last.time,))
         self._run.keep(span, self._last.state.save)

@@ -22,9 +22,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Literal
 
+from vidtrans.atomic_write import cannot_write, replaced_file, sync_file, sync_folder
 from vidtrans.errors import OutputError, Remedy, UsageError
 from vidtrans.frame import FrameTime
-from vidtrans.media.faults import cannot_write
 from vidtrans.media.writer import parts_folder
 
 FORMAT = 1
@@ -78,15 +78,6 @@ class Span:
             times,
             raw["file"],
         )
-
-
-def sync(path: Path) -> None:
-    """Wait until a file (or a folder's list of names) is on the disk."""
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 @contextlib.contextmanager
@@ -220,10 +211,9 @@ class RunFolder:
         state = self._state_after(span.end)
         with written(self.folder):
             if span.file:
-                sync(self.folder / span.file)
+                sync_file(self.folder / span.file)
             save_state(state)
-            sync(state)
-            sync(self.folder)
+            sync_folder(self.folder)
             with (self.folder / "ledger.jsonl").open("a", encoding="utf-8") as ledger:
                 ledger.write(span.to_json() + "\n")
                 ledger.flush()
@@ -382,13 +372,5 @@ def _sweep(folder: Path, *, keep: list[Span]) -> None:
 
 
 def _write_whole(path: Path, text: str) -> None:
-    draft = path.with_name(path.name + ".new")
-    try:
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
+    with replaced_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")

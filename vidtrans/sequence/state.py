@@ -14,9 +14,9 @@ from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
+from vidtrans.atomic_write import whole_file
 from vidtrans.errors import InputError
 from vidtrans.nets.painting import History
-from vidtrans.whole_file import whole_file
 
 _FORMAT = "vidtrans-state"
 
