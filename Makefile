@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh Debian or Ubuntu: `make demo` and `make test`.
-.PHONY: demo gui test setup setup-gui setup-test lint format proofs bench clean
+.PHONY: demo gui setup test coverage proofs lint format docs release bench help clean
 
 VENV := .venv/bin
 
@@ -12,14 +12,14 @@ gui: setup-gui  ## the desktop editor
 setup:  ## the environment alone
 	@scripts/setup.sh
 
-setup-gui:
-	@scripts/setup.sh gui
-
-setup-test:
-	@scripts/setup.sh test
+setup-%:
+	@scripts/setup.sh $*
 
 test: setup-test  ## the whole suite, under ten minutes on two cores
 	$(VENV)/python -m pytest
+
+coverage: setup-test  ## the whole suite, and the lines that it does not reach
+	$(VENV)/python -m pytest --cov --cov-report=term:skip-covered
 
 proofs: setup-test  ## the slow proofs: thousands of frames, long runs
 	$(VENV)/python -m pytest -m slow
@@ -30,12 +30,22 @@ lint: setup-test  ## style, types, layers
 	$(VENV)/mypy
 	$(VENV)/lint-imports
 
-format: setup-test
+format: setup-test  ## style, mended where it can be
 	$(VENV)/ruff check --fix .
 	$(VENV)/ruff format .
+
+docs: setup-docs  ## pages and API reference as a site, in build/site; warnings are errors
+	NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --quiet
+	@echo build/site/index.html
+
+release: setup-release  ## sdist, wheel and bill of materials in dist/, checked in a clean environment
+	@scripts/release.sh
 
 bench: setup  ## speed figures as JSON
 	$(VENV)/vidtrans bench
 
-clean:
+help:  ## these lines
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 12
+
+clean:  ## everything that was made here
 	rm -rf .venv build dist vidtrans-demo

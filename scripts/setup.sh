@@ -3,6 +3,8 @@
 #   scripts/setup.sh          what `vidtrans` needs
 #   scripts/setup.sh gui      the same, and what the editor needs
 #   scripts/setup.sh test     the same, and what the tests need
+#   scripts/setup.sh docs     the same, and what builds the site
+#   scripts/setup.sh release  the same, and what builds and checks a release
 set -euo pipefail
 cd "$(dirname "$0")/.."
 extras=${1:-}
@@ -33,7 +35,7 @@ if [ "$extras" = test ]; then
 fi
 
 python=""
-for candidate in ${PYTHON:-} python3 python3.13 python3.12 python3.11; do
+for candidate in ${PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11; do
     if command -v "$candidate" >/dev/null 2>&1 && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
         python=$candidate
         break

@@ -1,7 +1,13 @@
 """Label video in, street video out: pix2pix, pix2pixHD and vid2vid as media tools.
 
-model = vidtrans.load_model("street") pictures = model.translate(labels=labels)          # uint8
-[T,H,W] in, float32 [T,3,H,W] in [-1,1] out
+Example:
+    >>> import numpy as np
+    >>> import vidtrans
+    >>> labels = np.full((2, 32, 64), 7, np.uint8)  # [T,H,W], here Cityscapes labelId 7: road
+    >>> model = vidtrans.load_model("street", device="cpu")
+    >>> pictures = model.translate(labels=labels)
+    >>> pictures.shape, pictures.dtype  # [T,3,H,W] in [-1,1]
+    ((2, 3, 32, 64), dtype('float32'))
 """
 
 from __future__ import annotations
