@@ -16,7 +16,7 @@ import numpy as np
 
 from vidtrans.assets.demo_clip import DEMO_SEED, demo_instances, demo_labels
 from vidtrans.frame import FrameTime, LabelFrame
-from vidtrans.labels.editwords import gather_edits
+from vidtrans.labels.edit_text import gather_edits
 from vidtrans.media.reader import open_reader
 from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans.pipeline.setup import open_job

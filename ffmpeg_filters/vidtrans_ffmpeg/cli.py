@@ -131,7 +131,7 @@ def filter_command(
 
     ffmpeg -i labels.mkv -c:v rawvideo -f nut - | vidtrans-filter | ffmpeg -i - street.mp4
     """
-    from vidtrans.labels.editwords import gather_edits, load_styles
+    from vidtrans.labels.edit_text import gather_edits, load_styles
     from vidtrans.pipeline.settings import ConvertSettings, parse_edits
     from vidtrans_ffmpeg.formats import FORMATS, RawVideo
     from vidtrans_ffmpeg.run import FilterSettings, run_filter

@@ -51,7 +51,7 @@ def piped(label_film, tiny_model):
 
 
 def test_edits_give_convert_s_pictures(piped, label_film, tiny_model, tmp_path, decoded):
-    from vidtrans.labels.editwords import gather_edits
+    from vidtrans.labels.edit_text import gather_edits
     from vidtrans.pipeline.convert import convert
     from vidtrans.pipeline.settings import ConvertSettings
 

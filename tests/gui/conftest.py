@@ -140,17 +140,15 @@ class Painter:
 
     def labels(self, frame):
         from vidtrans.labels.edit import EditList
+        from vidtrans.labels.edit_plan import EditPlan
 
         ids = self.scene(frame)
         instances = (
             np.where(ids >= 24, ids.astype(np.int32) * 1000 + 1, ids) if self.instances else None
         )
         read = LabelFrame(frame, ids, FrameTime(frame, Fraction(1, 25)), instances)
-        return (
-            ((self.edited[-1] if self.edited else None) or EditList())
-            .plan(self.scheme, 35)
-            .apply(read)
-        )
+        edits = (self.edited[-1] if self.edited else None) or EditList()
+        return EditPlan.of(edits, self.scheme, 35).apply(read)
 
     def answer(self, request, approximation=None):
         labels = self.labels(request.frame)

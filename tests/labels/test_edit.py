@@ -17,6 +17,7 @@ from vidtrans.labels.edit import (
     StyleClass,
     StyleInstance,
 )
+from vidtrans.labels.edit_plan import EditPlan
 from vidtrans.labels.scheme import load_scheme
 
 CITY = load_scheme("cityscapes")
@@ -34,7 +35,7 @@ def frame(ids, instances=None, index=0):
 
 
 def applied(edit, labels, scheme=CITY):
-    return EditList((edit,)).plan(scheme, 35).apply(labels)
+    return EditPlan.of(EditList((edit,)), scheme, 35).apply(labels)
 
 
 def test_relabelled_stuff_merges_with_its_new_class():
@@ -102,8 +103,8 @@ def test_an_instance_edit_without_instances_is_refused():
 
 
 def test_edits_hold_in_their_range_only_and_apply_in_order():
-    plan = EditList((RelabelClass("car", "truck", 2, 4), RelabelClass("truck", "bus", 3))).plan(
-        CITY, 35
+    plan = EditPlan.of(
+        EditList((RelabelClass("car", "truck", 2, 4), RelabelClass("truck", "bus", 3))), CITY, 35
     )
     names = [CITY.name_of(int(plan.apply(frame([[CAR]], index=i)).ids[0, 0])) for i in range(5)]
     assert names == ["car", "car", "truck", "bus", "car"]
@@ -113,8 +114,8 @@ def test_edits_hold_in_their_range_only_and_apply_in_order():
 
 def test_resets_pictures_and_styles_by_frame():
     style = StyleClass("car", 3, 2, 5)
-    plan = EditList((ResetAt(2), FirstFrame("a.png", 4), style, StyleInstance(26001, 1, 4))).plan(
-        CITY, 35
+    plan = EditPlan.of(
+        EditList((ResetAt(2), FirstFrame("a.png", 4), style, StyleInstance(26001, 1, 4))), CITY, 35
     )
     assert [plan.resets(i) for i in range(6)] == [False, False, True, False, True, False]
     assert str(plan.picture(4)) == "a.png"
@@ -125,14 +126,14 @@ def test_resets_pictures_and_styles_by_frame():
 
 def test_unknown_classes_are_refused_with_the_nearest():
     with pytest.raises(UsageError, match="vegetation"):
-        EditList((RelabelClass("vegetatoin", "road"),)).plan(CITY, 35)
+        EditPlan.of(EditList((RelabelClass("vegetatoin", "road"),)), CITY, 35)
     with pytest.raises(UsageError, match="planes 0 to 18"):
-        EditList((RelabelClass("car", "road"),)).plan(CITY, 19)
+        EditPlan.of(EditList((RelabelClass("car", "road"),)), CITY, 19)
     with pytest.raises(UsageError, match="by number"):
-        EditList((RelabelClass("car", "road"),)).plan(None, 19)
-    assert EditList((RelabelClass("3", "4"),)).plan(None, 19).apply(frame([[3]])).ids.tolist() == [
-        [4]
-    ]
+        EditPlan.of(EditList((RelabelClass("car", "road"),)), None, 19)
+    assert EditPlan.of(EditList((RelabelClass("3", "4"),)), None, 19).apply(
+        frame([[3]])
+    ).ids.tolist() == [[4]]
 
 
 def test_ranges_that_hold_no_frame_are_refused():

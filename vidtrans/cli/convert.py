@@ -251,7 +251,7 @@ def convert(
 
       vidtrans convert labels/ city.mp4 --relabel vegetation=building
     """
-    from vidtrans.labels.editwords import gather_edits, load_styles
+    from vidtrans.labels.edit_text import gather_edits, load_styles
     from vidtrans.pipeline.convert import convert as run
     from vidtrans.pipeline.settings import ConvertSettings, parse_edits
 

@@ -1,14 +1,14 @@
-"""Edits of a label film as values: relabel, delete, restyle, a given picture, a fresh start; each
-with a time range.
+"""Edits of a label film as values: relabel, delete, restyle, a given picture, a new history.
 
-    trees = RelabelClass("vegetation", "building", start=100, end=250)
-    edits = EditList((trees, DeleteInstance(26001)))
-    plan = edits.plan(load_scheme("cityscapes"), label_nc=35)
-    edited = plan.apply(label_frame)
+Each edit has a range of frames. Classes are named, not numbered, so that the same edits suit
+another model; `vidtrans.labels.edit_plan.EditPlan` resolves them to a model's planes and applies
+them, in their order. `vidtrans.labels.edit_text` reads them as a command line writes them.
 
-Classes are named, not numbered, so that the same edits suit another model; ``EditList.plan`` finds
-the model's planes. Labels and instances change together, before boundaries are drawn. Edits apply
-in their order.
+Example:
+    >>> trees = RelabelClass("vegetation", "building", start=100, end=250)
+    >>> edits = EditList((trees, DeleteInstance(26001)))
+    >>> plan = EditPlan.of(edits, load_scheme("cityscapes"), label_nc=35)
+    >>> edited = plan.apply(label_frame)
 """
 
 from __future__ import annotations
@@ -18,45 +18,58 @@ import os
 from dataclasses import asdict, dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from vidtrans.atomic_write import whole_file
 from vidtrans.errors import InputError, UsageError
-from vidtrans.labels.scheme import Scheme
 from vidtrans.validation import first_problem
 
-if TYPE_CHECKING:
-    from vidtrans.labels.editplan import EditPlan
-
 VERSION = 1
+"""Version of the format that `EditList.save` writes."""
 _STRICT = ConfigDict(extra="forbid")
 
 
 class _Ranged:
-    """What all edits share: ``start`` inclusive, ``end`` exclusive, None: to the end of the
-    film."""
+    """An edit of the frames ``start`` (inclusive) to ``end`` (exclusive, None: the last frame)."""
 
     __pydantic_config__ = _STRICT
     start: int
     end: int | None
 
     def __post_init__(self) -> None:
-        if self.start < 0:
-            raise UsageError(f"an edit cannot start at frame {self.start}; the first frame is 0.")
+        _check_start(self.start)
         if self.end is not None and self.end <= self.start:
             raise UsageError(f"an edit from frame {self.start} to {self.end} holds no frame.")
 
     def active(self, index: int) -> bool:
-        """Whether the edit concerns frame ``index``."""
+        """Whether the edit changes frame ``index`` (0-based)."""
         return self.start <= index and (self.end is None or index < self.end)
+
+
+class _AtFrame:
+    """An edit of the one frame ``start``."""
+
+    __pydantic_config__ = _STRICT
+    start: int
+
+    def __post_init__(self) -> None:
+        _check_start(self.start)
+
+    @property
+    def end(self) -> int:
+        """The frame after it, as the ranges of other edits have it."""
+        return self.start + 1
+
+    def active(self, index: int) -> bool:
+        """Whether ``index`` (0-based) is the frame."""
+        return index == self.start
 
 
 @dataclass(frozen=True)
 class RelabelClass(_Ranged):
-    """Pixels of class ``source`` become class ``target`` in frames ``start`` .. ``end - 1``
-    (None: to the end)."""
+    """The pixels of class ``source`` become class ``target``."""
 
     source: str
     target: str
@@ -67,7 +80,7 @@ class RelabelClass(_Ranged):
 
 @dataclass(frozen=True)
 class RelabelInstance(_Ranged):
-    """The pixels of one ``instance`` (its id in the instance map) become class ``target``."""
+    """The pixels of one ``instance`` (an id of the instance map) become class ``target``."""
 
     instance: int
     target: str
@@ -78,7 +91,7 @@ class RelabelInstance(_Ranged):
 
 @dataclass(frozen=True)
 class DeleteInstance(_Ranged):
-    """One instance disappears: its pixels take label and instance of what surrounds them."""
+    """The pixels of one instance take label and instance of the nearest area around them."""
 
     instance: int
     start: int = 0
@@ -88,7 +101,7 @@ class DeleteInstance(_Ranged):
 
 @dataclass(frozen=True)
 class StyleClass(_Ranged):
-    """Everything of class ``name`` is painted in the model's style number ``style``."""
+    """All pixels of class ``name`` are painted in the model's style number ``style``, from 0."""
 
     name: str
     style: int
@@ -99,7 +112,7 @@ class StyleClass(_Ranged):
 
 @dataclass(frozen=True)
 class StyleInstance(_Ranged):
-    """One instance is painted in the model's style number ``style``."""
+    """One instance is painted in the model's style number ``style``, from 0."""
 
     instance: int
     style: int
@@ -109,45 +122,21 @@ class StyleInstance(_Ranged):
 
 
 @dataclass(frozen=True)
-class FirstFrame:
-    """The film shows the picture file ``picture`` as frame ``start``, and goes on from it: a
-    fresh start with a given look."""
+class FirstFrame(_AtFrame):
+    """The history starts anew at frame ``start``, and the picture file ``picture`` is that frame's
+    output."""
 
-    __pydantic_config__ = _STRICT
     picture: str
     start: int = 0
     kind: Literal["first-frame"] = "first-frame"
 
-    def __post_init__(self) -> None:
-        _check_frame(self.start)
-
-    @property
-    def end(self) -> int:
-        return self.start + 1
-
-    def active(self, index: int) -> bool:
-        """Whether this is the frame."""
-        return index == self.start
-
 
 @dataclass(frozen=True)
-class ResetAt:
+class ResetAt(_AtFrame):
     """The generator's history starts anew before frame ``start``, as at a scene cut."""
 
-    __pydantic_config__ = _STRICT
     start: int
     kind: Literal["reset-at"] = "reset-at"
-
-    def __post_init__(self) -> None:
-        _check_frame(self.start)
-
-    @property
-    def end(self) -> int:
-        return self.start + 1
-
-    def active(self, index: int) -> bool:
-        """Whether this is the frame."""
-        return index == self.start
 
 
 Edit = (
@@ -192,11 +181,17 @@ class EditList:
         return EditList((*self.edits[:place], edit, *self.edits[place + 1 :]))
 
     def to_json(self, relative_to: str | PathLike[str] | None = None) -> list[dict[str, Any]]:
-        """Plain data for a project file; pictures' paths relative to the folder ``relative_to``
-        where it is given."""
+        """The edits as plain data.
+
+        Args:
+            relative_to: a folder; paths of pictures become relative to it. None leaves them.
+
+        Returns:
+            One table for each edit, its ``kind`` first, without an ``end`` that is None.
+        """
         entries = []
         for edit in self.edits:
-            # The kind first, and no end that is none: people read this.
+            # The kind first, and no end that is None: people read this.
             entry = {"kind": edit.kind} | {
                 k: v
                 for k, v in asdict(edit).items()
@@ -211,7 +206,16 @@ class EditList:
     def from_json(
         cls, data: Any, *, source: str = "edits", relative_to: str | PathLike[str] | None = None
     ) -> EditList:
-        """Raises InputError for what is no list of edits, with the entry and the key at fault."""
+        """The inverse of `to_json`.
+
+        Args:
+            data: a list of tables, as JSON gives them.
+            source: what the errors name as their place.
+            relative_to: the folder that paths of pictures are relative to. None leaves them.
+
+        Raises:
+            InputError: ``data`` is no list of edits; the first wrong entry and key are named.
+        """
         if not isinstance(data, list):
             raise InputError("the edits are not a list.", where=source)
         edits: list[Edit] = []
@@ -228,7 +232,11 @@ class EditList:
         return cls(tuple(edits))
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write ``{"version": 1, "edits": [...]}``, whole or not at all. Raises OutputError."""
+        """Write ``{"version": 1, "edits": [...]}``, whole or not at all.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
         content = {"version": VERSION, "edits": self.to_json(Path(path).absolute().parent)}
         with whole_file(path, what="the file of edits") as draft:
             draft.write_text(
@@ -237,7 +245,11 @@ class EditList:
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> EditList:
-        """Read what ``save`` wrote, or the edits of an editor's project. Raises InputError."""
+        """Read what `save` wrote, or the edits of an editor's project.
+
+        Raises:
+            InputError: the file cannot be read, holds no edits, or is of a newer version.
+        """
         try:
             data = json.loads(Path(path).read_text("utf-8"))
         except OSError as error:
@@ -256,17 +268,13 @@ class EditList:
             data = data.get("edits")
         return cls.from_json(data, source=os.fspath(path), relative_to=Path(path).absolute().parent)
 
-    def plan(self, scheme: Scheme | None, label_nc: int) -> EditPlan:
-        """The edits with classes resolved to planes of a model with ``label_nc`` planes named by
-        ``scheme`` (None: class names are numbers). Raises UsageError for a class that the model
-        does not have, nearest names offered."""
-        from vidtrans.labels.editplan import plan_edits
-
-        return plan_edits(self, scheme, label_nc)
-
     def first_change(self, other: EditList) -> int | None:
-        """The first frame that ``self`` and ``other`` treat differently; None where there is no
-        such frame."""
+        """The first frame (0-based) that ``self`` and ``other`` may change differently.
+
+        Returns:
+            The earliest start of the edits between their common head and tail; None where both are
+            the same.
+        """
         mine, theirs = list(self.edits), list(other.edits)
         while mine and theirs and mine[0] == theirs[0]:
             mine.pop(0)
@@ -278,8 +286,7 @@ class EditList:
 
 
 def relative_path(path: str | PathLike[str], folder: str | PathLike[str]) -> str:
-    """``path`` as a file in ``folder`` names it: relative with forward slashes; absolute from
-    another drive."""
+    """``path`` relative to ``folder``, with forward slashes; absolute from another drive."""
     try:
         return Path(os.path.relpath(path, folder)).as_posix()
     except ValueError:
@@ -287,11 +294,11 @@ def relative_path(path: str | PathLike[str], folder: str | PathLike[str]) -> str
 
 
 def absolute_path(path: str | PathLike[str], folder: str | PathLike[str]) -> str:
-    """The inverse of ``relative_path``. Nothing is resolved: links stay what they are."""
+    """The inverse of `relative_path`. Symbolic links are not resolved."""
     return os.path.normpath(Path(folder).absolute() / path)
 
 
-def _check_frame(start: int) -> None:
+def _check_start(start: int) -> None:
     if start < 0:
         raise UsageError(f"an edit cannot start at frame {start}; the first frame is 0.")
 

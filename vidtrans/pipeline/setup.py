@@ -19,7 +19,7 @@ from vidtrans.errors import InputError, Remedy, UsageError
 from vidtrans.frame import Bytes, Frame, LabelFrame, VideoInfo
 from vidtrans.labels.detect import Detection, parse_labels, resolve
 from vidtrans.labels.edit import EditList, FirstFrame
-from vidtrans.labels.editplan import EditPlan
+from vidtrans.labels.edit_plan import EditPlan
 from vidtrans.labels.reader import WITH_INSTANCES, LabelReader
 from vidtrans.labels.scheme import load_scheme
 from vidtrans.media.fingerprint import fingerprint

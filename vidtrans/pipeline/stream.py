@@ -17,7 +17,7 @@ import torch
 
 from vidtrans.errors import InputError, Interrupted, Remedy, VidtransError
 from vidtrans.frame import Bytes, Frame, FrameTime, LabelFrame, Translation
-from vidtrans.labels.editplan import EditPlan
+from vidtrans.labels.edit_plan import EditPlan
 from vidtrans.labels.reader import LabelReader
 from vidtrans.labels.report import ReportBuilder
 from vidtrans.nets.painting import Painting

@@ -18,7 +18,7 @@ from torch import Tensor
 from vidtrans.errors import InputError, UsageError
 from vidtrans.frame import FrameTime, LabelFrame, StyleChoice
 from vidtrans.labels.edit import EditList, FirstFrame
-from vidtrans.labels.editplan import EditPlan
+from vidtrans.labels.edit_plan import EditPlan
 from vidtrans.labels.scheme import load_scheme
 from vidtrans.model.card import Card
 from vidtrans.model.networks import Networks
@@ -124,9 +124,8 @@ class Model:
     def plan(self, edits: EditList) -> EditPlan:
         """``edits`` with their classes resolved to the model's planes. Raises UsageError where
         they do not suit it."""
-        plan = edits.plan(
-            load_scheme(self.card.label_scheme) if self.card.label_scheme else None, self.label_nc
-        )
+        scheme = load_scheme(self.card.label_scheme) if self.card.label_scheme else None
+        plan = EditPlan.of(edits, scheme, self.label_nc)
         for edit in edits.edits:
             choice = plan.style_choice(edit.start)
             if choice is not None:

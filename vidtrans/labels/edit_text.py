@@ -1,5 +1,5 @@
-"""Edits as people write them on a command line, and styles files: ``car=bus``,
-``instance:26001=5``, ``26001@100:250``."""
+"""Edits as text: on a command line (``car=bus``, ``instance:26001=5``, ``26001@100:250``), and in
+styles files."""
 
 from __future__ import annotations
 
@@ -32,16 +32,25 @@ _INSTANCE = r"(?:instance\s*:\s*)?(\d{1,9})"
 
 @dataclass(frozen=True)
 class StyleFile:
-    """What a styles file says: ``edits``, a style for each class and instance that it names, and
-    the ``seed`` for the rest."""
+    """What a styles file says.
+
+    Attributes:
+        edits: a style for each class and instance that the file names.
+        seed: draws the styles of all other instances; None where the file has none.
+    """
 
     edits: tuple[StyleClass | StyleInstance, ...] = ()
     seed: int | None = None
 
 
 def parse_relabel(text: str) -> RelabelClass | RelabelInstance:
-    """``vegetation=building``, ``instance:26001=truck``, and ``car=bus@100:250`` for frames 100
-    .. 249. Raises UsageError."""
+    """Reads a relabelling: ``vegetation=building``, ``instance:26001=truck``, ``car=bus@100:250``.
+
+    ``@100:250`` means frames 100 to 249; either number may be left out.
+
+    Raises:
+        UsageError: ``text`` is no relabelling.
+    """
     found = re.fullmatch(r"\s*([^=@]+?)\s*=\s*([^=@]+?)\s*" + _RANGE, text)
     if not found:
         raise UsageError(
@@ -59,8 +68,11 @@ def parse_relabel(text: str) -> RelabelClass | RelabelInstance:
 
 
 def parse_style(text: str) -> StyleClass | StyleInstance:
-    """``car=3``, ``instance:26001=5``, and ``car=3@100:250`` for frames 100 .. 249. Raises
-    UsageError."""
+    """Reads a choice of style: ``car=3``, ``instance:26001=5``, ``car=3@100:250``.
+
+    Raises:
+        UsageError: ``text`` is no choice of style.
+    """
     found = re.fullmatch(r"\s*([^=@]+?)\s*=\s*(\d{1,4})\s*" + _RANGE, text)
     if not found:
         raise UsageError(
@@ -78,8 +90,11 @@ def parse_style(text: str) -> StyleClass | StyleInstance:
 
 
 def parse_drop(text: str) -> DeleteInstance:
-    """``instance:26001`` or ``26001``, and ``26001@100:250`` for frames 100 .. 249. Raises
-    UsageError."""
+    """Reads an instance to delete: ``instance:26001``, ``26001``, ``26001@100:250``.
+
+    Raises:
+        UsageError: ``text`` is no instance.
+    """
     found = re.fullmatch(rf"\s*{_INSTANCE}\s*" + _RANGE, text, re.IGNORECASE)
     if not found:
         raise UsageError(
@@ -90,13 +105,13 @@ def parse_drop(text: str) -> DeleteInstance:
 
 
 def _frames(start: str | None, end: str | None) -> tuple[int, int | None]:
-    """First frame and end of what ``_RANGE`` found: the whole film where it found nothing."""
+    """First frame and end of a range that `_RANGE` matched; the whole film without a range."""
     return int(start or 0), int(end) if end else None
 
 
 def _named_instance(name: str, example: str) -> int | None:
-    """The id in ``instance:ID``, None for the name of a class. Raises UsageError for an id that
-    is none."""
+    """The id in ``instance:ID``, None for the name of a class. Raises UsageError where ID is no
+    number."""
     if not name.casefold().startswith("instance:"):
         return None
     instance = re.fullmatch(r"\d{1,9}", name.split(":", 1)[1].strip())
@@ -113,8 +128,18 @@ def gather_edits(
     styles: StyleFile | None = None,
     style: Sequence[str] = (),
 ) -> EditList:
-    """All that a command line says of edits, in the order in which they apply. Raises
-    UsageError."""
+    """The edits of a command line, in the order in which they apply.
+
+    Args:
+        edits: those of a file; they apply first.
+        relabel: texts for `parse_relabel`.
+        drop: texts for `parse_drop`.
+        styles: a styles file; its edits apply before those of ``style``.
+        style: texts for `parse_style`.
+
+    Raises:
+        UsageError: one of the texts is wrong.
+    """
     found: list[Edit] = list(edits.edits if edits is not None else ())
     found += map(parse_relabel, relabel)
     found += map(parse_drop, drop)
@@ -135,8 +160,15 @@ class _Content(BaseModel):
 
 
 def load_styles(path: str | PathLike[str]) -> StyleFile:
-    """A styles file, TOML or JSON: ``classes`` (name = number), ``instances`` (id = number),
-    ``seed``. Raises InputError."""
+    """Reads a styles file.
+
+    Args:
+        path: TOML, or JSON where its name ends so. Its keys are optional: ``classes`` (class
+            name = style), ``instances`` (instance id = style), ``seed``.
+
+    Raises:
+        InputError: the file cannot be read, or a key or value in it is wrong.
+    """
     file = Path(path)
     try:
         text = file.read_text("utf-8")

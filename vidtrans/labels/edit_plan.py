@@ -1,4 +1,7 @@
-"""Edits at work: classes resolved to a model's planes, and label frames changed accordingly."""
+"""Edits resolved to a model's planes, and applied to label frames.
+
+Labels and instances change together, before boundaries are drawn.
+"""
 
 from __future__ import annotations
 
@@ -27,30 +30,65 @@ from vidtrans.labels.scheme import Scheme, canonical
 
 Instances = npt.NDArray[np.int32]
 _SAMPLE = 4096
+"""Pixels of a class in which its commonest instance id is looked for. All pixels of a large picture
+would take longer than the rest of the edit."""
 
 
 @dataclass(frozen=True)
 class EditPlan:
     """Edits resolved for a model: a pure function of label frames.
 
-    ``planes``: the class names that occur, with the model's plane. ``things``: planes whose
-    instances are told apart. ``spare``: the plane of a frame that one deleted instance filled.
+    Attributes:
+        edits: the edits, in the order in which they apply.
+        planes: pairs of a class name that occurs in ``edits`` and the model's plane of it.
+        things: planes whose instances are told apart.
+        fill_plane: the plane that a deleted instance leaves where it covered the whole picture.
     """
 
     edits: EditList = field(default_factory=EditList)
     planes: tuple[tuple[str, int], ...] = ()
     things: frozenset[int] = frozenset()
-    spare: int = 0
+    fill_plane: int = 0
+
+    @classmethod
+    def of(cls, edits: EditList, scheme: Scheme | None, label_nc: int) -> EditPlan:
+        """Resolves the class names of ``edits``.
+
+        Args:
+            edits: the edits.
+            scheme: names the model's planes; None: class names in ``edits`` are plane numbers.
+            label_nc: the model's label planes; 0: it paints from pictures.
+
+        Raises:
+            UsageError: the model has no class of a name (the nearest are offered), or no labels.
+        """
+        names: dict[str, int] = {}
+        for edit in edits.edits:
+            if isinstance(edit, RelabelClass | RelabelInstance | DeleteInstance) and label_nc == 0:
+                raise UsageError("the model paints from pictures, so there are no labels to edit.")
+            for name in _names(edit):
+                names[name] = _plane(name, scheme, label_nc)
+        classes = [
+            entry
+            for entry in (() if scheme is None else scheme.classes)
+            if 0 <= entry.id < label_nc
+        ]
+        things = frozenset(entry.id for entry in classes if entry.has_instances)
+        unlabeled = (entry.id for entry in classes if canonical(entry.name) == "unlabeled")
+        return cls(edits, tuple(names.items()), things, next(unlabeled, 0))
 
     def active(self, index: int) -> tuple[Edit, ...]:
         """The edits whose range holds frame ``index``, in order."""
         return tuple(edit for edit in self.edits.edits if edit.active(index))
 
     def apply(self, labels: LabelFrame) -> LabelFrame:
-        """``labels`` with every edit whose range holds ``labels.index``; the very same object where
-        none does.
+        """``labels`` after every edit whose range holds its index.
 
-        Raises InputError where an edit is about an instance and the frame has no instance map.
+        Returns:
+            The changed frame; the same object where nothing changes.
+
+        Raises:
+            InputError: an edit is about an instance and the frame has no instance map.
         """
         plane = dict(self.planes)
         ids, instances = labels.ids, labels.instances
@@ -87,7 +125,7 @@ class EditPlan:
         )
 
     def picture(self, index: int) -> Path | None:
-        """The picture given as frame ``index``; of several the last."""
+        """The picture file given as frame ``index``; the last of several."""
         given = [
             edit
             for edit in self.edits.edits
@@ -96,14 +134,14 @@ class EditPlan:
         return Path(given[-1].picture) if given else None
 
     def styles(self, index: int) -> tuple[StyleClass | StyleInstance, ...]:
-        """The styles chosen for frame ``index``, later ones winning."""
+        """The edits that choose styles in frame ``index``; of two for the same thing the later
+        counts."""
         return tuple(
             edit for edit in self.active(index) if isinstance(edit, StyleClass | StyleInstance)
         )
 
     def style_choice(self, index: int) -> StyleChoice | None:
-        """The same as planes and instance ids; None where no style is chosen for frame
-        ``index``."""
+        """The styles of frame ``index`` by plane and instance id; None where none is chosen."""
         plane = dict(self.planes)
         chosen = self.styles(index)
         if not chosen:
@@ -135,14 +173,13 @@ class EditPlan:
     def _delete(
         self, ids: Bytes, instances: Instances, chosen: npt.NDArray[np.bool_]
     ) -> tuple[Bytes, Instances]:
-        # From areas rather than from things, lest the neighbouring car grow into the gap; from
-        # things if that is all.
+        # From stuff where there is any, else the car beside a deleted one would grow into the gap.
         things = np.isin(ids, list(self.things)) if self.things else np.zeros_like(chosen)
         for source in (~(chosen | things), ~chosen):
             if source.any():
                 break
         else:
-            return np.full_like(ids, self.spare), np.full_like(instances, self.spare)
+            return np.full_like(ids, self.fill_plane), np.full_like(instances, self.fill_plane)
         _, nearest = cv2.distanceTransformWithLabels(
             (~source).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
         )
@@ -158,29 +195,6 @@ class EditPlan:
         return filled, merged
 
 
-def plan_edits(edits: EditList, scheme: Scheme | None, label_nc: int) -> EditPlan:
-    """See ``EditList.plan``."""
-    names: dict[str, int] = {}
-    for edit in edits.edits:
-        if isinstance(edit, RelabelClass | RelabelInstance | DeleteInstance) and label_nc == 0:
-            raise UsageError("the model paints from pictures, so there are no labels to edit.")
-        for name in _names(edit):
-            names[name] = _plane(name, scheme, label_nc)
-    classes = () if scheme is None else scheme.classes
-    things = frozenset(
-        entry.id for entry in classes if entry.has_instances and 0 <= entry.id < label_nc
-    )
-    spare = next(
-        (
-            entry.id
-            for entry in classes
-            if canonical(entry.name) == "unlabeled" and 0 <= entry.id < label_nc
-        ),
-        0,
-    )
-    return EditPlan(edits, tuple(names.items()), things, spare)
-
-
 def _names(edit: Edit) -> Sequence[str]:
     if isinstance(edit, RelabelClass):
         return edit.source, edit.target
@@ -193,21 +207,20 @@ def _plane(name: str, scheme: Scheme | None, label_nc: int) -> int:
     if name.strip().isdecimal():
         plane = int(name)
     elif scheme is None:
-        raise UsageError(
-            f"the model knows its classes by number only, so {name!r} says nothing to it."
-        )
+        raise UsageError(f"the model knows its classes by number only, and {name!r} is no number.")
     else:
         plane = scheme.find(name).id
     if not 0 <= plane < label_nc:
         raise UsageError(
-            f"class {name!r} is none of the model's, which has the planes 0 to {label_nc - 1}."
+            f"class {name!r} is plane {plane}, and the model has the planes 0 to {label_nc - 1}."
         )
     return plane
 
 
 def _area_id(ids: Bytes, instances: Instances, chosen: npt.NDArray[np.bool_], target: int) -> int:
-    """The instance id of the class ``target`` around: what its pixels have now, else its own
-    number, else a new one."""
+    """The instance id for pixels that become class ``target``, which has no instances: the
+    commonest id of the class's other pixels, else ``target`` itself if that id is free, else a new
+    one."""
     there = instances[(ids == target) & ~chosen]
     if there.size:
         values, counts = np.unique(there[:: max(1, there.size // _SAMPLE)], return_counts=True)

@@ -14,7 +14,7 @@ from vidtrans.labels.edit import (
     StyleClass,
     StyleInstance,
 )
-from vidtrans.labels.editwords import (
+from vidtrans.labels.edit_text import (
     StyleFile,
     gather_edits,
     load_styles,
