@@ -13,7 +13,6 @@ import fcntl
 import io
 import os
 import select
-import threading
 
 from vidtrans.errors import OutputError, ReaderGone
 from vidtrans.media.films import PIPE_BUFFER
@@ -44,18 +43,22 @@ def keep_memory() -> None:
 
 
 class Wake:
-    """Ends every wait of the pipes that share it, from a signal handler or another thread."""
+    """Ends every wait of the pipes that share it, from a signal handler or another thread.
+
+    ``set`` takes no lock: the lock of a ``threading.Event`` would wait for ever in a handler that
+    interrupts another ``set`` of the same thread.
+    """
 
     def __init__(self) -> None:
         self._read, self._write = os.pipe()
-        self._set = threading.Event()
+        self._set = False
 
     def is_set(self) -> bool:
-        return self._set.is_set()
+        return self._set
 
     def set(self) -> None:
-        if not self._set.is_set():
-            self._set.set()
+        if not self._set:
+            self._set = True
             os.write(self._write, b"!")
 
     def wait_for(self, fd: int, events: int) -> bool:

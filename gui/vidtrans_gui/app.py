@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from vidtrans.errors import UsageError
 
 if TYPE_CHECKING:
-    from PySide6.QtWidgets import QApplication, QSplashScreen
+    from PySide6.QtCore import QTimer
+    from PySide6.QtWidgets import QApplication, QSplashScreen, QWidget
 
     from vidtrans_gui.main_window import MainWindow
 
@@ -137,21 +138,32 @@ def main(argv: Sequence[str] | None = None) -> int:
             " 'vidtrans[gui]'\n"
         )
         return 2
-    from PySide6.QtCore import QTimer
-
     from vidtrans_gui.garbage import Garbage
 
     garbage = Garbage(window)
 
-    # Python handles signals between byte codes only: the beat lets Ctrl-C in a terminal through.
-    signal.signal(signal.SIGINT, lambda *_: window.close())
-    beat = QTimer(app, interval=250)
-    beat.timeout.connect(lambda: None)
-    beat.start()
+    beat = close_on_interrupt(window)
     code = app.exec()
+    beat.stop()
     garbage.close()
     window.preferences.sync()
     return code
+
+
+def close_on_interrupt(window: QWidget) -> QTimer:
+    """Let Ctrl-C in a terminal close ``window``; gives the timer that lets the signal through.
+
+    The handler only asks the event loop to close the window: it may have interrupted the window's
+    thread anywhere, also where that holds a lock that closing needs.
+    """
+    from PySide6.QtCore import QTimer
+
+    signal.signal(signal.SIGINT, lambda *_: QTimer.singleShot(0, window.close))
+    # Python handles signals between its own instructions only, and Qt's event loop has none.
+    beat = QTimer(window, interval=250)
+    beat.timeout.connect(lambda: None)
+    beat.start()
+    return beat
 
 
 def _splash() -> QSplashScreen:

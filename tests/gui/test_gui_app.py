@@ -3,6 +3,7 @@
 import configparser
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 import vidtrans_gui
 from PySide6.QtGui import QIcon
-from vidtrans_gui.app import main, mend_environment
+from PySide6.QtWidgets import QWidget
+from vidtrans_gui.app import close_on_interrupt, main, mend_environment
 
 DATA = Path(vidtrans_gui.__file__).parent / "data"
 
@@ -158,3 +160,26 @@ def test_a_desktop_finds_it():
 def test_the_icon_can_be_drawn(qapp):
     image = QIcon(str(DATA / "vidtrans-gui.svg")).pixmap(64, 64).toImage()
     assert len({image.pixel(x, y) for x in range(64) for y in range(64)}) > 10
+
+
+def test_an_interrupt_closes_the_window_from_the_event_loop(qtbot):
+    class Window(QWidget):
+        closed_within = None
+
+        def closeEvent(self, event):
+            self.closed_within = within
+            super().closeEvent(event)
+
+    window, before = Window(), signal.getsignal(signal.SIGINT)
+    qtbot.addWidget(window)
+    window.show()
+    try:
+        beat = close_on_interrupt(window)
+        within = "the handler"
+        signal.raise_signal(signal.SIGINT)
+        within = "the event loop"
+        qtbot.waitUntil(lambda: window.closed_within is not None)
+        beat.stop()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert window.closed_within == "the event loop"

@@ -4,6 +4,7 @@ nothing."""
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -168,10 +169,28 @@ def progress_shown(mode: ProgressMode, title: str) -> Iterator[Shown]:
         yield Silence()
 
 
+class StopFlag:
+    """Whether a run is asked to stop.
+
+    ``set`` takes no lock, so that a signal handler may call it. ``threading.Event.set`` takes one:
+    a second signal that arrives while a handler holds it waits for the lock in the thread that
+    would have to release it.
+    """
+
+    def __init__(self) -> None:
+        self._set = False
+
+    def is_set(self) -> bool:
+        return self._set
+
+    def set(self) -> None:
+        self._set = True
+
+
 @contextmanager
-def interruptible() -> Iterator[threading.Event]:
-    """An event that Ctrl-C (or a polite kill) sets; a second Ctrl-C ends the process at once."""
-    cancel = threading.Event()
+def interruptible() -> Iterator[StopFlag]:
+    """A flag that SIGINT (Ctrl-C) or SIGTERM sets; a second one ends the process at once."""
+    cancel = StopFlag()
     if threading.current_thread() is not threading.main_thread():
         yield cancel
         return
@@ -181,7 +200,8 @@ def interruptible() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         cancel.set()
         if sys.stderr.isatty():
-            print("\nFinishing the frame; Ctrl-C again stops at once.", file=sys.stderr, flush=True)
+            # Not print: the handler may have interrupted a write to the same buffer.
+            os.write(sys.stderr.fileno(), b"\nFinishing the frame; Ctrl-C again stops at once.\n")
 
     before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -7,7 +7,6 @@ make the same bits.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -292,7 +291,7 @@ def translate_stream(
     instances: Iterable[Frame] | None = None,
     state: State | None = None,
     report: ReportBuilder | None = None,
-    cancel: threading.Event | None = None,
+    cancel: Cancel | None = None,
     depth: int = 2,
 ) -> Iterator[Translation]:
     """Every input frame translated, in order, each as soon as it is made: what ``convert`` writes
