@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 import uuid
@@ -11,6 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from filelock import lock_descriptor
 
 from vidtrans.atomic_write import whole_file
 from vidtrans.errors import InputError, OutputError
@@ -104,17 +105,9 @@ class Recovery:
 def _try_lock(file: IO[str]) -> bool:
     """Hold ``file`` until it is closed; False where another process holds it."""
     try:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return lock_descriptor(file.fileno(), blocking=False)
     except OSError:
         return False
-    return True
 
 
 def _is_running(lock: Path) -> bool:

@@ -22,6 +22,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Literal
 
+from filelock import lock_descriptor
+
 from vidtrans.atomic_write import cannot_write, replaced_file, sync_file, sync_folder
 from vidtrans.errors import OutputError, Remedy, UsageError
 from vidtrans.frame import FrameTime
@@ -286,17 +288,11 @@ def _locked(folder: Path, output: Path) -> IO[str]:
 
 def _lock(lock: IO[str], output: Path) -> None:
     try:
-        import fcntl
-    except ImportError:  # Windows: the second run fails on the first file that both want
-        return
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise OutputError(
-            "another run is writing this output at the moment.", where=output
-        ) from None
+        held = lock_descriptor(lock.fileno(), blocking=False)
     except OSError:
-        return  # file systems without locks
+        return  # a file system without locks: nothing tells of a second run there
+    if not held:
+        raise OutputError("another run is writing this output at the moment.", where=output)
 
 
 def _is_still(file: IO[str], path: Path) -> bool:
