@@ -3,7 +3,7 @@ maps."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal, cast, get_args
 
 import cv2
@@ -76,6 +76,10 @@ class LabelReader:
         plain = np.where(values < 1000, values, values // 1000).astype(np.uint16)
         plain[_MINUS_ONE_16] = _MINUS_ONE_16
         object.__setattr__(self, "_instance_ids", plain)
+
+    def __reduce__(self) -> tuple[type[LabelReader], tuple[object, ...]]:
+        # The tables hold a read-only mapping, which cannot be pickled: they are made again.
+        return LabelReader, tuple(getattr(self, part.name) for part in fields(self) if part.init)
 
     def read(self, frame: Frame, instances: Frame | None = None) -> tuple[LabelFrame, ReadReport]:
         """One frame in the model's planes, and what was found in it.

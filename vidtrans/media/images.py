@@ -67,6 +67,7 @@ class ImageReader:
         starts = list(accumulate(len(sequence.files) for sequence in sequences))
         self.sequence_starts = frozenset(starts[:-1])
         first = self._decode(0)
+        self._decoded: av.VideoFrame | None = first
         self.info = self._describe(first, source, rate or Fraction(25))
         self._kind = kind_of(first.format.name)
         self._check_sizes(first)
@@ -162,7 +163,9 @@ class ImageReader:
     def __iter__(self) -> Iterator[Frame]:
         while self._index < len(self._files) and not self._closed.is_set():
             index = self._index
-            picture = self._decode(index)
+            # The first image was decoded for `info`; it is handed out without decoding it again.
+            ahead, self._decoded = self._decoded, None
+            picture = ahead if ahead is not None and index == 0 else self._decode(index)
             kind = kind_of(picture.format.name)
             if self._labels and kind != self._kind:
                 raise InputError(

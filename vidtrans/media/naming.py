@@ -104,6 +104,19 @@ def _place(path: Path) -> _Place:
     return _Place("", f"*{path.suffix}", None)
 
 
+def frame_key(path: Path) -> tuple[str, int | str]:
+    """What a file shares with the files of other kinds that show the same frame.
+
+    Cityscapes names give city, sequence and frame, other names their last number alone (what is
+    written around it often tells the kind: ``img_0001`` beside ``label_0001``), names without a
+    number the whole stem.
+    """
+    place = _place(path)
+    if place.frame is None:
+        return "", path.stem.lower()
+    return (place.sequence if place.cityscapes else ""), place.frame
+
+
 def _numbers_apart(frames: Sequence[int]) -> tuple[int, float]:
     """The usual distance from number to number, and how many of the distances are that one (0 to
     1)."""

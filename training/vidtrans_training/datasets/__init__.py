@@ -1,0 +1,1 @@
+"""Training data as people have it, as `vidtrans_training.clip.Clip`s."""
