@@ -21,10 +21,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from vidtrans.atomic_write import whole_file
 from vidtrans.errors import InputError, OutputError, UsageError
 from vidtrans.frame import Bytes
 from vidtrans.nets.warp import warp
-from vidtrans.whole_file import whole_file
 from vidtrans_training.datasets.geometry import Motion, Transform, scale_picture
 from vidtrans_training.datasets.sources import Layout, SequenceSources
 

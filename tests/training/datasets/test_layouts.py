@@ -161,12 +161,8 @@ def test_empty_folders_are_refused(tmp_path: Path, kind: str):
         "pix2pix": ("train",),
     }[kind]:
         (tmp_path / name).mkdir()
-    try:
-        layout = find_layout(tmp_path)
-    except InputError as error:
-        assert "holds no images" in str(error)
-    else:
-        assert [str(problem) for problem in layout.problems if "no images" in problem.message]
+    with pytest.raises(InputError, match="holds no images"):
+        find_layout(tmp_path)
 
 
 def test_an_unknown_folder_says_what_was_expected(tmp_path: Path):

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from vidtrans.errors import InputError, UsageError
 from vidtrans.frame import Bytes
+from vidtrans.validation import did_you_mean
 
 System = Literal["pix2pix", "pix2pixhd", "vid2vid", "street"]
 _Array = TypeVar("_Array", bound=np.generic)
@@ -159,11 +160,9 @@ class Transform:
     def __post_init__(self) -> None:
         known = KINDS[self.system]
         if self.kind not in known:
-            from vidtrans.labels.scheme import nearest
-
             raise UsageError(
                 f"there is no resize_or_crop '{self.kind}' for {self.system}.",
-                hint=nearest(self.kind, list(known)),
+                hint=did_you_mean(self.kind, known),
             )
         step = self._multiple
         if self._crops and self.fine_size % step and not self._on_sequences:

@@ -244,8 +244,6 @@ def _matched(
         matched = pair(labels, images_in(folder), what, folder)
         columns.append(matched.partners)
         problems.extend(matched.problems)
-    if not labels and not problems:
-        problems.append(Problem("unpaired", "holds no images.", label))
     frames = [
         FrameSources(
             Source(path),

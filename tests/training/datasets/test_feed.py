@@ -1,0 +1,220 @@
+"""The feed: a function of seed, epoch and position, with any workers and from any place on."""
+
+import pickle
+from itertools import islice, pairwise
+
+import numpy as np
+import pytest
+import torch
+from vidtrans_training.datasets.feed import Feed, Share
+from vidtrans_training.datasets.geometry import Transform
+from vidtrans_training.datasets.layouts import find_layout
+from vidtrans_training.datasets.material import UnknownClasses, open_material
+from vidtrans_training.datasets.samples import Draw, Lengths, Samples, _window
+from vidtrans_training.teacher import open_teacher
+
+from vidtrans.errors import InputError
+
+
+def stills(tiny, frames=7, kind="pix2pixhd", label_nc=35, **settings) -> Samples:
+    layout = find_layout(tiny.make(kind, frames))
+    material = open_material(layout, labels="cityscapes:ids", label_nc=label_nc)
+    return Samples(
+        material, Transform("pix2pixhd", "scale_width_and_crop", 96, 32, 16), seed=3, **settings
+    )
+
+
+def sequences(tiny, frames=9, kind="vid2vid", **settings) -> Samples:
+    layout = find_layout(tiny.make(kind, frames))
+    transform = Transform("vid2vid", "scaleWidth", 96, 32, 8)
+    return Samples(
+        open_material(layout, labels="cityscapes:ids", label_nc=35),
+        transform,
+        seed=3,
+        history=2,
+        distances=(1, 3),
+        teacher=open_teacher("auto", layout, transform),
+        **settings,
+    )
+
+
+def fingerprints(clips) -> list[tuple]:
+    return [(clip.names, float(clip.real.double().sum()), clip.size_hw) for clip in clips]
+
+
+def run(feed: Feed, count: int) -> list[tuple]:
+    clips = []
+    while len(clips) < count:
+        clips += fingerprints(islice(feed, count - len(clips)))
+    feed.close()
+    return clips
+
+
+def test_a_still_is_one_frame_with_all_its_parts(tiny):
+    (clip,) = islice(Feed(stills(tiny)), 1)
+    assert clip.real.shape == (1, 3, 32, 32)
+    assert clip.labels.dtype == torch.uint8
+    assert clip.instances.dtype == torch.int32
+    assert clip.features.shape == (1, 3, 32, 32)
+    assert 26000 in clip.instances.unique() or clip.instances.max() < 100
+    assert not clip.flow
+
+
+def test_an_epoch_visits_every_unit_once(tiny):
+    feed = Feed(stills(tiny))
+    assert len(feed) == 7
+    first, second = ([clip.names[0] for clip in feed] for _ in range(2))
+    assert sorted(first) == sorted(second) == sorted(set(first))
+    assert first != second
+    assert feed.epoch == 2
+
+
+def test_a_batch_of_stills_is_stacked(tiny):
+    feed = Feed(stills(tiny), batch=3)
+    clips = list(feed)
+    assert [clip.real.shape[0] for clip in clips] == [3, 3, 3]
+    assert clips[0].labels.shape == (3, 32, 32)
+    assert len(clips[0].names) == 3
+
+
+def test_worker_processes_change_nothing(tiny):
+    samples = stills(tiny)
+    assert run(Feed(samples), 16) == run(Feed(samples, workers=2), 16)
+
+
+@pytest.mark.parametrize("stop", [3, 7, 9])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_run_resumes_to_the_sample(tiny, stop, workers):
+    samples = stills(tiny)
+    whole = run(Feed(samples), 16)
+    feed = Feed(samples, workers=workers)
+    begun = run(feed, stop)
+    state = feed.state_dict()
+    resumed = Feed(samples, workers=workers)
+    resumed.load_state_dict(state)
+    assert begun + run(resumed, 16 - stop) == whole
+
+
+def test_the_place_of_another_seed_is_refused(tiny):
+    feed = Feed(stills(tiny))
+    with pytest.raises(ValueError, match="seed"):
+        feed.load_state_dict({"seed": 4, "epoch": 0, "position": 0})
+
+
+def test_a_feed_leaves_the_networks_random_numbers_alone(tiny):
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    run(Feed(stills(tiny), workers=1), 2)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_processes_share_the_batches_of_one(tiny, batch):
+    samples = stills(tiny)
+    alone = Feed(samples, batch=2 * batch)
+    shares = [Feed(samples, batch=batch, share=Share(rank, 2)) for rank in range(2)]
+    assert len(alone) == len(shares[0]) == len(shares[1])
+    for whole, first, second in zip(alone, *shares, strict=True):
+        assert whole.names == first.names + second.names
+        assert torch.equal(whole.real, torch.cat([first.real, second.real]))
+
+
+def test_a_sequence_has_flow_at_every_distance(tiny):
+    feed = Feed(sequences(tiny), lengths=lambda epoch: Lengths(4, 2))
+    (clip,) = islice(feed, 1)
+    assert clip.real.shape == (6, 3, 64, 96)
+    assert set(clip.flow) == {1, 3}
+    assert not clip.flow[3][:3].any()
+    assert not clip.confidence[1][:1].any()
+    # 2 pixels of 128 to the left; at 96 wide 1.5, to the other side where mirrored.
+    inside = clip.flow[1][1:, 0, :, 16:-16].median()
+    assert abs(abs(float(inside)) - 1.5) < 0.2
+    inside = clip.flow[3][3:, 0, :, 16:-16].median()
+    assert abs(abs(float(inside)) - 4.5) < 0.4
+    assert clip.confidence[1][1:].mean() > 0.8
+
+
+def test_sequences_lengthen_with_the_epochs(tiny):
+    feed = Feed(sequences(tiny), lengths=lambda epoch: Lengths(2 * 2**epoch, 2))
+    lengths = [[len(clip) for clip in feed] for _ in range(3)]
+    assert lengths == [[4, 4], [6, 6], [8, 8]]  # 9 frames: 7 generated at most, in twos
+
+
+def test_an_epoch_visits_a_sequence_as_often_as_asked(tiny):
+    feed = Feed(sequences(tiny, visits=3), lengths=lambda epoch: Lengths(1, 1))
+    starts = [clip.names[0] for clip in feed]
+    assert len(starts) == 6
+    assert len(set(starts)) > 2
+
+
+def test_windows_are_whole_chunks_at_steps_that_fit():
+    seen = set()
+    for seed in range(300):
+        indices = _window(12, Lengths(4, 2), 2, 3, np.random.default_rng(seed))
+        (step,) = {b - a for a, b in pairwise(indices)}
+        assert len(indices) == 6
+        assert 0 <= indices[0] <= indices[-1] < 12
+        seen.add((step, indices[0]))
+    assert {step for step, _ in seen} == {1, 2}  # at 3 the sequence is too short
+    assert {start for step, start in seen if step == 1} == set(range(7))
+    assert {start for step, start in seen if step == 2} == {0, 1}
+
+
+def test_a_sequence_shorter_than_a_chunk_is_one_short_chunk():
+    assert _window(5, Lengths(6, 6), 2, 1, np.random.default_rng(0)) == [0, 1, 2, 3, 4]
+
+
+def test_one_picture_alone_trains_stills_and_no_sequences(tiny):
+    samples = stills(tiny, frames=1)
+    assert [len(clip) for clip in Feed(samples)] == [1]
+    with pytest.raises(InputError, match="no sequence has 3 frames; the longest has 1"):
+        sequences(tiny, frames=1)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_corrupt_picture_in_the_middle_of_an_epoch_does_not_end_the_run(tiny, workers):
+    samples = stills(tiny)
+    bad = tiny.root / "pix2pixhd/train_img/0004.png"
+    bad.write_bytes(bad.read_bytes()[:200])
+    told = []
+    feed = Feed(samples, workers=workers, on_fault=lambda fault, epoch: told.append((fault, epoch)))
+    names = [clip.names[0] for clip in feed]
+    assert len(names) == 7
+    assert str(bad) not in names
+    ((fault, epoch),) = told
+    assert (fault.where, epoch) == (str(bad), 0)
+    assert "truncated or damaged" in fault.message
+    assert len(list(feed)) == 7
+    assert [epoch for _, epoch in told] == [0, 1]
+    feed.close()
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_corrupt_picture_ends_a_strict_run_with_its_name(tiny, workers):
+    samples = stills(tiny, strict=True)
+    bad = tiny.root / "pix2pixhd/train_img/0004.png"
+    bad.write_bytes(b"\x89PNG\r\n\x1a\n")
+    with pytest.raises(InputError, match=r"0004\.png") as caught:
+        list(Feed(samples, workers=workers))
+    assert "Traceback" not in str(caught.value)
+
+
+def test_a_data_set_of_damaged_files_ends_the_run(tiny):
+    samples = stills(tiny)
+    for path in (tiny.root / "pix2pixhd/train_img").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(InputError, match="is empty"):
+        list(Feed(samples))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_unknown_classes_end_the_run(tiny, workers):
+    with pytest.raises(UnknownClasses, match="label_nc is 20"):
+        list(Feed(stills(tiny, label_nc=20), workers=workers))
+
+
+def test_samples_can_be_sent_to_another_process(tiny):
+    samples = sequences(tiny)
+    draw = Draw(0, 0, 0, Lengths(2, 2))
+    again = pickle.loads(pickle.dumps(samples))
+    assert torch.equal(again.draw(draw).clip.real, samples.draw(draw).clip.real)
