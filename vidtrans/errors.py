@@ -108,7 +108,10 @@ class VidtransError(Exception):
         self.hint = hint
         self.remedies: tuple[Remedy, ...] = () if remedy is None else (remedy,)
         self.kept_frames = 0
-        """Finished frames of an interrupted run that ``resume`` goes on from."""
+        """Finished frames of the run that failed or was interrupted; ``resume`` goes on after
+        them."""
+        self.kept_run: str | None = None
+        """The identifier of the run that keeps them."""
         super().__init__(message)
 
     def add_remedy(self, remedy: Remedy) -> None:

@@ -3,7 +3,6 @@ No Qt here."""
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 import traceback
@@ -17,6 +16,7 @@ from vidtrans.errors import Interrupted, VidtransError, WordSetting, python_word
 from vidtrans.media.writer import parts_folder
 from vidtrans.pipeline.convert import convert
 from vidtrans.pipeline.progress import Progress
+from vidtrans.pipeline.runfolder import RunFolder
 from vidtrans.pipeline.settings import ConvertSettings
 
 JobState = Literal["waiting", "running", "paused", "done", "failed", "cancelled"]
@@ -74,6 +74,9 @@ class ExportQueue:
         self._begun: dict[
             int, bool
         ] = {}  # jobs that have run, and whether their output was there before
+        self._kept: dict[
+            int, str
+        ] = {}  # jobs that keep finished frames, and the run that made them
         self._running: int | None = None
         self._stop = threading.Event()
         self._intent: JobState = "paused"
@@ -118,6 +121,7 @@ class ExportQueue:
             if job in self._jobs and self._jobs[job].ended:
                 del self._jobs[job]
                 self._begun.pop(job, None)
+                self._kept.pop(job, None)
 
     def close(self, timeout_s: float = 60.0) -> bool:
         """Stop after the frame at work (which is kept for ``convert --resume``) and join the
@@ -169,7 +173,8 @@ class ExportQueue:
         self._change(job.id, {"state": "running", "message": "", "details": ""})
         try:
             summary = convert(settings, on_progress=progress, cancel=self._stop)
-        except Interrupted:
+        except Interrupted as error:
+            self._note_what_is_kept(job, error)
             if self._intent == "cancelled":
                 self._clear(job)
             self._change(
@@ -177,6 +182,7 @@ class ExportQueue:
                 {"state": self._intent, "seconds_left": None, "fps": 0.0, "seconds": seconds()},
             )
         except VidtransError as error:
+            self._note_what_is_kept(job, error)
             self._change(
                 job.id,
                 {
@@ -241,16 +247,23 @@ class ExportQueue:
 
     def _clear(self, job: Job) -> None:
         """Remove what a cancelled job left: the parts beside its output, and the PNGs of a
-        folder that it made."""
-        if job.id not in self._begun:
+        folder that it made. What belongs to another run of the same output stays."""
+        was_there = self._begun.pop(job.id, True)
+        run_id = self._kept.pop(job.id, None)
+        run = None if run_id is None else RunFolder.reopen(job.output, run_id)
+        if run is None:
             return
-        shutil.rmtree(parts_folder(job.output), ignore_errors=True)
-        if job.output.is_dir() and not self._begun[job.id]:
-            with suppress(OSError):
-                for picture in job.output.glob("*.png"):
-                    picture.unlink()
-                job.output.rmdir()
-        del self._begun[job.id]
+        with run:
+            if job.output.is_dir() and not was_there:
+                with suppress(OSError):
+                    for picture in job.output.glob("*.png"):
+                        picture.unlink()
+                    job.output.rmdir()
+            run.remove()
+
+    def _note_what_is_kept(self, job: Job, error: VidtransError) -> None:
+        if error.kept_run is not None:
+            self._kept[job.id] = error.kept_run
 
 
 def _figures(now: Progress) -> dict[str, Any]:

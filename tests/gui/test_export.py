@@ -4,6 +4,8 @@ command that does the same."""
 import shlex
 import threading
 import time
+from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +14,11 @@ from vidtrans_gui.export_presets import PRESETS
 from vidtrans_gui.export_queue import ExportQueue, Job
 from vidtrans_gui.shell_command import command_line
 
+from vidtrans.frame import FrameTime
 from vidtrans.labels.edit import DeleteInstance, EditList, FirstFrame, RelabelClass, ResetAt
 from vidtrans.media.reader import open_reader
 from vidtrans.media.writer import parts_folder
+from vidtrans.pipeline.runfolder import RunFolder, Span
 from vidtrans.pipeline.settings import ConvertSettings
 
 PRESET = {preset.key: preset for preset in PRESETS}
@@ -180,6 +184,66 @@ def test_a_paused_job_that_is_cancelled_leaves_nothing(queue, settings, slow, tm
     assert parts_folder(tmp_path / "a.mkv").is_dir()
     queue.cancel(job.id)
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.fixture
+def paused(queue, settings, slow):
+    """``paused(name)``: a job that was paused after some frames of its output."""
+
+    def make(name):
+        job = queue.add(settings(name))
+        wait(lambda: len(slow.painted) > 3)
+        queue.pause(job.id)
+        slow.set()
+        wait(lambda: state(queue, job) == "paused")
+        return job
+
+    return make
+
+
+def files(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "pngs"])
+def test_a_cancelled_job_leaves_the_parts_that_another_run_holds(queue, paused, tmp_path, name):
+    job = paused(name)
+    parts = parts_folder(job.output)
+    with RunFolder.open(job.output, {}, resume=False, overwrite=True) as another:
+        picture = another.path_for("part", 0, ".nut")
+        picture.write_bytes(b"of another run")
+        before = sorted(tmp_path.rglob("*.png"))
+        queue.cancel(job.id)
+        assert state(queue, job) == "cancelled"
+        assert picture.read_bytes() == b"of another run"
+        assert files(parts) == ["lock", picture.name, "run.json"]
+        assert sorted(tmp_path.rglob("*.png")) == before
+
+
+def test_a_cancelled_job_leaves_what_another_run_kept_in_its_place(queue, paused):
+    job = paused("a.mkv")
+    with RunFolder.open(job.output, {}, resume=False, overwrite=True) as another:
+        span = Span("rest", 0, 1, 0, (FrameTime(0, Fraction(1, 25), 1),))
+        another.keep(span, lambda path: path.write_bytes(b"state"))
+    before = files(parts_folder(job.output))
+    queue.cancel(job.id)
+    assert state(queue, job) == "cancelled"
+    assert files(parts_folder(job.output)) == before
+
+
+def test_a_job_that_never_held_the_parts_removes_none(queue, settings, slow):
+    wanted = settings("a.mkv")
+    output = Path(wanted.output)
+    with RunFolder.open(output, {}, resume=False, overwrite=False):
+        job = queue.add(wanted)
+        wait(lambda: state(queue, job) == "failed")
+        assert "another run is writing this output" in queue.jobs()[0].message
+        queue.add(settings("b.mkv"))
+        wait(lambda: len(slow.painted) > 3)  # the retried job waits behind it
+        queue.retry(job.id)
+        queue.cancel(job.id)
+        assert state(queue, job) == "cancelled"
+        assert files(parts_folder(output)) == ["lock", "run.json"]
 
 
 def test_closing_keeps_what_is_done_for_the_command(settings, slow, tmp_path, told, decoded):

@@ -114,6 +114,26 @@ def test_frames_are_not_thrown_away_without_a_word(output):
     assert not parts_folder(output).exists()
 
 
+def test_a_run_that_was_left_is_opened_again_only_by_its_identifier(output):
+    with begin(output) as run:
+        keep(run, "part", 0, 4)
+        assert RunFolder.reopen(output, run.id) is None, "it is held"
+    with begin(output, resume=True) as resumed:
+        assert resumed.id == run.id
+    left = RunFolder.reopen(output, run.id)
+    with left:
+        assert left.frames == 4
+        with pytest.raises(OutputError, match="another run is writing"):
+            begin(output, resume=True)
+    with begin(output, overwrite=True) as another:
+        keep(another, "part", 0, 4)
+    assert RunFolder.reopen(output, run.id) is None, "another run took its place"
+    with RunFolder.reopen(output, another.id) as again:
+        again.remove()
+    assert RunFolder.reopen(output, another.id) is None
+    assert list(output.parent.iterdir()) == []
+
+
 def test_other_settings_cannot_resume(output):
     with begin(output) as run:
         keep(run, "part", 0, 4)

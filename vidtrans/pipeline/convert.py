@@ -293,7 +293,7 @@ def _start(job: Job, run: RunFolder) -> _Start:
 def _say_what_is_kept(error: VidtransError, run: RunFolder) -> None:
     """An error that leaves finished frames behind says so, and how to go on."""
     if run.frames:
-        error.kept_frames = run.frames
+        error.kept_frames, error.kept_run = run.frames, run.id
         error.add_remedy(
             Remedy(
                 "{frames} finished frames are kept; run again with {resume} to go on.",

@@ -15,12 +15,13 @@ import glob
 import json
 import os
 import shutil
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Literal
+from typing import IO, Literal, TypedDict
 
 from filelock import lock_descriptor
 
@@ -98,9 +99,18 @@ class RunFolder:
     removes nothing."""
 
     def __init__(
-        self, folder: Path, lock: IO[str], spans: list[Span], *, overwrite: bool, resumed: bool
+        self,
+        folder: Path,
+        lock: IO[str],
+        spans: list[Span],
+        *,
+        run_id: str,
+        overwrite: bool,
+        resumed: bool,
     ) -> None:
         self.folder = folder
+        self.id = run_id
+        """Tells this run from another of the same output; a run that is resumed keeps it."""
         self.overwrite = overwrite
         """The run was started (now or when it first began) with leave to replace an existing
         output."""
@@ -166,15 +176,46 @@ class RunFolder:
             # Without a torn last line, to which the next would be glued.
             _write_whole(folder / "ledger.jsonl", "".join(span.to_json() + "\n" for span in kept))
             return cls(
-                folder, lock, kept, overwrite=overwrite or bool(run["overwrite"]), resumed=True
+                folder,
+                lock,
+                kept,
+                run_id=run["id"],
+                overwrite=overwrite or run["overwrite"],
+                resumed=True,
             )
+        run_id = uuid.uuid4().hex
         _sweep(folder, keep=[])
         (folder / "ledger.jsonl").unlink(missing_ok=True)
         _write_whole(
             folder / "run.json",
-            json.dumps({"format": FORMAT, "facts": facts, "overwrite": overwrite}, indent=1),
+            json.dumps(
+                {"format": FORMAT, "id": run_id, "facts": facts, "overwrite": overwrite}, indent=1
+            ),
         )
-        return cls(folder, lock, [], overwrite=overwrite, resumed=False)
+        return cls(folder, lock, [], run_id=run_id, overwrite=overwrite, resumed=False)
+
+    @classmethod
+    def reopen(cls, output: Path, run_id: str) -> RunFolder | None:
+        """The parts that the run ``run_id`` left, to remove them.
+
+        Returns:
+            None where they are gone, belong to another run by now, or another process is at work
+            on them.
+        """
+        folder = parts_folder(output)
+        try:
+            lock = _locked(folder, output, create=False)
+        except OutputError:
+            return None
+        try:
+            if _read_run(folder)["id"] == run_id:
+                return cls(
+                    folder, lock, _read_ledger(folder), run_id=run_id, overwrite=False, resumed=True
+                )
+        except OutputError:
+            pass
+        lock.close()
+        return None
 
     @property
     def spans(self) -> tuple[Span, ...]:
@@ -265,13 +306,15 @@ class RunFolder:
         return self.folder / f"state-{frames:08d}.safetensors"
 
 
-def _locked(folder: Path, output: Path) -> IO[str]:
-    """The lock of ``folder``, which is made where it is missing, held by this process."""
+def _locked(folder: Path, output: Path, *, create: bool = True) -> IO[str]:
+    """The lock of ``folder``, held by this process. ``create``: make the folder where it is
+    missing. Raises OutputError."""
     gone = OutputError(
         "another run of this output ended just now.", where=output, hint="Start this one again."
     )
     with written(output):
-        folder.mkdir(parents=True, exist_ok=True)
+        if create:
+            folder.mkdir(parents=True, exist_ok=True)
         try:
             lock = (folder / "lock").open("w")
         except FileNotFoundError:
@@ -304,11 +347,23 @@ def _is_still(file: IO[str], path: Path) -> bool:
         return False
 
 
-def _read_run(folder: Path) -> dict[str, dict[str, str]]:
+class _Run(TypedDict):
+    """What ``run.json`` says."""
+
+    id: str
+    facts: dict[str, str]
+    overwrite: bool
+
+
+def _read_run(folder: Path) -> _Run:
     try:
         run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         if run["format"] == FORMAT:
-            return {"facts": dict(run["facts"]), "overwrite": run["overwrite"]}
+            return {
+                "id": str(run.get("id", "")),
+                "facts": dict(run["facts"]),
+                "overwrite": bool(run["overwrite"]),
+            }
     except (OSError, ValueError, KeyError, TypeError):
         pass
     raise OutputError(
