@@ -60,7 +60,7 @@ def test_sizes_of_the_published_kinds(system, kind, load, fine, multiple, pictur
 
 @pytest.mark.parametrize("kind", KINDS["vid2vid"])
 def test_every_kind_of_vid2vid_gives_what_the_network_takes(kind):
-    transform = Transform("vid2vid", kind, 200, 160, 8)
+    transform = Transform("vid2vid", kind, 200, 128, 8)
     for seed in range(20):
         geometry = drawn(transform, (300, 333), seed)
         assert geometry.size_hw[0] % 32 == geometry.size_hw[1] % 32 == 0

@@ -260,6 +260,9 @@ class Transform:
                 height = round(self.fine_size * size_hw[0] / size_hw[1])
         if not self._on_sequences:
             return height, width
+        if self.kind.startswith("random"):
+            # A small draw leaves less than the crop wants: then all of it is taken.
+            height, width = min(height, scaled[0]), min(width, scaled[1])
         step = self._multiple
         return max(step, height // step * step), max(step, width // step * step)
 
