@@ -187,7 +187,7 @@ def _identity(settings: FilterSettings, reader: FilmReader, name: str) -> Iterat
 def _translated(
     settings: FilterSettings, reader: FilmReader, model: Model
 ) -> Iterator[Iterator[Shown]]:
-    from vidtrans.labels.reader import WITH_INSTANCES
+    from vidtrans.labels.encodings import WITH_INSTANCES
     from vidtrans.pipeline.setup import choose_labels, edited, read_pictures
     from vidtrans.pipeline.sizing import Sizing
     from vidtrans.pipeline.stream import Painter, translate_stream

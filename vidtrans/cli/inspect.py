@@ -15,8 +15,8 @@ from vidtrans.errors import InputError
 
 if TYPE_CHECKING:
     from vidtrans.frame import Frame, VideoInfo
-    from vidtrans.labels.detect import Detection
     from vidtrans.labels.report import LabelReport
+    from vidtrans.labels.scheme_detector import Detection
 
 
 def inspect(

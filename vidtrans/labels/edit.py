@@ -7,8 +7,8 @@ them, in their order. `vidtrans.labels.edit_text` reads them as a command line w
 Example:
     >>> trees = RelabelClass("vegetation", "building", start=100, end=250)
     >>> edits = EditList((trees, DeleteInstance(26001)))
-    >>> plan = EditPlan.of(edits, load_scheme("cityscapes"), label_nc=35)
-    >>> edited = plan.apply(label_frame)
+    >>> EditList.from_json(edits.to_json()) == edits
+    True
 """
 
 from __future__ import annotations

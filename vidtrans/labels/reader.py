@@ -4,7 +4,7 @@ maps."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Literal, cast, get_args
+from typing import Literal, cast
 
 import cv2
 import numpy as np
@@ -13,13 +13,9 @@ import numpy.typing as npt
 from vidtrans.errors import InputError, Remedy, UsageError
 from vidtrans.frame import Bytes, Frame, Ids, LabelFrame
 from vidtrans.labels.colours import colour_table
+from vidtrans.labels.encodings import ENCODINGS, Encoding
 from vidtrans.labels.report import ReadReport
 from vidtrans.labels.scheme import NO_PLANE, PlaneMap, Scheme, stored_ids
-
-Encoding = Literal["ids", "palette", "colours", "carla-red", "instances"]
-ENCODINGS: tuple[Encoding, ...] = get_args(Encoding)
-WITH_INSTANCES: tuple[Encoding, ...] = ("instances", "carla-red")
-"""Encodings that tell single things apart without a map beside the labels."""
 
 UNREADABLE_LIMIT = 0.25
 """A picture with a larger share of colours that are no class is no label map of this scheme."""

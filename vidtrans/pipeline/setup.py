@@ -17,11 +17,13 @@ import torch
 import vidtrans
 from vidtrans.errors import InputError, Remedy, UsageError
 from vidtrans.frame import Bytes, Frame, LabelFrame, VideoInfo
-from vidtrans.labels.detect import Detection, parse_labels, resolve
+from vidtrans.labels.detect import parse_labels, resolve
 from vidtrans.labels.edit import EditList, FirstFrame
 from vidtrans.labels.edit_plan import EditPlan
-from vidtrans.labels.reader import WITH_INSTANCES, LabelReader
+from vidtrans.labels.encodings import WITH_INSTANCES
+from vidtrans.labels.reader import LabelReader
 from vidtrans.labels.scheme import load_scheme
+from vidtrans.labels.scheme_detector import Detection
 from vidtrans.media.fingerprint import fingerprint
 from vidtrans.media.naming import names_pictures
 from vidtrans.media.reader import Reader, open_reader

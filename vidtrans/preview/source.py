@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from vidtrans.errors import InputError
 from vidtrans.frame import Frame, FrameTime, LabelFrame
-from vidtrans.labels.reader import WITH_INSTANCES, LabelReader
+from vidtrans.labels.encodings import WITH_INSTANCES
+from vidtrans.labels.reader import LabelReader
 from vidtrans.media.reader import Reader
 from vidtrans.preview.cache import ByteCache
 

@@ -14,10 +14,11 @@ import numpy.typing as npt
 
 from vidtrans.errors import InputError, OutputError
 from vidtrans.frame import Bytes, Frame
-from vidtrans.labels.detect import Detection, parse_labels, resolve
+from vidtrans.labels.detect import parse_labels, resolve
 from vidtrans.labels.reader import LabelReader, image_of
 from vidtrans.labels.report import ReadReport
 from vidtrans.labels.scheme import load_scheme
+from vidtrans.labels.scheme_detector import Detection
 from vidtrans.media.reader import Reader, open_reader
 from vidtrans_training.datasets.sources import FrameSources, Layout, SequenceSources, Source
 

@@ -1,0 +1,114 @@
+"""Candidate schemes for label pictures, each with its score on what the pictures hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from vidtrans.labels.frame_statistics import ColourStatistics, ValueStatistics, colour_coverage
+from vidtrans.labels.scheme import Scheme, canonical, load_scheme
+from vidtrans.labels.street_prior import log_likelihood
+
+PREFERENCE = (
+    "cityscapes",
+    "gta5",
+    "kitti-360",
+    "bdd100k",
+    "carla",
+    "carla-0.9.13",
+    "cityscapes-train",
+)
+"""The schemes that are candidates. Where several give all that was seen the same meaning, the first
+of these is named: the commoner one, and before its own extensions the plain one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ValueScore:
+    """A scheme that has a class for every value seen.
+
+    Attributes:
+        scheme: the scheme.
+        names: the class name of every value seen.
+        log_likelihood: of a pixel under the street prior, nats; larger is likelier.
+    """
+
+    scheme: Scheme
+    names: Mapping[int, str]
+    log_likelihood: float
+
+    def agrees(self, other: ValueScore) -> bool:
+        """Whether both schemes give every value seen the same meaning."""
+        return all(
+            canonical(name) == canonical(other.names[value]) for value, name in self.names.items()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ColourScore:
+    """A scheme with colours.
+
+    Attributes:
+        scheme: the scheme, its colours as the pictures show them.
+        coverage: the share of inner pixels that have one of its colours, 0..1.
+        ids: the ids of the classes seen.
+    """
+
+    scheme: Scheme
+    coverage: float
+    ids: frozenset[int]
+
+    @property
+    def names(self) -> dict[int, str]:
+        """The class name of every id seen, by id."""
+        return {value: self.scheme.name_of(value) or "" for value in sorted(self.ids)}
+
+
+def candidate_schemes(expected: Scheme | None = None) -> list[Scheme]:
+    """The built-in schemes in the order of `PREFERENCE`, and ``expected``, the model's own."""
+    schemes = [load_scheme(name) for name in PREFERENCE]
+    if expected is not None and expected not in schemes:
+        schemes.append(expected)
+    return schemes
+
+
+def score_values(statistics: ValueStatistics, schemes: Iterable[Scheme]) -> list[ValueScore]:
+    """The scores of the schemes that have a class for every value, likeliest first."""
+    scores = []
+    for scheme in schemes:
+        names = {value: scheme.name_of(value) for value in statistics.shares}
+        named = {value: name for value, name in names.items() if name is not None}
+        if len(named) == len(names):
+            scores.append(ValueScore(scheme, named, log_likelihood(statistics, named)))
+    return sorted(scores, key=lambda score: -score.log_likelihood)
+
+
+def score_colours(
+    statistics: ColourStatistics, schemes: Iterable[Scheme], distance: float
+) -> list[ColourScore]:
+    """The scores of the schemes that have colours, in the order of ``schemes``.
+
+    Args:
+        statistics: the colours of the pictures.
+        schemes: the candidates.
+        distance: the largest Euclidean distance in RGB (0..255) at which two colours are the same.
+    """
+    return [
+        ColourScore(scheme, *colour_coverage(statistics, scheme, distance))
+        for scheme in schemes
+        if scheme.colours()
+    ]
+
+
+def distinct(scores: Iterable[ValueScore]) -> list[ValueScore]:
+    """One score of each meaning that the values may have, in the order of `PREFERENCE`."""
+    kept: list[ValueScore] = []
+    for score in sorted(scores, key=preference_rank):
+        if not any(score.agrees(other) for other in kept):
+            kept.append(score)
+    return kept
+
+
+def preference_rank(score: ValueScore) -> int:
+    """The place of a score's scheme in `PREFERENCE`; other schemes come last."""
+    name = score.scheme.name
+    return PREFERENCE.index(name) if name in PREFERENCE else len(PREFERENCE)
