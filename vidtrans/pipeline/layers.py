@@ -47,7 +47,7 @@ def render_layer(
         )
     if layer == "flow":
         return to_bytes(
-            _wheel(
+            flow_colours(
                 torch.zeros_like(painting.picture[:, :2])
                 if painting.flow is None
                 else painting.flow
@@ -81,8 +81,8 @@ def label_colours(labels: LabelFrame, scheme: str | None = "cityscapes") -> Byte
     return np.ascontiguousarray(coloured)
 
 
-def _wheel(flow: Tensor) -> Tensor:
-    """Flow [N,2,H,W] as a picture [N,3,H,W] in [-1,1]."""
+def flow_colours(flow: Tensor) -> Tensor:
+    """Flow [N,2,H,W] as a picture [N,3,H,W] in [-1,1]: direction as hue, length as saturation."""
     import kornia  # takes a second to load, and only this layer needs it
 
     x, y = flow[:, 0], flow[:, 1]

@@ -33,6 +33,10 @@ class UnknownClasses(InputError):
     file is skipped for it."""
 
 
+class OtherSize(InputError):
+    """A label map, instance map or feature picture is of another size than its picture."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RawFrame:
     """One frame as stored, before scaling.
@@ -210,7 +214,7 @@ class Material:
             sizes["feature picture"] = (sources.features, features.shape[:2])
         for what, (source, size) in sizes.items():
             if size != picture.shape[:2]:
-                raise InputError(
+                raise OtherSize(
                     f"this {what} is {size[1]}x{size[0]}, but its picture {sources.picture} is"
                     f" {picture.shape[1]}x{picture.shape[0]}; they must be of one size.",
                     where=source.path,
