@@ -67,6 +67,8 @@ def _run(clip: Path, frames: int, middle: Sequence[str]) -> Run:
         "nut",
         "-",
     ]
+    if sys.platform == "win32":
+        raise NotImplementedError("Windows has no cat")
     began = time.perf_counter()
     first = subprocess.Popen(send, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     second = subprocess.Popen(list(middle), stdin=first.stdout, stdout=subprocess.PIPE)
@@ -144,6 +146,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--formats", default="rgb24,gray,yuv420p")
     given = parser.parse_args()
+    if sys.platform == "win32":
+        parser.error("compares with cat, which Windows does not have.")
     figures = measure(
         size=given.size, frames=given.frames, rounds=given.rounds, formats=given.formats.split(",")
     )

@@ -18,7 +18,8 @@ import typer
 
 from vidtrans.errors import Interrupted, ReaderGone, UsageError, VidtransError
 from vidtrans.media.pixels import ColourTags
-from vidtrans_ffmpeg.pipes import InputPipe, OutputPipe, Wake, keep_memory
+from vidtrans.sequence.allocator import keep_freed_memory
+from vidtrans_ffmpeg.pipes import InputPipe, OutputPipe, Wake
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -197,7 +198,7 @@ def filter_command(
             "pictures on a terminal are of no use.",
             hint="Send stdout into ffmpeg, a player or a file.",
         )
-    keep_memory()
+    keep_freed_memory()
     wake = Wake()
     with _frames_only() as pictures:
         target = OutputPipe(pictures)

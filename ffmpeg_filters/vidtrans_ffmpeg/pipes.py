@@ -2,44 +2,50 @@
 and interruptible.
 
 A thread that waits in ``read`` for a frame that never comes would keep the process from ending, so
-both ends wait in ``poll`` for their own file or for the wake-up, whichever comes first.
+both ends wait in ``poll`` for their own file or for the wake-up, whichever comes first. Windows
+cannot wait for a pipe and something else: there a read ends when ffmpeg, which Ctrl-C reaches too,
+closes its end.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import fcntl
+import errno
 import io
 import os
 import select
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from vidtrans.atomic_write import cannot_write
 from vidtrans.errors import OutputError, ReaderGone
 from vidtrans.media.films import PIPE_BUFFER
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 _PIPE_BYTES = 1 << 20
 """A pipe of the size that an unprivileged process may have; the usual 64 KiB means a hundred
 switches for each frame."""
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+# Windows answers EINVAL where a pipe's reader has gone.
+_READER_GONE = {errno.EPIPE, errno.EINVAL} if sys.platform == "win32" else {errno.EPIPE}
 
 
 def _widen(fd: int) -> None:
-    with contextlib.suppress(OSError, AttributeError):  # not a pipe, or not Linux
-        fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+    if sys.platform == "linux":
+        import fcntl
+
+        with contextlib.suppress(OSError):  # not a pipe
+            fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
-def keep_memory() -> None:
-    """Let glibc keep the memory of a frame for the next one.
-
-    Blocks of megabytes it would otherwise take from the system and give back, frame by frame: at
-    1920x1080 a page fault for every 4 KiB of every copy, a third of the time that the filter spends
-    in the kernel.
-    """
-    with contextlib.suppress(OSError, AttributeError):  # another libc has no such knob
-        libc = ctypes.CDLL(None)
-        for option in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD):
-            libc.mallopt(option, 1 << 30)
+def _write_some(fd: int, views: Sequence[memoryview]) -> int:
+    """Write from the front of ``views`` with one call; the number of bytes that were taken."""
+    if sys.platform == "win32":
+        return os.write(fd, views[0])
+    return os.writev(fd, views)
 
 
 class Wake:
@@ -61,10 +67,12 @@ class Wake:
             self._set = True
             os.write(self._write, b"!")
 
-    def wait_for(self, fd: int, events: int) -> bool:
-        """Wait until ``fd`` is ready; False when woken instead."""
+    def wait_readable(self, fd: int) -> bool:
+        """Wait until ``fd`` can be read; False when woken instead."""
+        if sys.platform == "win32":
+            return not self._set
         poll = select.poll()
-        poll.register(fd, events)
+        poll.register(fd, select.POLLIN)
         poll.register(self._read, select.POLLIN)
         ready = [ready_fd for ready_fd, _ in poll.poll()]
         return self._read not in ready
@@ -78,16 +86,16 @@ class _Waiting(io.RawIOBase):
     """The bare file: a read gives what there is, and nothing once woken."""
 
     def __init__(self, fd: int, wake: Wake) -> None:
-        self._fd = fd
+        self._file = io.FileIO(fd, closefd=False)
         self._wake = wake
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        if not self._wake.wait_for(self._fd, select.POLLIN):
+    def readinto(self, buffer: WriteableBuffer, /) -> int | None:
+        if not self._wake.wait_readable(self._file.fileno()):
             return 0
-        return os.readv(self._fd, [buffer])
+        return self._file.readinto(buffer)
 
 
 class InputPipe:
@@ -174,18 +182,16 @@ class OutputPipe:
         try:
             self.writing = True
             while views:
-                taken = os.writev(self._fd, views)
+                taken = _write_some(self._fd, views)
                 while views and taken >= len(views[0]):
                     taken -= len(views.pop(0))
                 if taken:
                     views[0] = views[0][taken:]
-        except BrokenPipeError as error:
-            self.error = self.error or ReaderGone("whoever read the pictures has gone.")
-            raise self.error from error
         except OSError as error:
-            self.error = self.error or OutputError(
-                f"cannot be written: {error.strerror}.", where=self.name
-            )
+            if error.errno in _READER_GONE:
+                self.error = self.error or ReaderGone("whoever read the pictures has gone.")
+            else:
+                self.error = self.error or OutputError(cannot_write(error), where=self.name)
             raise self.error from error
         finally:
             self.writing = False

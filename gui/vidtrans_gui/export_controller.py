@@ -3,7 +3,7 @@ it is done."""
 
 from __future__ import annotations
 
-import os
+import sys
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QProcess, QUrl, Signal
@@ -24,9 +24,9 @@ from vidtrans_gui.shell_command import command_line
 
 def reveal(path: Path) -> None:
     """Show a file in the platform's file browser, selected where that can be asked for."""
-    if os.name == "nt":
+    if sys.platform == "win32":
         QProcess.startDetached("explorer", ["/select,", str(path)])
-    elif os.uname().sysname == "Darwin":
+    elif sys.platform == "darwin":
         QProcess.startDetached("open", ["-R", str(path)])
     else:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(path if path.is_dir() else path.parent)))

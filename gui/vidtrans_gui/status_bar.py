@@ -3,9 +3,7 @@ much memory."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
+import psutil
 from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QWidget
 
 from vidtrans.preview import Opened, Status
@@ -13,13 +11,9 @@ from vidtrans_gui import wording
 from vidtrans_gui.theme import mono_font
 
 
-def resident_bytes() -> int | None:
-    """Memory of this process that is in RAM; None where the platform does not say so cheaply."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
-    except (OSError, ValueError, IndexError):
-        return None
-    return pages * os.sysconf("SC_PAGE_SIZE")
+def resident_bytes() -> int:
+    """Memory of this process that is in RAM, in bytes."""
+    return psutil.Process().memory_info().rss
 
 
 class StatusBar(QStatusBar):
@@ -92,8 +86,7 @@ class StatusBar(QStatusBar):
                 self.tr("{0:4.1f} fps painted").format(status.fps) if status.fps else ""
             )
         kept = status.picture_bytes + status.snapshot_bytes + status.given_bytes
-        resident = resident_bytes()
-        parts = [] if resident is None else [wording.amount(resident)]
+        parts = [wording.amount(resident_bytes())]
         if kept:
             parts.append(self.tr("{0} kept").format(wording.amount(kept)))
         self.memory.setText(" · ".join(parts))

@@ -321,7 +321,7 @@ def test_a_full_disk_is_5(ids, send):
             check=False,
         )
     assert done.returncode == 5
-    assert b"No space left on device" in done.stderr
+    assert b"there is no space left on the disk" in done.stderr
 
 
 def test_what_else_prints_goes_to_stderr(ids, send):

@@ -5,24 +5,27 @@ from __future__ import annotations
 
 import os
 import platform
-import resource
 import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 
 def describe_machine(device: str) -> dict[str, Any]:
-    """Processor, memory, load, versions; plain values for JSON."""
+    """Describe processor, memory, load and versions, as plain values for JSON.
+
+    Args:
+        device: The device that was measured: ``cpu``, ``cuda`` or ``cuda:N``.
+    """
     import torch
 
     facts: dict[str, Any] = {
         "cpu": _cpu(),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
-        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "load_1min": round(os.getloadavg()[0], 2),
+        "cores": _cores(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "load_1min": round(psutil.getloadavg()[0], 2),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
         "torch_threads": torch.get_num_threads(),
@@ -37,17 +40,27 @@ def describe_machine(device: str) -> dict[str, Any]:
 
 
 def peak_memory_mib() -> float:
-    """The most resident memory that this process has had."""
+    """The most resident memory that this process has had, in MiB."""
+    if sys.platform == "win32":
+        peak: int = psutil.Process().memory_info().peak_wset
+        return peak / 2**20
+    import resource
+
+    # In KiB, on macOS in bytes (getrusage(2)).
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def resident_mib() -> float:
-    """Resident memory now (Linux; elsewhere the peak, which can only be larger)."""
-    statm = Path("/proc/self/statm")
-    if not statm.exists():
-        return peak_memory_mib()
-    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+    """Resident memory of this process now, in MiB."""
+    return psutil.Process().memory_info().rss / 2**20
+
+
+def _cores() -> int | None:
+    """The cores that this process may use."""
+    if sys.platform == "darwin":  # it has no affinity
+        return os.cpu_count()
+    return len(psutil.Process().cpu_affinity())
 
 
 def _cpu() -> str:
