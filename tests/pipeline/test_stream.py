@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vidtrans.errors import InputError
-from vidtrans.pipeline.stream import PipelineError, blamed
+from vidtrans.pipeline.stream import PipelineError, errors_at
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from vidtrans.pipeline.stream import PipelineError, blamed
     ],
 )
 def test_what_no_user_did_says_stage_and_frame(raised, sentence):
-    with pytest.raises(PipelineError) as caught, blamed(7, "translation"):
+    with pytest.raises(PipelineError) as caught, errors_at(7, "translation"):
         raise raised
     assert str(caught.value) == sentence
     assert caught.value.__cause__ is raised
@@ -28,6 +28,6 @@ def test_what_no_user_did_says_stage_and_frame(raised, sentence):
 
 @pytest.mark.parametrize(("frame", "told"), [(None, 7), (3, 3)])
 def test_a_users_error_gets_the_frame_that_it_lacks(frame, told):
-    with pytest.raises(InputError) as caught, blamed(7, "reading"):
+    with pytest.raises(InputError) as caught, errors_at(7, "reading"):
         raise InputError("is cut off.", frame=frame)
     assert caught.value.frame == told

@@ -28,7 +28,7 @@ from vidtrans.pipeline.progress import OnProgress, ProgressMeter
 from vidtrans.pipeline.runfolder import RunFolder
 from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans.pipeline.setup import Job, open_job
-from vidtrans.pipeline.stream import Cancel, blamed, painted_stream, read_labels
+from vidtrans.pipeline.stream import Cancel, errors_at, painted_stream, read_labels
 from vidtrans.sequence.state import State
 
 OnNote = Callable[[str], None]
@@ -121,9 +121,9 @@ def convert(
             )
             try:
                 for painted in stream:
-                    with blamed(painted.index, "translation"):
+                    with errors_at(painted.index, "translation"):
                         translation = painted.translation()
-                    with blamed(painted.index, "encoding"):
+                    with errors_at(painted.index, "encoding"):
                         sink.write(
                             Made(
                                 translation.picture,

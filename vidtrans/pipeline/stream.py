@@ -162,9 +162,13 @@ class Painter:
 
 
 @contextmanager
-def blamed(frame: int, stage: str) -> Iterator[None]:
-    """Errors leave with the number of the frame; those that are nobody's mistake say which stage
-    they are from."""
+def errors_at(frame: int, stage: str) -> Iterator[None]:
+    """Complete the errors raised in this context with the frame and the stage.
+
+    Raises:
+        VidtransError: Every one, with ``frame`` set where it was unknown.
+        PipelineError: For any other exception, which is chained as its cause.
+    """
     try:
         yield
     except VidtransError as error:
@@ -206,7 +210,7 @@ def read_labels(
     instance_frames = iter(instances) if instances is not None else None
     count = 0
     for frame in frames:
-        with blamed(frame.index, "reading"):
+        with errors_at(frame.index, "reading"):
             instance_frame = None
             if instance_frames is not None:
                 instance_frame = next(instance_frames, None)
@@ -243,7 +247,7 @@ def paint_frames(
     for read in reads:
         if cancel is not None and cancel.is_set():
             raise Interrupted("interrupted", frame=read.frame.index)
-        with blamed(read.frame.index, "translation"):
+        with errors_at(read.frame.index, "translation"):
             painted = painter.paint(state, read)
         yield painted
         state = painted.state
@@ -316,7 +320,7 @@ def translate_stream(
         depth=depth,
     ) as stream:
         for painted in stream:
-            with blamed(painted.index, "translation"):
+            with errors_at(painted.index, "translation"):
                 translation = painted.translation()
             yield translation
 
@@ -328,7 +332,7 @@ __all__ = [
     "PipelineError",
     "Read",
     "Stepped",
-    "blamed",
+    "errors_at",
     "paint_frames",
     "painted_stream",
     "read_labels",

@@ -21,7 +21,7 @@ from vidtrans.frame import Bytes, LabelFrame
 from vidtrans.labels.edit import Edit, EditList, FirstFrame
 from vidtrans.pipeline.layers import label_colours
 from vidtrans.pipeline.setup import plan_edits, read_pictures
-from vidtrans.pipeline.stream import Painter, PendingPicture, Read, blamed
+from vidtrans.pipeline.stream import Painter, PendingPicture, Read, errors_at
 from vidtrans.preview.cache import ByteCache, PictureKey, Pictures, Snapshots, Version
 from vidtrans.preview.records import Budgets
 from vidtrans.preview.source import LabelSource
@@ -258,7 +258,7 @@ class RandomAccess:
         waiting: list[tuple[PictureKey, PendingPicture]],
     ) -> tuple[Version, State]:
         began, at = time.perf_counter(), read.frame.index
-        with blamed(at, "translation"):
+        with errors_at(at, "translation"):
             stepped = painter.step(state, read)
             version = view.version(at)
             assert version is not None, (
@@ -278,7 +278,7 @@ class RandomAccess:
         lies before."""
         painter, _ = self._edited()
         read = self._read(painter, frame, None)
-        with blamed(frame, "translation"):
+        with errors_at(frame, "translation"):
             stepped = painter.step(self._fresh(frame), read)
             return {
                 layer: _frozen(painter.picture(stepped, read, layer).wait()) for layer in layers
@@ -287,7 +287,7 @@ class RandomAccess:
     def labels(self, frame: int) -> tuple[LabelFrame, LabelFrame]:
         """The label frame with edits, and as it was read; at the network's size."""
         original = self._original(frame)
-        with blamed(frame, "editing"):
+        with errors_at(frame, "editing"):
             return self._edited()[0].edits.apply(original), original
 
     def paint_labels(self, frame: int) -> None:
@@ -310,14 +310,14 @@ class RandomAccess:
             return self._last_original
         began = time.perf_counter()
         known = self.source.cached(frame) is not None
-        with blamed(frame, "reading"):
+        with errors_at(frame, "reading"):
             labels = self._plain.sizing.to_net(self.source.read(frame).labels)
         if not known:
             self._read_s.append(time.perf_counter() - began)
         return labels
 
     def _read(self, painter: Painter, frame: int, previous: LabelFrame | None) -> Read:
-        with blamed(frame, "reading"):
+        with errors_at(frame, "reading"):
             found = self.source.read(frame)
             read = painter.read(found.frame, found.labels, previous)
             self._last_original = read.original
