@@ -221,7 +221,7 @@ def _translated(
             label_reader,
             painter,
             instances=instances,
-            state=model.start(sizing.net_hw, first_frames=given),
+            state=painter.start(first_frames=given),
         )
         stack.callback(translations.close)  # type: ignore[attr-defined]
         yield (Shown(translation.picture, translation.time) for translation in translations)

@@ -2,18 +2,22 @@
 
 import torch
 
-from vidtrans.nets.place import PLANES, place_planes, whole_picture
+from vidtrans.nets.place import PLANES, place_planes
+from vidtrans.nets.viewport import Viewport
+
+CPU = torch.device("cpu")
 
 
 def test_a_crops_planes_are_a_crop_of_the_planes():
-    whole = whole_picture((64, 128), 4, torch.device("cpu"))
+    whole = place_planes(Viewport.whole((64, 128)), 4, CPU)
     assert whole.shape == (1, PLANES, 16, 32)
     assert whole.abs().max() <= 1
-    crop = place_planes(torch.tensor([[16.0, 64.0]]), torch.tensor([[64.0, 128.0]]), (8, 16), 4)
-    torch.testing.assert_close(crop, whole[:, :, 4:12, 16:])
+    crops = place_planes(Viewport((64, 128), (32, 64), ((16, 64), (0, 32))), 4, CPU)
+    torch.testing.assert_close(crops[:1], whole[:, :, 4:12, 16:])
+    torch.testing.assert_close(crops[1:], whole[:, :, :8, 8:24])
 
 
 def test_planes_scale_with_the_picture():
-    small = whole_picture((64, 128), 4, torch.device("cpu"))
-    large = whole_picture((128, 256), 8, torch.device("cpu"))
+    small = place_planes(Viewport.whole((64, 128)), 4, CPU)
+    large = place_planes(Viewport.whole((128, 256)), 8, CPU)
     torch.testing.assert_close(small, large, atol=1e-4, rtol=0)

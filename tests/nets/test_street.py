@@ -1,13 +1,17 @@
 """The small vid2vid generator: shapes, history, flow, sizes."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
 
 from vidtrans.nets.extent import extents
-from vidtrans.nets.painting import Conditioning
-from vidtrans.nets.street import Place, StreetConfig, StreetGenerator
-from vidtrans.nets.street_geometry import places, scene_after, scene_planes
+from vidtrans.nets.painting import Conditioning, SceneMeasurements
+from vidtrans.nets.place import place_planes
+from vidtrans.nets.street import StreetConfig, StreetGenerator
+from vidtrans.nets.street_geometry import FRONTS_M, places, scene_after, scene_planes
+from vidtrans.nets.viewport import Viewport
 from vidtrans.nets.warp import warp
 
 SMALL = StreetConfig(channels=(4, 8, 8, 16), blocks=(1, 1, 1, 1, 1))
@@ -104,10 +108,14 @@ def test_a_crop_knows_its_place(street):
     whole = window(32, 64)
     steps = extents(whole.ids[:, -1], whole.boundary[:, -1])
     scene = scene_after(None, whole.ids[:, -1], None)
-    place = Place(torch.tensor([[0.0, 0.0]]), torch.tensor([[32.0, 64.0]]), steps, scene)
-    assert torch.equal(street(whole, None, place).picture, street(whole, None).picture)
-    elsewhere = Place(torch.tensor([[32.0, 64.0]]), torch.tensor([[128.0, 256.0]]), steps, scene)
-    assert not torch.allclose(street(whole, None, elsewhere).picture, street(whole, None).picture)
+    measured = SceneMeasurements(steps, scene)
+    here = replace(whole, viewport=Viewport.whole((32, 64)), measured=measured)
+    assert torch.equal(street(here, None).picture, street(whole, None).picture)
+    crop = Viewport((128, 256), (32, 64), ((32, 64),))
+    elsewhere = street(replace(whole, viewport=crop, measured=measured), None)
+    assert not torch.allclose(elsewhere.picture, street(whole, None).picture)
+    with pytest.raises(ValueError, match="a crop"):
+        street(replace(whole, viewport=crop), None)
 
 
 @torch.inference_mode()
@@ -151,9 +159,7 @@ def test_what_was_another_thing_is_painted_anew(street):
 
 
 def test_places_are_convolved_as_if_all_planes_were_whole(street):
-    planes = scene_planes(
-        places(torch.tensor([[3.0, 10.0, 7.0]]), torch.zeros(1, 2), (32, 64), (8, 16), 4)
-    )
+    planes = scene_planes(places(torch.tensor([[3.0, 10.0, 7.0]]), Viewport.whole((32, 64)), 4))
     by_place = street.scene_mid
     plain = by_place.third(by_place.second(by_place.first(planes.whole()).relu()).relu())
     torch.testing.assert_close(by_place(planes), plain)
@@ -198,3 +204,59 @@ def test_styles_begin_with_nothing_and_are_asked_for(styled):
     assert torch.equal(*looks)
     with pytest.raises(ValueError, match="3 style planes"):
         new(Conditioning(ids), None)
+
+
+def padded(window: Conditioning, view: Viewport) -> Conditioning:
+    return replace(
+        window,
+        ids=view.reflect(window.ids),
+        boundary=view.reflect(window.boundary),
+        viewport=view,
+    )
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize(
+    "view",
+    [
+        Viewport.padded((32, 64), (64, 64), StreetGenerator.padding_grid),
+        Viewport.padded((32, 64), (48, 112), StreetGenerator.padding_grid),
+        Viewport.padded((32, 64), (48, 96)),
+    ],
+    ids=["above and below", "all around", "below and right"],
+)
+def test_padding_changes_no_measurement(street, view):
+    """Metres, extents and places are those of the film's picture, whatever is around it."""
+    labels = torch.full((1, 2, 32, 64), 7, dtype=torch.uint8)
+    labels[:, :, :20, :24] = labels[:, :, :18, 44:] = 11
+    labels[:, :, 16:24, 2:12] = 26
+    plain = Conditioning(labels, labels > 30)
+    set_flow(street, 0.5, -1)
+    scene, scene_padded = (
+        street(window, (torch.zeros(1, 3, *window.ids.shape[-2:]),)).memory[0]
+        for window in (plain, padded(plain, view))
+    )
+    assert torch.equal(scene_padded, scene)
+    assert scene[0, 1:].tolist() != pytest.approx(FRONTS_M)  # the fronts are seen
+    steps = extents(labels[:, -1], None)
+    steps_padded = extents(padded(plain, view).ids[:, -1], None, view)
+    assert torch.equal(view.crop(steps_padded), steps)
+    for stride in (2, 4):
+        whole, around = (places(scene, v, stride) for v in (Viewport.whole((32, 64)), view))
+        assert torch.equal(view.crop(around.up), whole.up)
+        assert torch.equal(
+            view.crop(around.ground.expand(around.shape)), whole.ground.expand(whole.shape)
+        )
+    assert view.crop(place_planes(view, 4, scene.device)).allclose(
+        place_planes(Viewport.whole((32, 64)), 4, scene.device)
+    )
+
+
+@torch.inference_mode()
+def test_what_comes_from_the_padding_is_painted_anew(street):
+    set_flow(street, 4, 0)
+    view = Viewport.padded((32, 64), (32, 96), StreetGenerator.padding_grid)
+    road = Conditioning(torch.full((1, 2, 32, 96), 7, dtype=torch.uint8), viewport=view)
+    weight = view.crop(street(road, (torch.zeros(1, 3, 32, 96),)).weight)[0, 0]
+    assert (weight[:, 60:] == 1).all()
+    assert weight[:, :60].max() < 1

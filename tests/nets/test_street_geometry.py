@@ -16,6 +16,7 @@ from vidtrans.nets.street_geometry import (
     scene_after,
     scene_planes,
 )
+from vidtrans.nets.viewport import Viewport
 
 HEIGHT, WIDTH = 256, 512
 
@@ -78,13 +79,11 @@ def test_one_side_tells_the_other_and_nothing_is_usual():
 
 def test_planes_stay_within_bounds_and_crops_are_parts_of_the_whole():
     scene = torch.tensor([[3.0, 10.0, 7.0]])
-    whole = scene_planes(
-        places(scene, torch.zeros(1, 2), (HEIGHT, WIDTH), (HEIGHT // 4, WIDTH // 4), 4)
-    ).whole()
+    whole = scene_planes(places(scene, Viewport.whole((HEIGHT, WIDTH)), 4)).whole()
     assert whole.shape == (1, PLANES, 64, 128)
     assert whole.abs().max() <= 1
     crop = scene_planes(
-        places(scene, torch.tensor([[64.0, 128.0]]), (HEIGHT, WIDTH), (16, 32), 4)
+        places(scene, Viewport((HEIGHT, WIDTH), (64, 128), ((64, 128),)), 4)
     ).whole()
     torch.testing.assert_close(crop, whole[:, :, 16:32, 32:64])
 
@@ -92,10 +91,10 @@ def test_planes_stay_within_bounds_and_crops_are_parts_of_the_whole():
 def test_planes_travel_with_the_street():
     """A metre of road keeps its numbers while the camera comes nearer to it."""
     there = scene_planes(
-        places(torch.tensor([[0.0, 10.0, 7.0]]), torch.zeros(1, 2), (HEIGHT, WIDTH), (HEIGHT, 1), 1)
+        places(torch.tensor([[0.0, 10.0, 7.0]]), Viewport((HEIGHT, WIDTH), (HEIGHT, 1)), 1)
     ).rows
     later = scene_planes(
-        places(torch.tensor([[2.0, 10.0, 7.0]]), torch.zeros(1, 2), (HEIGHT, WIDTH), (HEIGHT, 1), 1)
+        places(torch.tensor([[2.0, 10.0, 7.0]]), Viewport((HEIGHT, WIDTH), (HEIGHT, 1)), 1)
     ).rows
     v = (torch.arange(HEIGHT) + 0.5) / HEIGHT - HORIZON
     row = HEIGHT - 30

@@ -5,13 +5,14 @@ import torch
 
 from vidtrans.nets.street_geometry import EYE_M, FOCAL, HORIZON, places
 from vidtrans.nets.texture import ROUND_M, StreetTexture
+from vidtrans.nets.viewport import Viewport
 
 FULL_HW = (256, 512)
 
 
 def seen_from(texture: StreetTexture, travelled: float) -> torch.Tensor:
     scene = torch.tensor([[travelled, 10.0, 7.0]])
-    at = places(scene, torch.zeros(1, 2), FULL_HW, (128, 256), 2)
+    at = places(scene, Viewport.whole(FULL_HW), 2)
     ground = at.ground.expand(at.shape) & (at.up < 0)
     return texture(at, ~ground, ground)
 

@@ -6,6 +6,7 @@ import torch
 
 from vidtrans.nets.extent import extents
 from vidtrans.nets.things import KINDS, SIDE, ThingPlaces, ThingTexture, thing_places
+from vidtrans.nets.viewport import Viewport
 
 FULL_HW = (128, 256)
 
@@ -17,7 +18,7 @@ def a_thing(label: int, top: int, left: int, height: int, width: int) -> torch.T
 
 
 def places_of(ids: torch.Tensor) -> ThingPlaces:
-    return thing_places(extents(ids, None), ids[:, ::2, ::2], torch.zeros(1), FULL_HW)
+    return thing_places(extents(ids, None), ids[:, ::2, ::2], Viewport.whole(FULL_HW))
 
 
 def test_only_things_have_places():
@@ -49,7 +50,8 @@ def test_crops_know_their_side():
     """The right half of a picture is on the right even where it is cut out."""
     ids = a_thing(26, 40, 160, 32, 64)
     steps = extents(ids, None)
-    half = thing_places(steps[..., 32:], ids[:, ::2, 128::2], torch.tensor([128.0]), FULL_HW)
+    right = Viewport(FULL_HW, (128, 128), ((0, 128),))
+    half = thing_places(steps[..., 32:], ids[:, ::2, 128::2], right)
     whole = places_of(ids)
     assert torch.equal(half.row, whole.row[..., 64:])
 

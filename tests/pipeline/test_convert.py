@@ -3,12 +3,15 @@
 import subprocess
 import sys
 import threading
+from itertools import islice
 
 import cv2
 import numpy as np
 import pytest
 
+from vidtrans.assets.demo_clip import demo_labels
 from vidtrans.errors import InputError, OutputError, UsageError
+from vidtrans.media.reader import open_reader
 from vidtrans.pipeline.convert import convert
 from vidtrans.pipeline.settings import ConvertSettings
 
@@ -121,6 +124,22 @@ def test_size_and_fit(settings, decoded):
         48,
         3,
     )
+
+
+@pytest.mark.parametrize("size", ["512x512", "768x256", "528x256"])
+def test_the_street_looks_the_same_with_padding_around_it(
+    settings, grey_film, tmp_path, decoded, size
+):
+    """The embedded model measures the street in the film's picture, not in the padded one."""
+    with open_reader(demo_labels()) as reader:
+        film = grey_film(tmp_path / "demo.mkv", [frame.pixels for frame in islice(reader, 3)])
+    pictures = [
+        decoded(convert(settings(input=str(film), model="street", overwrite=True, **more)).output)
+        for more in ({"size_hw": "512x256"}, {"size_hw": size, "fit": "pad"})
+    ]
+    wanted, found = pictures
+    difference = np.abs(wanted.astype(int) - found).mean(axis=(1, 2, 3))
+    assert (difference < 1).all(), difference  # a street of other measures differs by 14 and more
 
 
 def test_odd_sizes(settings, grey_film, scene, tmp_path, decoded):

@@ -78,7 +78,7 @@ def features_of(model, labels, instances, **more):
     forward = generator.forward
 
     def spy(conditioning, history=None):
-        seen.append(conditioning.features[0, :, : labels.shape[1], : labels.shape[2]].clone())
+        seen.append(conditioning.viewport.crop(conditioning.features)[0].clone())
         return forward(conditioning, history)
 
     generator.forward = spy

@@ -8,6 +8,7 @@ from vidtrans_training.textures import mean_textures
 
 from vidtrans.nets.street_geometry import places
 from vidtrans.nets.texture import FRONT_TEXELS_M, ROAD_TEXELS_M, StreetTexture
+from vidtrans.nets.viewport import Viewport
 
 SIZE_HW = (128, 256)
 
@@ -17,7 +18,7 @@ def clip() -> Clip:
     """One frame: houses red from 12 m to 24 m along the street and blue elsewhere, road black
     and white by turns of 3 m."""
     scene = np.array([[0.0, 8.0, 8.0]], np.float32)
-    at = places(torch.from_numpy(scene), torch.zeros(1, 2), SIZE_HW, SIZE_HW, 1)
+    at = places(torch.from_numpy(scene), Viewport.whole(SIZE_HW), 1)
     front = ((at.up > 0) & (at.up < 12)).expand(at.shape)[0].numpy()
     labels = np.where(front, 11, np.where(at.ground.expand(at.shape)[0].numpy(), 7, 23)).astype(
         np.uint8
@@ -64,9 +65,7 @@ def test_a_texture_begins_with_them(clip: Clip) -> None:
     texture.begin_with(mean.fronts, mean.road)
     at = places(
         torch.from_numpy(clip.scene),
-        torch.zeros(1, 2),
-        SIZE_HW,
-        (SIZE_HW[0] // 2, SIZE_HW[1] // 2),
+        Viewport.whole(SIZE_HW),
         2,
     )
     ground = at.ground.expand(at.shape) & (at.up < 0)

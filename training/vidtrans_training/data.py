@@ -25,8 +25,9 @@ from torch import Tensor
 from vidtrans.errors import InputError
 from vidtrans.labels.boundary import boundary, instances_from_labels
 from vidtrans.nets.extent import STRIDE, extents
-from vidtrans.nets.street import Place
+from vidtrans.nets.painting import SceneMeasurements
 from vidtrans.nets.street_geometry import scene_after
+from vidtrans.nets.viewport import Viewport
 
 FIRST_INSTANCE = 1000
 """Instance ids from here on are those of single things, as in Cityscapes."""
@@ -74,8 +75,8 @@ class Sequences:
     ``real`` float [B,T,3,h,w] in [-1,1]; ``ids`` uint8 and ``edges`` bool [B,T,h,w]; ``flow`` float
     [B,T,2,h,w]; ``trusted`` float [B,T,1,h,w], 1 where the flow leads to the same point of the
     scene, inside the crop; ``extents`` uint8 [B,T,4,h/4,w/4]; ``scene`` float [B,T,3]; ``corner``
-    and ``full`` float [B,2], see `vidtrans.nets.street.Place`; ``styles`` float [B,T,3,h,w]: the
-    mean colour of the thing that a pixel is of, in [-1,1].
+    and ``full`` float [B,2]: the crops' first pixels (y, x) and their pictures' height and width;
+    ``styles`` float [B,T,3,h,w]: the mean colour of the thing that a pixel is of, in [-1,1].
     """
 
     real: Tensor
@@ -89,9 +90,16 @@ class Sequences:
     full: Tensor
     styles: Tensor
 
-    def place(self, t: int) -> Place:
-        """The place of frame ``t``."""
-        return Place(self.corner, self.full, self.extents[:, t], self.scene[:, t])
+    @property
+    def viewport(self) -> Viewport:
+        """Where the crops lie in their pictures, which are all of one size."""
+        corners = tuple((int(y), int(x)) for y, x in self.corner.tolist())
+        height, width = (int(side) for side in self.full[0].tolist())
+        return Viewport((height, width), (self.ids.shape[-2], self.ids.shape[-1]), corners)
+
+    def measured(self, t: int) -> SceneMeasurements:
+        """What was measured on the whole picture of frame ``t``."""
+        return SceneMeasurements(self.extents[:, t], self.scene[:, t])
 
     def to(self, device: torch.device) -> Sequences:
         return Sequences(

@@ -32,7 +32,7 @@ def paint(
     for t in frames:
         history: History | None = (torch.cat(pictures, dim=1),) if len(pictures) == past else None
         window = window_at(batch, t, generator.n_frames if history else 1, generator.n_frames)
-        painting = generator(window, history, batch.place(t))
+        painting = generator(window, history)
         yield t, painting
         pictures = [*pictures, painting.picture.detach()][-past:]
 
@@ -42,7 +42,13 @@ def window_at(batch: Sequences, t: int, known: int, n_frames: int) -> Conditioni
     of them are there, and the oldest is repeated, as at the beginning of a film and after a cut.
     Its style planes are those of frame ``t``."""
     index = [max(t - min(back, known - 1), 0) for back in reversed(range(n_frames))]
-    return Conditioning(batch.ids[:, index], batch.edges[:, index], features=batch.styles[:, t])
+    return Conditioning(
+        batch.ids[:, index],
+        batch.edges[:, index],
+        features=batch.styles[:, t],
+        viewport=batch.viewport,
+        measured=batch.measured(t),
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,6 +27,7 @@ from vidtrans.nets.texture import (
     road_texel,
 )
 from vidtrans.nets.things import ASPECTS, KINDS, SIDE, thing_places
+from vidtrans.nets.viewport import Viewport
 from vidtrans_training.data import Clip
 
 _BUILDING = 11
@@ -53,14 +54,9 @@ def mean_textures(clips: Iterable[Clip]) -> MeanTextures:
     road = [_Mean(round(WIDE_M / across), round(ROAD_M / along)) for along, across in ROAD_TEXELS_M]
     things = _Mean(ASPECTS * KINDS * SIDE, SIDE)
     for clip in clips:
+        view = Viewport.whole(clip.size_hw)
         for t in range(0, clip.frames, _EVERY):
-            at = places(
-                torch.from_numpy(clip.scene[t : t + 1]),
-                torch.zeros(1, 2),
-                clip.size_hw,
-                clip.size_hw,
-                1,
-            )
+            at = places(torch.from_numpy(clip.scene[t : t + 1]), view, 1)
             rgb = torch.from_numpy(clip.rgb[t]).float() / 127.5 - 1
             labels = torch.from_numpy(clip.labels[t])
             on_front = (
@@ -72,7 +68,7 @@ def mean_textures(clips: Iterable[Clip]) -> MeanTextures:
             for mean, size in zip(road, ROAD_TEXELS_M, strict=True):
                 mean.add(road_texel(at, size), rgb, on_road[0])
             steps = torch.from_numpy(clip.extents[t : t + 1])
-            on = thing_places(steps, labels[None, ::2, ::2], torch.zeros(1), clip.size_hw)
+            on = thing_places(steps, labels[None, ::2, ::2], view)
             row = on.aspect.round() * (KINDS * SIDE) + on.row
             things.add((row, on.column), rgb[::2, ::2], on.there[0])
     shown = things.colours().view(COLOURS, ASPECTS, KINDS * SIDE, SIDE)

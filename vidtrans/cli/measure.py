@@ -135,7 +135,7 @@ def _reads(job: Job, frames: list[Frame]) -> list[Read]:
 
 
 def _paint(job: Job, reads: list[Read]) -> list[Bytes]:
-    state = job.painter.model.start(job.painter.sizing.net_hw, first_frames=job.first_frames)
+    state = job.painter.start(first_frames=job.first_frames)
     pending = []
     for read in reads:
         painted = job.painter.paint(state, read)
@@ -185,7 +185,7 @@ def _flop(job: Job, reads: list[Read]) -> int:
     """Multiplications and additions of one step with a full history, as they are really
     executed."""
     painter = job.painter
-    state = painter.model.start(painter.sizing.net_hw, first_frames=job.first_frames)
+    state = painter.start(first_frames=job.first_frames)
     for read in reads[: painter.model.n_frames]:
         state = painter.paint(state, read).state
     with FlopCounterMode(display=False) as counter:

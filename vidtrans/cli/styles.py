@@ -62,7 +62,7 @@ def styles(
         )
     loaded = load_model(model, device=device, seed=seed)
     read = read_label_frame(labels, loaded, scheme=scheme, instances=instances, frame=frame)
-    read = Sizing.plan(read.size_hw, size_option(size), "resize").to_net(read)
+    read = Sizing.plan(read.size_hw, size_option(size), "resize").scale(read)
     painted = style_sheet(loaded, read, classes=tuple(only or ()))
     write_picture(sheet, painted, what="the sheet")
     typer.echo(f"{sheet}: {painted.shape[1]}x{painted.shape[0]}")

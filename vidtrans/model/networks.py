@@ -22,6 +22,7 @@ from vidtrans.nets.pix2pix import Pix2PixConfig, UNet
 from vidtrans.nets.pix2pixhd import Encoder, EncoderConfig, Pix2PixHD, Pix2PixHDConfig
 from vidtrans.nets.resnet import Resnet, ResnetConfig
 from vidtrans.nets.vid2vid import Vid2Vid, Vid2VidConfig
+from vidtrans.nets.viewport import Viewport
 from vidtrans.validation import did_you_mean, first_problem
 
 # Far above anything published; a card that asks for more is refused before it costs memory or time.
@@ -109,6 +110,18 @@ class Networks:
         least = max(int(getattr(network, "smallest_side", 1)) for network in self.modules())
         height, width = (math.ceil(max(side, least) / multiple) * multiple for side in size_hw)
         return height, width
+
+    def viewport(self, size_hw: tuple[int, int], least_hw: tuple[int, int] = (1, 1)) -> Viewport:
+        """How a film's picture of ``size_hw`` lies in the working picture that the networks see.
+
+        Args:
+            size_hw: Height and width of the film's picture.
+            least_hw: The working picture is at least so large; what is more than ``size_hw`` is
+                padding.
+        """
+        height, width = (max(pair) for pair in zip(size_hw, least_hw, strict=True))
+        grid = getattr(self.generator, "padding_grid", None)
+        return Viewport.padded(size_hw, self.padded((height, width)), grid)
 
 
 def build(card: Card, tensors: Mapping[str, Tensor], *, where: str) -> Networks:

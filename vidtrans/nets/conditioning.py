@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vidtrans.nets.constants import constant
 from vidtrans.nets.label_convolution import convolve_labels
 from vidtrans.nets.painting import Conditioning
 
@@ -68,20 +69,6 @@ def boundary(instances: Tensor) -> Tensor:
     return edge
 
 
-@lru_cache(maxsize=512)
-def constant_index(values: tuple[int, ...], device: torch.device) -> Tensor:
-    """``values`` as int64 on ``device``, kept: a fresh copy from pageable memory would make the
-    host wait for the GPU."""
-    # Not as an inference tensor, whoever asks first: training may be the next to use it.
-    with torch.inference_mode(False):
-        index = torch.tensor(values, dtype=torch.int64)
-        return (
-            index.pin_memory().to(device, non_blocking=True)
-            if device.type == "cuda"
-            else index.to(device)
-        )
-
-
 def working_dtype(device: torch.device) -> torch.dtype:
     """The type that convolutions compute in here: autocast's, else the default one."""
     return (
@@ -93,7 +80,7 @@ def working_dtype(device: torch.device) -> torch.dtype:
 
 def one_hot(ids: Tensor, classes: tuple[int, ...]) -> Tensor:
     """[N,H,W] class ids as planes [N,len(classes),H,W] of zeros and ones in the working type."""
-    wanted = constant_index(classes, ids.device).to(ids.dtype)
+    wanted = constant(classes, ids.device, torch.int64).to(ids.dtype)
     return (ids[:, None] == wanted[:, None, None]).to(working_dtype(ids.device))
 
 
@@ -187,7 +174,7 @@ def _convolve(planes: Planes, weight: Tensor, bias: Tensor | None) -> Tensor:
             f"the convolution takes {weight.shape[1]} planes, and {planes.total} were given"
         )
     if len(planes.channels) < planes.total:
-        weight = weight.index_select(1, constant_index(planes.channels, weight.device))
+        weight = weight.index_select(1, constant(planes.channels, weight.device, torch.int64))
     pad = weight.shape[-1] // 2
     return F.conv2d(F.pad(planes.values, (pad, pad, pad, pad), mode="reflect"), weight, bias)
 

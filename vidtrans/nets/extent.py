@@ -13,23 +13,49 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vidtrans.nets.viewport import Box, Viewport
+
 STRIDE = 4
 PLANES = 20
 
 
-def extents(ids: Tensor, boundary: Tensor | None) -> Tensor:
-    """Steps to the end of the run of the same thing: up, down, left and right, uint8 [N,4,H/4,W/4],
-    in cells of 4 pixels.
+def extents(ids: Tensor, boundary: Tensor | None, viewport: Viewport | None = None) -> Tensor:
+    """Steps to the end of the run of the same thing: up, down, left and right.
 
-    ``ids`` integer [N,H,W], ``boundary`` bool [N,H,W] or None. A run ends where the label changes
-    or an instance's boundary begins; runs longer than 255 cells count as 255.
+    A run ends where the label changes, where an instance's boundary begins, and where the film's
+    picture ends. Cells of the padding have the steps of the cells that they reflect.
+
+    Args:
+        ids: Labels, integer [N,H,W].
+        boundary: Boundaries between instances, bool [N,H,W], or None.
+        viewport: What ``ids`` show of the film's picture; padding above and to the left is a
+            multiple of `STRIDE`. None: all of it, without padding.
+
+    Returns:
+        uint8 [N,4,H/4,W/4], in cells of 4 pixels; runs longer than 255 cells count as 255.
     """
     key = ids[:, ::STRIDE, ::STRIDE].int() * 2
     if boundary is not None:
         key = key + F.max_pool2d(boundary[:, None].float(), STRIDE)[:, 0].int()
+    cells = None if viewport is None else _content_cells(viewport)
+    if cells is not None:
+        key = cells.crop(key)
     left, right = _runs(key)
     up, down = (run.transpose(1, 2) for run in _runs(key.transpose(1, 2)))
-    return torch.stack([up, down, left, right], dim=1).clamp(max=255).to(torch.uint8)
+    steps = torch.stack([up, down, left, right], dim=1).clamp(max=255).to(torch.uint8)
+    return steps if cells is None else cells.reflect(steps)
+
+
+def _content_cells(viewport: Viewport) -> Viewport | None:
+    """The viewport in cells; those that show padding in part count as the picture's. None without
+    padding."""
+    box, (h, w) = viewport.content, viewport.size_hw
+    if box == Box(0, h, 0, w):
+        return None
+    top, left = box.top // STRIDE, box.left // STRIDE
+    bottom, right = -(-box.bottom // STRIDE), -(-box.right // STRIDE)
+    size_hw = (h // STRIDE, w // STRIDE)
+    return Viewport((bottom - top, right - left), size_hw, ((-top, -left),))
 
 
 def _runs(key: Tensor) -> tuple[Tensor, Tensor]:
@@ -44,15 +70,15 @@ def _runs(key: Tensor) -> tuple[Tensor, Tensor]:
     return place - first, last - place
 
 
-def extent_planes(steps: Tensor, height: int | Tensor) -> Tensor:
+def extent_planes(steps: Tensor, height: int) -> Tensor:
     """Planes for a network from `extents`: float [N, PLANES, h, w], within [-1,1].
 
-    ``height``: of the whole picture, pixels (an int, or float [N,1]). They hold the share of the
+    ``height``: of the film's picture, pixels. They hold the share of the
     run that lies behind (from above, from the left) and its waves, the sizes of the runs against
     the picture, and the nearness of the ends.
     """
     up, down, left, right = steps.float().unbind(1)
-    cells = (height if isinstance(height, int) else height[:, :, None]) / STRIDE
+    cells = height / STRIDE
     planes = []
     for before, after in ((up, down), (left, right)):
         length = before + after + 1

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from vidtrans.frame import StyleChoice
-from vidtrans.nets.conditioning import constant_index
+from vidtrans.nets.constants import constant
 
 _WORD = 0xFFFFFFFF
 
@@ -125,13 +125,15 @@ def style_numbers(
     chosen = torch.full_like(planes, -1)
     if choice.classes:
         by_class = dict(choice.classes)
-        chosen = constant_index(
-            tuple(by_class.get(plane, -1) for plane in range(len(table.counts))), ids.device
+        chosen = constant(
+            tuple(by_class.get(plane, -1) for plane in range(len(table.counts))),
+            ids.device,
+            torch.int64,
         )[planes]
     if choice.instances:
         by_instance = sorted(dict(choice.instances).items())
-        known = constant_index(tuple(instance for instance, _ in by_instance), ids.device)
-        styles = constant_index(tuple(style for _, style in by_instance), ids.device)
+        known = constant(tuple(instance for instance, _ in by_instance), ids.device, torch.int64)
+        styles = constant(tuple(style for _, style in by_instance), ids.device, torch.int64)
         place = torch.searchsorted(known, regions.long()).clamp_(max=len(by_instance) - 1)
         chosen = torch.where(known[place] == regions, styles[place], chosen)
     where = chosen >= 0

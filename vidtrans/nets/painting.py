@@ -9,10 +9,27 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from vidtrans.nets.viewport import Viewport
+
 History = tuple[Tensor, ...]
 """For every scale, coarsest first, the last n_frames_G - 1 pictures that this scale made, oldest
 first, [N, 3 * (n_frames_G - 1), H_s, W_s] in [-1,1]; then what else the generator remembers
 (`Painting.memory`). A value: copy it, save it, give it back."""
+
+
+@dataclass(frozen=True, eq=False)
+class SceneMeasurements:
+    """What only a whole picture tells of a street, for networks that see a crop of it in training.
+
+    Attributes:
+        extents: Those of the newest labels, cropped as these are, uint8 [N,4,H/4,W/4]; see
+            `vidtrans.nets.extent.extents`.
+        scene: Metres travelled and metres to the house fronts, float [N,3]; see
+            `vidtrans.nets.street_geometry.scene_after`.
+    """
+
+    extents: Tensor
+    scene: Tensor
 
 
 @dataclass(frozen=True)
@@ -27,7 +44,9 @@ class Conditioning:
     ``present``: for each of the T frames, the classes that occur in it, ascending (more than occur
     is allowed, fewer is not). Known to the host, so that a network may leave empty planes out
     without asking the device. None: not known. ``dropout_seed``: of the values that pix2pix drops
-    at test time; None: as its configuration says.
+    at test time; None: as its configuration says. ``viewport``: which part of the film's picture
+    all of this shows; None: all of it, without padding. ``measured``: what was measured on the
+    whole of the newest picture where the viewport is a crop; None: the network measures it.
     """
 
     ids: Tensor | None = None
@@ -36,6 +55,8 @@ class Conditioning:
     features: Tensor | None = None
     present: tuple[tuple[int, ...], ...] | None = None
     dropout_seed: int | None = None
+    viewport: Viewport | None = None
+    measured: SceneMeasurements | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +89,9 @@ class Generator(Protocol):
     n_frames: int
     """T: frames in the window (n_frames_G); 1 for image systems, which have no history."""
     size_multiple: int
-    """Height and width must be multiples of this (others are padded by the caller)."""
+    """Height and width must be multiples of this (others are padded by the caller, see
+    `vidtrans.nets.viewport`). A generator with an attribute ``padding_grid`` wants padding on all
+    sides, at the top and the left in multiples of that; others have it at the bottom and right."""
 
     def __call__(self, conditioning: Conditioning, history: History | None) -> Painting:
         """``history`` None: there is no previous picture, so paint raw (the published

@@ -4,10 +4,12 @@ windows in flat label areas."""
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import torch
 from torch import Tensor
+
+from vidtrans.nets.constants import kept
+from vidtrans.nets.viewport import Viewport
 
 HORIZON = 0.48
 """Height of the horizon as a share of the picture's height, counted from the top (a car's camera
@@ -15,27 +17,34 @@ looks slightly down)."""
 PLANES = 38
 
 
-def place_planes(
-    top_left: Tensor, full_hw: Tensor, size_hw: tuple[int, int], stride: int
-) -> Tensor:
-    """Planes of crops of a picture.
-
-    ``top_left`` and ``full_hw``: float [N,2], the crop's corner and the whole picture's size,
-    pixels (y, x). ``size_hw``: the crop's size in cells of ``stride`` pixels. Returns float [N,
-    PLANES, h, w], all within [-1,1].
+def place_planes(viewport: Viewport, stride: int, device: torch.device) -> Tensor:
+    """Planes of a picture, or of crops of one.
 
     Convention: with u, v the distances from the vanishing point in picture heights, a point of the
     ground plane lies at X = u / v to the side and Z = 1 / v ahead (in camera heights), one of a
     facade at Y = v / |u| up and Z = 1 / |u| ahead.
+
+    Args:
+        viewport: What the network sees of the film's picture.
+        stride: Pixels of a cell along each side.
+        device: Where the planes shall be.
+
+    Returns:
+        float32 [N, PLANES, h, w], all within [-1,1]; N is the number of ``viewport.origins``. Not
+        to be changed in place: planes of whole pictures are kept.
     """
-    h, w = size_hw
-    device = top_left.device
-    ys = (torch.arange(h, device=device) + 0.5) * stride
-    xs = (torch.arange(w, device=device) + 0.5) * stride
-    full_h, full_w = full_hw[:, :1], full_hw[:, 1:]
-    v = ((top_left[:, :1] + ys) / full_h - HORIZON)[:, :, None].expand(-1, h, w)
-    u = ((top_left[:, 1:] + xs - full_w / 2) / full_h)[:, None, :].expand(-1, h, w)
-    side = u / (full_w / full_h / 2)[:, :, None]
+    # Crops, of which training draws other ones in every step, are not worth keeping.
+    make = _kept_planes if len(viewport.origins) == 1 else _planes
+    return make(viewport, stride, device)
+
+
+def _planes(viewport: Viewport, stride: int, device: torch.device) -> Tensor:
+    height, width = viewport.picture_hw
+    y, x = viewport.rows(stride, device), viewport.columns(stride, device)
+    n, h, w = len(y), y.shape[1], x.shape[1]
+    v = (y / height - HORIZON)[:, :, None].expand(n, h, w)
+    u = ((x - width / 2) / height)[:, None, :].expand(n, h, w)
+    side = u / (width / height / 2)
 
     below = v.clamp(min=0.02)
     beside = u.abs().clamp(min=0.04)
@@ -50,14 +59,8 @@ def place_planes(
     return torch.stack(planes, dim=1)
 
 
+_kept_planes = kept(maxsize=16)(_planes)
+
+
 def _waves(value: Tensor, frequencies: tuple[float, ...]) -> list[Tensor]:
     return [wave(2 * math.pi * f * value) for f in frequencies for wave in (torch.sin, torch.cos)]
-
-
-@lru_cache(maxsize=16)
-def whole_picture(full_hw: tuple[int, int], stride: int, device: torch.device) -> Tensor:
-    """The planes [1, PLANES, h, w] of a whole picture, kept for the next frame."""
-    height, width = full_hw
-    corner = torch.zeros(1, 2, device=device)
-    full = torch.tensor([[height, width]], dtype=torch.float32, device=device)
-    return place_planes(corner, full, (height // stride, width // stride), stride)

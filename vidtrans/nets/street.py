@@ -23,9 +23,8 @@ from torch import Tensor, nn
 from vidtrans.nets import extent, street_geometry
 from vidtrans.nets.lookup import LabelLookup
 from vidtrans.nets.painting import Conditioning, History, Painting
-from vidtrans.nets.place import PLANES, place_planes, whole_picture
+from vidtrans.nets.place import PLANES, place_planes
 from vidtrans.nets.street_geometry import (
-    Places,
     ScenePlanes,
     is_front,
     is_ground,
@@ -35,6 +34,7 @@ from vidtrans.nets.street_geometry import (
 )
 from vidtrans.nets.texture import COLOURS, StreetTexture
 from vidtrans.nets.things import ThingTexture, thing_places
+from vidtrans.nets.viewport import Box, Viewport
 from vidtrans.nets.warp import warp
 
 
@@ -60,22 +60,6 @@ class StreetConfig:
     feature_nc: int = 0
     flow_scale: float = 10.0
     least_weight: float = 0.05
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where crops lie in their pictures: ``top_left`` and ``full_hw`` float [N,2], pixels (y, x);
-    all pictures of one size.
-
-    What only a whole picture tells: ``extents``, those of the newest labels, cropped (see
-    `vidtrans.nets.extent.extents`), and ``scene`` float [N,3] (see
-    `vidtrans.nets.street_geometry.scene_after`).
-    """
-
-    top_left: Tensor
-    full_hw: Tensor
-    extents: Tensor
-    scene: Tensor
 
 
 class _Residual(nn.Module):
@@ -127,6 +111,10 @@ class StreetGenerator(nn.Module):
     """A whole `vidtrans.nets.painting.Generator` of one scale."""
 
     size_multiple = 16
+    padding_grid = extent.STRIDE
+    """Padding goes to all sides, at the top and the left in multiples of the cells that labels are
+    read in: the network knows where the vanishing point of the film's picture is, and cells show
+    what they show without padding."""
 
     def __init__(self, config: StreetConfig | None = None) -> None:
         super().__init__()
@@ -186,14 +174,19 @@ class StreetGenerator(nn.Module):
         self.register_buffer("foreground", foreground, persistent=False)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(
-        self, conditioning: Conditioning, history: History | None, place: Place | None = None
-    ) -> Painting:
-        """Paints one frame from label planes; ``place`` is for crops, else the conditioning shows
-        whole pictures.
+    def forward(self, conditioning: Conditioning, history: History | None) -> Painting:
+        """Paints one frame from label planes.
 
-        Raises ValueError where the conditioning has no labels, another number of frames or an unfit
-        size, or lacks the style planes.
+        Args:
+            conditioning: Labels uint8 [N,T,H,W] of sizes divisible by 16, boundaries where there
+                are any, and the style planes where the network has styles. Where the viewport is a
+                crop, also what was measured on the whole picture.
+            history: The pictures before, [N,3*(T-1),H,W], then the scene of the frame before,
+                [N,3], where there is one. None: nothing is carried over.
+
+        Raises:
+            ValueError: Where the conditioning has no labels, another number of frames or an unfit
+                size, lacks the style planes, or shows a crop of which nothing was measured.
         """
         ids, boundary = conditioning.ids, conditioning.boundary
         if ids is None or ids.shape[1] != self.n_frames or ids.shape[2] % 16 or ids.shape[3] % 16:
@@ -208,26 +201,37 @@ class StreetGenerator(nn.Module):
                 f"The street generator takes {self.config.feature_nc} style planes, and none were"
                 " given."
             )
+        view = conditioning.viewport or Viewport.whole((ids.shape[2], ids.shape[3]))
+        measured = conditioning.measured
+        if measured is None and not view.shows_all:
+            raise ValueError(
+                "The street generator was given a crop, and nothing measured on the whole picture."
+            )
         old = None if history is None else history[0].float()
 
         newest_boundary = None if boundary is None else boundary[:, -1:]
-        steps = _extents(ids[:, -1], newest_boundary) if place is None else place.extents
-        x_mid = self._labels(ids, boundary, place, steps, styles)
-        x = self._body(x_mid, old, place)
+        steps = (
+            extent.extents(ids[:, -1], None if boundary is None else boundary[:, -1], view)
+            if measured is None
+            else measured.extents
+        )
+        x_mid = self._labels(ids, boundary, view, steps, styles)
+        x = self._body(x_mid, old, view)
         y = F.relu(_spread(self.up_mid(x)) + self.skip_mid(x_mid), inplace=True)
         flow = warped = None
         if old is not None:
             flow = self._flow(y)
             warped = warp(old[:, -3:], flow)
             y = y + self.past_mid(_unshuffle(warped, 4))
-        if place is None:
+        if measured is None:
             before = None if history is None or len(history) == 1 else history[1]
-            now = scene_after(before, ids[:, -1], flow)
+            moved = None if flow is None else view.crop(flow)
+            now = scene_after(before, view.crop(ids[:, -1]), moved)
         else:
-            now = place.scene
-        y = self.blocks_mid(y + self.scene_mid(scene_planes(self._places(now, place, ids, 4))))
+            now = measured.scene
+        y = self.blocks_mid(y + self.scene_mid(scene_planes(places(now, view, 4))))
         fine = _spread(self.up_fine(y)) + self.look_fine(ids[:, -1:], newest_boundary)
-        texture = self._textures(now, place, steps, ids).contiguous(
+        texture = self._textures(now, view, steps, ids).contiguous(
             memory_format=torch.channels_last
         )
         shown = self.texture_shown(texture)
@@ -245,26 +249,26 @@ class StreetGenerator(nn.Module):
         else:
             head = torch.cat([head[:, :12] + shown, head[:, 12:]], dim=1)
         planes = _to_pixels(head, 2)
-        return replace(self._compose(planes, ids, flow, warped), memory=(now,))
+        return replace(self._compose(planes, ids, view, flow, warped), memory=(now,))
 
     def _labels(
         self,
         ids: Tensor,
         boundary: Tensor | None,
-        place: Place | None,
+        view: Viewport,
         steps: Tensor,
         styles: Tensor | None,
     ) -> Tensor:
-        size = extent.extent_planes(steps, ids.shape[-2] if place is None else place.full_hw[:, :1])
-        planes = self.place_mid(self._place(ids, place, 4)) + self.extent_mid(size)
+        size = extent.extent_planes(steps, view.picture_hw[0])
+        planes = self.place_mid(place_planes(view, 4, ids.device)) + self.extent_mid(size)
         if styles is not None:
             planes = planes + self.style_mid(
                 styles[:, :, ::4, ::4].contiguous(memory_format=torch.channels_last)
             )
         return F.relu(self.look_mid(ids, boundary) + planes, inplace=True)
 
-    def _body(self, x_mid: Tensor, old: Tensor | None, place: Place | None) -> Tensor:
-        x = self.down_wide(x_mid) + self.place_wide(self._place(x_mid, place, 8, 2))
+    def _body(self, x_mid: Tensor, old: Tensor | None, view: Viewport) -> Tensor:
+        x = self.down_wide(x_mid) + self.place_wide(place_planes(view, 8, x_mid.device))
         if old is not None:
             x = x + self.past_wide(_unshuffle(F.avg_pool2d(old, 2), 4))
         x = self.blocks_in(F.relu(x, inplace=True))
@@ -278,14 +282,19 @@ class StreetGenerator(nn.Module):
             return _to_pixels(self.head_flow(y.float()), 4) * self.config.flow_scale
 
     def _compose(
-        self, planes: Tensor, ids: Tensor, flow: Tensor | None, warped: Tensor | None
+        self,
+        planes: Tensor,
+        ids: Tensor,
+        view: Viewport,
+        flow: Tensor | None,
+        warped: Tensor | None,
     ) -> Painting:
         raw = merged = torch.tanh(planes[:, :3])
         weight = None
         if flow is not None and warped is not None:
             least = self.config.least_weight
             weight = least + (1 - least) * torch.sigmoid(planes[:, 3:4])
-            weight = weight.masked_fill(_changed(ids[:, -1], ids[:, -2], flow), 1.0)
+            weight = weight.masked_fill(_changed(ids[:, -1], ids[:, -2], flow, view.content), 1.0)
             warped = (warped + 0.5 * torch.tanh(planes[:, -3:])).clamp(-1, 1)
             merged = torch.lerp(warped, raw, weight)
         if not self.config.fg_labels:
@@ -296,40 +305,12 @@ class StreetGenerator(nn.Module):
         raw = torch.lerp(raw, front, mask) if warped is not None else picture
         return Painting(picture, (picture,), raw, warped, flow, weight, front, mask)
 
-    def _textures(self, now: Tensor, place: Place | None, steps: Tensor, ids: Tensor) -> Tensor:
+    def _textures(self, now: Tensor, view: Viewport, steps: Tensor, ids: Tensor) -> Tensor:
         """What the textures of the street and of the things in it hold, float [N,C,H/2,W/2]."""
         cells = ids[:, -1, ::2, ::2]
-        street = self.texture(self._places(now, place, ids, 2), is_front(cells), is_ground(cells))
-        left = now.new_zeros(1) if place is None else place.top_left[:, 1]
-        both: Tensor = street + self.things(thing_places(steps, cells, left, _full_hw(place, ids)))
+        street = self.texture(places(now, view, 2), is_front(cells), is_ground(cells))
+        both: Tensor = street + self.things(thing_places(steps, cells, view))
         return both
-
-    def _places(self, now: Tensor, place: Place | None, ids: Tensor, stride: int) -> Places:
-        height, width = ids.shape[-2:]
-        cells = (height // stride, width // stride)
-        corner = now.new_zeros(1, 2) if place is None else place.top_left
-        return places(now, corner, _full_hw(place, ids), cells, stride)
-
-    def _place(
-        self, cells: Tensor, place: Place | None, stride: int, shrink: int | None = None
-    ) -> Tensor:
-        """Place planes at ``stride``, for a map that is ``shrink`` times finer (by default
-        ``stride``: pixels)."""
-        shrink = shrink or stride
-        h, w = cells.shape[-2] // shrink, cells.shape[-1] // shrink
-        if place is None:
-            return whole_picture((h * stride, w * stride), stride, cells.device)
-        return place_planes(place.top_left, place.full_hw, (h, w), stride)
-
-
-def _extents(ids: Tensor, boundary: Tensor | None) -> Tensor:
-    return extent.extents(ids, None if boundary is None else boundary[:, 0])
-
-
-def _full_hw(place: Place | None, ids: Tensor) -> tuple[int, int]:
-    """Size of the whole picture."""
-    height, width = ids.shape[-2:] if place is None else place.full_hw[0].tolist()
-    return int(height), int(width)
 
 
 def _tinted(texture: Tensor, styles: Tensor) -> Tensor:
@@ -342,14 +323,15 @@ def _tinted(texture: Tensor, styles: Tensor) -> Tensor:
     )
 
 
-def _changed(newest: Tensor, previous: Tensor, flow: Tensor) -> Tensor:
-    """Where the flow leads out of the picture or to another label: bool [N,1,H,W]. What lies
-    there was not this thing."""
+def _changed(newest: Tensor, previous: Tensor, flow: Tensor, content: Box) -> Tensor:
+    """Where the flow leads out of the film's picture, which is at ``content``, or to another
+    label: bool [N,1,H,W]. What lies there was not this thing."""
     height, width = newest.shape[-2:]
     with torch.no_grad():
         x = (torch.arange(width, device=flow.device) + flow[:, 0]).round().long()
         y = (torch.arange(height, device=flow.device)[:, None] + flow[:, 1]).round().long()
-        inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+        inside = (x >= content.left) & (x < content.right)
+        inside = inside & (y >= content.top) & (y < content.bottom)
         source = y.clamp(0, height - 1) * width + x.clamp(0, width - 1)
         there = previous.flatten(1).gather(1, source.flatten(1)).view_as(newest)
         return (~inside | (there != newest))[:, None]

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 from torch import Tensor
+
+from vidtrans.nets.constants import constant, membership
+from vidtrans.nets.viewport import Viewport
 
 EYE_M = 1.4
 """Height of the camera above the road, metres: the measure of all others, for a picture has
@@ -79,10 +81,7 @@ def fronts(ids: Tensor) -> Tensor:
     u = (torch.arange(1, width, 4, device=ids.device) + 0.5 - width / 2) / height
     aside = u.abs() * (EYE_M - PAVEMENT_M) / v.clamp(min=0.02)
     near = (v > 0.03) & (u.abs() > 0.1) & (aside > 3) & (aside < 25)
-    sides = [
-        torch.where(touching & near & there, aside, torch.nan).flatten(1).nanmedian(dim=1).values
-        for there in (u < 0, u > 0)
-    ]
+    sides = [_median(aside, touching & near & there) for there in (u < 0, u > 0)]
     return torch.stack(sides, dim=1)
 
 
@@ -94,8 +93,16 @@ def advance(ids: Tensor, flow: Tensor) -> Tensor:
     before = v + flow[:, 1, ::4, ::4].float() / height
     told = EYE_M * FOCAL * (1 / before.clamp(min=0.02) - 1 / v.clamp(min=0.02))
     ground = is_ground(ids[:, ::4, ::4]) & (v > 0.06) & (before > 0.03)
-    moved = torch.where(ground, told, torch.nan).flatten(1).nanmedian(dim=1).values
-    return moved.nan_to_num(0).clamp(-3, 5)
+    return _median(told, ground).nan_to_num(0).clamp(-3, 5)
+
+
+def _median(values: Tensor, where: Tensor) -> Tensor:
+    """The median of ``values`` where bool [N,...] ``where`` is true, float [N]; NaN where it is
+    true nowhere."""
+    chosen = torch.where(where, values, torch.nan).flatten(1)
+    if chosen.shape[1] == 0:  # a picture of one row or column, of which torch takes no median
+        return chosen.new_full((len(chosen),), torch.nan)
+    return chosen.nanmedian(dim=1).values
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,17 +130,16 @@ class Places:
     shape: tuple[int, int, int]
 
 
-def places(
-    scene: Tensor, top_left: Tensor, full_hw: tuple[int, int], size_hw: tuple[int, int], stride: int
-) -> Places:
+def places(scene: Tensor, viewport: Viewport, stride: int) -> Places:
     """The places of cells of ``stride`` pixels.
 
-    ``scene`` [N,3]; ``top_left`` [N,2] or [1,2]: the crop's corner (y, x) in a picture of
-    ``full_hw`` pixels; ``size_hw``: the crop's size in cells.
+    Args:
+        scene: float [N,3], see `scene_after`.
+        viewport: What the network sees of the film's picture; one origin, or N of them.
+        stride: Pixels of a cell along each side.
     """
-    (height, width), (h, w) = full_hw, size_hw
-    y = top_left[:, :1] + (torch.arange(h, device=scene.device) + 0.5) * stride
-    x = top_left[:, 1:] + (torch.arange(w, device=scene.device) + 0.5) * stride
+    height, width = viewport.picture_hw
+    y, x = viewport.rows(stride, scene.device), viewport.columns(stride, scene.device)
     v = (y / height - HORIZON)[:, :, None]
     u = ((x - width / 2) / height)[:, None, :]
     cell = stride / height
@@ -153,7 +159,7 @@ def places(
         aside_width=cell * ahead / FOCAL,
         along_width=cell * far / beside,
         up_width=cell * far / FOCAL,
-        shape=(len(scene), h, w),
+        shape=(len(scene), y.shape[1], x.shape[1]),
     )
 
 
@@ -213,18 +219,5 @@ def is_front(ids: Tensor) -> Tensor:
     return _among(ids, _FRONT_IDS)
 
 
-@lru_cache(maxsize=16)
-def constant(values: tuple[float, ...], device: torch.device) -> Tensor:
-    """``values`` on ``device``, sent there once: a copy in every frame would make the host wait."""
-    return torch.tensor(values, device=device)
-
-
 def _among(ids: Tensor, wanted: tuple[int, ...]) -> Tensor:
-    return _table(wanted, ids.device)[ids.int()]
-
-
-@lru_cache(maxsize=16)
-def _table(wanted: tuple[int, ...], device: torch.device) -> Tensor:
-    table = torch.zeros(256, dtype=torch.bool)
-    table[list(wanted)] = True
-    return table.to(device)
+    return membership(wanted, ids.device)[ids.int()]

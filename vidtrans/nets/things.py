@@ -10,15 +10,15 @@ height, the more of its side is seen.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vidtrans.nets.constants import constant, kept, to_device
 from vidtrans.nets.extent import STRIDE
-from vidtrans.nets.street_geometry import constant
 from vidtrans.nets.texture import COLOURS, GAIN
+from vidtrans.nets.viewport import Viewport
 
 # Cityscapes' labelIds of each kind of thing.
 _VEHICLES = ((26,), (27, 28, 29, 30, 31))
@@ -81,17 +81,14 @@ class ThingPlaces:
     there: Tensor
 
 
-def thing_places(
-    steps: Tensor, cells: Tensor, left_px: Tensor, full_hw: tuple[int, int]
-) -> ThingPlaces:
+def thing_places(steps: Tensor, cells: Tensor, viewport: Viewport) -> ThingPlaces:
     """``steps`` uint8 [N,4,h/2,w/2] of `extent.extents`; ``cells`` integer [N,h,w]: the labels;
-    ``left_px`` [N] or [1]: the crop's left edge in a picture of ``full_hw`` pixels."""
-    height, width = full_hw
+    ``viewport``: what they show of the film's picture."""
+    height, width = viewport.picture_hw
     up, down, left, right = steps.float().unbind(1)
     wide, high = left + right + 1, up + down + 1
-    middle = (
-        torch.arange(steps.shape[-1], device=steps.device) + 0.5 + (right - left) / 2
-    ) * STRIDE + left_px[:, None, None]
+    x = viewport.columns(STRIDE, steps.device)[:, None]
+    middle = x + (right - left) * (STRIDE / 2)
     coming = (middle - width / 2) / height < _COMING
     aspect = ((wide / high).log2() - _NARROWEST) / (_WIDEST - _NARROWEST)
     halves = constant((0.25, 0.75), steps.device)
@@ -111,7 +108,7 @@ def _double(x: Tensor) -> Tensor:
     return x.repeat_interleave(2, dim=-1).repeat_interleave(2, dim=-2)
 
 
-@lru_cache(maxsize=8)
+@kept(maxsize=8)
 def _kinds(device: torch.device) -> Tensor:
     """The kind of every label id; that of vehicles is the one of those that come towards the
     camera."""
@@ -120,4 +117,4 @@ def _kinds(device: torch.device) -> Tensor:
         table[list(ids)] = 2 * number
     for number, ids in enumerate(_OTHERS):
         table[list(ids)] = 2 * len(_VEHICLES) + number
-    return table.to(device)
+    return to_device(table, device)

@@ -257,7 +257,7 @@ def _start(job: Job, run: RunFolder) -> _Start:
     """
     painter = job.painter
     if not run.frames:
-        state = painter.model.start(painter.sizing.net_hw, first_frames=job.first_frames)
+        state = painter.start(first_frames=job.first_frames)
         return _Start(
             iter(job.reader), None if job.instances is None else iter(job.instances), state, None
         )

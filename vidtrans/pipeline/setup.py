@@ -255,10 +255,10 @@ def edited(painter: Painter, edits: EditList, *, has_instances: bool) -> Painter
 
 
 def read_pictures(paths: Sequence[str], sizing: Sizing) -> Bytes:
-    """Pictures to begin with, uint8 RGB [K,H,W,3] of the network's size.
+    """Pictures to begin with, uint8 RGB [K,H,W,3] of the size that pictures leave with.
 
-    Raises InputError where one cannot be read, UsageError where its size is neither the film's nor
-    the network's.
+    Raises InputError where one cannot be read, UsageError where its size is neither this nor the
+    input's.
     """
     pictures = []
     for path in paths:
@@ -276,8 +276,7 @@ def read_pictures(paths: Sequence[str], sizing: Sizing) -> Bytes:
                 where=path,
                 hint="Resize the picture to the film's size.",
             )
-        extra = sizing.net_hw[0] - sizing.scaled_hw[0], sizing.net_hw[1] - sizing.scaled_hw[1]
-        pictures.append(np.pad(picture, [(0, extra[0]), (0, extra[1]), (0, 0)], mode="reflect"))
+        pictures.append(picture)
     return np.stack(pictures)
 
 

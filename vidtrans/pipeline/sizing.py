@@ -1,25 +1,22 @@
-"""Translating at another size than the input's: label maps to the network's own size, pictures
-back to the film's."""
+"""Translating at another size than the input's."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Literal
 
 import cv2
 import numpy as np
-from torch import Tensor
 
 from vidtrans.frame import LabelFrame
-from vidtrans.nets.painting import Painting
 
 
 @dataclass(frozen=True, slots=True)
 class Sizing:
     """``input_hw``: as decoded. ``scaled_hw``: the labels are resized to this, and pictures leave
-    with it. ``net_hw``: the network sees this; what is more than ``scaled_hw`` is reflected at the
-    bottom and the right."""
+    with it. ``net_hw``: the network sees pictures of at least this size; `vidtrans.sequence` pads
+    them and takes the padding off again."""
 
     input_hw: tuple[int, int]
     scaled_hw: tuple[int, int]
@@ -50,10 +47,10 @@ class Sizing:
         (h, w), (H, W) = self.input_hw, self.scaled_hw
         return of_input * Fraction(w * H, h * W)
 
-    def to_net(self, labels: LabelFrame) -> LabelFrame:
-        """The label frame as the network sees it: ids and instances by their nearest pixel,
-        pictures by area."""
-        if self.net_hw == self.input_hw:
+    def scale(self, labels: LabelFrame) -> LabelFrame:
+        """The label frame at ``scaled_hw``: ids and instances by their nearest pixel, pictures by
+        area."""
+        if self.scaled_hw == self.input_hw:
             return labels
         instances = None
         if labels.instances is not None:
@@ -64,39 +61,12 @@ class Sizing:
         if labels.image is not None:
             shrinks = self.scaled_hw[0] < self.input_hw[0]
             method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-            image = self._reflect(
-                cv2.resize(labels.image, self.scaled_hw[::-1], interpolation=method)
+            image = np.asarray(
+                cv2.resize(labels.image, self.scaled_hw[::-1], interpolation=method), np.uint8
             )
         return replace(labels, ids=self._nearest(labels.ids), instances=instances, image=image)
-
-    def from_net(self, labels: LabelFrame, painting: Painting) -> tuple[LabelFrame, Painting]:
-        """Labels and painting of the network's size without the padding; ``scales`` stay as they
-        are."""
-        if self.net_hw == self.scaled_hw:
-            return labels, painting
-        h, w = self.scaled_hw
-        parts: dict[str, Any] = {
-            part.name: value[..., :h, :w]
-            for part in fields(painting)
-            if isinstance(value := getattr(painting, part.name), Tensor)
-        }
-        instances = None if labels.instances is None else labels.instances[:h, :w]
-        image = None if labels.image is None else labels.image[:h, :w]
-        return replace(labels, ids=labels.ids[:h, :w], instances=instances, image=image), replace(
-            painting, **parts
-        )
 
     def _nearest(self, values: np.ndarray) -> np.ndarray:
         if values.size == 0:
             return values
-        if values.shape[:2] != self.scaled_hw:
-            values = cv2.resize(values, self.scaled_hw[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
-        return self._reflect(values)
-
-    def _reflect(self, values: np.ndarray) -> np.ndarray:
-        (h, w), (H, W) = self.scaled_hw, self.net_hw
-        if (h, w) == (H, W):
-            return values
-        return np.ascontiguousarray(
-            np.pad(values, [(0, H - h), (0, W - w), (0, 0)][: values.ndim], mode="reflect")
-        )
+        return cv2.resize(values, self.scaled_hw[::-1], interpolation=cv2.INTER_NEAREST_EXACT)

@@ -44,9 +44,9 @@ class Cancel(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Read:
-    """What the decode thread hands over: ``labels`` at the network's size, of the decoded
-    ``frame``; ``uploaded``, the same on its way to the device; ``cut``: another scene begins here;
-    ``original``: the labels before edits."""
+    """What the decode thread hands over: ``labels`` at the size that pictures leave with, of the
+    decoded ``frame``; ``uploaded``, the same on its way to the device; ``cut``: another scene
+    begins here; ``original``: the labels before edits."""
 
     frame: Frame
     labels: LabelFrame
@@ -102,7 +102,7 @@ class Painter:
     ``cuts``: ``auto`` (found in the labels), ``off``, or the frames before which the history starts
     anew. ``sequence_starts``: frames at which the input itself begins another sequence; always
     cuts, unless ``off``. ``edits``: of labels and history; ``looks``: the pictures that they give,
-    by frame, uint8 RGB [1,H,W,3] of the network's size. Cuts are found in the labels before edits,
+    by frame, uint8 RGB [1,H,W,3] of the film's size. Cuts are found in the labels before edits,
     so that no edit makes one or hides one.
     """
 
@@ -113,6 +113,13 @@ class Painter:
     sequence_starts: frozenset[int] = field(default=frozenset())
     edits: EditPlan = field(default_factory=EditPlan)
     looks: Mapping[int, Bytes] = field(default_factory=dict)
+
+    def start(self, *, first_frames: Bytes | None = None) -> State:
+        """The state before the film's first frame. ``first_frames``: pictures to begin with, uint8
+        RGB [K,H,W,3] of the film's size."""
+        return self.model.start(
+            self.sizing.scaled_hw, first_frames=first_frames, least_hw=self.sizing.net_hw
+        )
 
     def is_cut(self, previous: LabelFrame | None, labels: LabelFrame) -> bool:
         """Whether the history starts anew at ``labels``; ``previous`` is the label frame before
@@ -130,11 +137,10 @@ class Painter:
 
         Raises InputError where the labels do not suit the model or an edit.
         """
-        original = self.sizing.to_net(labels)
+        original = self.sizing.scale(labels)
         edited = self.edits.apply(original)
-        return Read(
-            frame, edited, self.model.upload(edited), self.is_cut(previous, original), original
-        )
+        uploaded = self.model.upload(edited, least_hw=self.sizing.net_hw)
+        return Read(frame, edited, uploaded, self.is_cut(previous, original), original)
 
     def paint(self, state: State, read: Read) -> Painted:
         """Paint ``read`` from ``state``; never waits for the device."""
@@ -147,7 +153,7 @@ class Painter:
         look = self.looks.get(index)
         reset = read.cut or self.edits.resets(index)
         if look is not None:
-            state = replace(self.model.start(state.size_hw, first_frames=look), index=state.index)
+            state = replace(self.start(first_frames=look), index=state.index)
         elif reset:
             state = self.model.reset(state)
         state, painting = self.model.step(state, read.uploaded)
@@ -155,9 +161,8 @@ class Painter:
 
     def picture(self, stepped: Stepped, read: Read, layer: str) -> PendingPicture:
         """One layer of a painted frame on its way to the host, at the film's size."""
-        labels, painting = self.sizing.from_net(read.labels, stepped.painting)
         return self.model.download(
-            render_layer(painting, layer, labels, self.model.card.label_scheme)
+            render_layer(stepped.painting, layer, read.labels, self.model.card.label_scheme)
         )
 
 
@@ -200,7 +205,7 @@ def read_labels(
     previous: LabelFrame | None = None,
     report: ReportBuilder | None = None,
 ) -> Iterator[Read]:
-    """The decode thread's work: each frame's labels in the model's planes and at the network's
+    """The decode thread's work: each frame's labels in the model's planes and at the output's
     size, on their way to the device while the frame before is painted.
 
     ``previous``: the label frame before the first of ``frames``, where a run is taken up. Raises
@@ -308,7 +313,7 @@ def translate_stream(
     both with the frame.
     """
     if state is None:
-        state = painter.model.start(painter.sizing.net_hw)
+        state = painter.start()
     with painted_stream(
         frames,
         label_reader,

@@ -300,9 +300,6 @@ class RandomAccess:
     def label_picture(self, frame: int) -> Bytes:
         """The layer ``labels``, which needs no painting."""
         labels, _ = self.labels(frame)
-        h, w = self._plain.sizing.scaled_hw
-        image = None if labels.image is None else labels.image[:h, :w]
-        labels = replace(labels, ids=labels.ids[:h, :w], image=image)
         return _frozen(label_colours(labels, self._plain.model.label_scheme))
 
     def _original(self, frame: int) -> LabelFrame:
@@ -311,7 +308,7 @@ class RandomAccess:
         began = time.perf_counter()
         known = self.source.cached(frame) is not None
         with errors_at(frame, "reading"):
-            labels = self._plain.sizing.to_net(self.source.read(frame).labels)
+            labels = self._plain.sizing.scale(self.source.read(frame).labels)
         if not known:
             self._read_s.append(time.perf_counter() - began)
         return labels

@@ -62,5 +62,5 @@ def open_film(
         source = LabelSource(
             job.reader, job.label_reader, instances=job.instances, budget=budgets.label_bytes
         )
-        first = painter.model.start(painter.sizing.net_hw, first_frames=job.first_frames)
+        first = painter.start(first_frames=job.first_frames)
         yield Film(job, RandomAccess(source, painter, first, budgets))

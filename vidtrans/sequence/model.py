@@ -25,10 +25,11 @@ from vidtrans.model.networks import Networks
 from vidtrans.nets.conditioning import boundary, pyramid
 from vidtrans.nets.painting import Conditioning, History, Painting, push
 from vidtrans.nets.range import from_bytes
+from vidtrans.nets.viewport import Viewport
 from vidtrans.sequence.device import Precision, choose_device, choose_precision, computing
 from vidtrans.sequence.state import State
 from vidtrans.sequence.style_planes import Styling, checked_seed
-from vidtrans.sequence.transfer import DeviceFrame, Pending, Transfer, reflect_to
+from vidtrans.sequence.transfer import DeviceFrame, Pending, Transfer
 
 Pictures = npt.NDArray[np.float32] | npt.NDArray[np.uint8] | Tensor
 
@@ -98,7 +99,7 @@ class Model:
     @property
     def size_multiple(self) -> int:
         """Heights and widths of other sizes are padded, by reflection, and cropped again: the
-        caller need not care."""
+        caller need not care. See `vidtrans.nets.viewport`."""
         return self.networks.size_multiple
 
     def padded(self, size_hw: tuple[int, int]) -> tuple[int, int]:
@@ -138,18 +139,25 @@ class Model:
 
     # -- streams -----------------------------------------------------------------------------------
 
-    def start(self, size_hw: tuple[int, int], *, first_frames: Pictures | None = None) -> State:
+    def start(
+        self,
+        size_hw: tuple[int, int],
+        *,
+        first_frames: Pictures | None = None,
+        least_hw: tuple[int, int] = (1, 1),
+    ) -> State:
         """The state before the first frame of a sequence of frames of ``size_hw``.
 
         ``first_frames``: pictures to begin with, float [K,3,H,W] in [-1,1] or uint8 RGB [K,H,W,3]
         (or one [H,W,3]). They are shown as the first K frames and fill the history; where K is less
         than n_frames - 1 the first is repeated before them. Models without a history ignore them.
-        Raises UsageError where their size is another.
+        ``least_hw``: the networks see pictures of at least this size; what is more than ``size_hw``
+        is padding. Raises UsageError where the first frames have another size.
         """
         if min(size_hw) < 1:
             raise UsageError(f"frames of the size {size_hw[1]}x{size_hw[0]} cannot be painted.")
         if first_frames is None or self.n_frames == 1:
-            return State(size_hw=size_hw)
+            return State(size_hw=size_hw, least_hw=least_hw)
         given = torch.as_tensor(first_frames)
         if given.dtype == torch.uint8:
             given = from_bytes(given)
@@ -163,20 +171,20 @@ class Model:
                 f"the first frames have the size {given.shape[-1]}x{given.shape[-2]}, and the"
                 f" labels {size_hw[1]}x{size_hw[0]}."
             )
-        padded = reflect_to(given.float(), self.padded(size_hw))
-        return State(size_hw=size_hw, given=padded.to(self.device))
+        padded = self.networks.viewport(size_hw, least_hw).reflect(given.float())
+        return State(size_hw=size_hw, given=padded.to(self.device), least_hw=least_hw)
 
     def reset(self, state: State) -> State:
         """``state`` without its past, for a scene cut: the next frame is painted as the first of
         a sequence."""
-        return State(size_hw=state.size_hw, index=state.index)
+        return State(size_hw=state.size_hw, index=state.index, least_hw=state.least_hw)
 
-    def upload(self, frame: LabelFrame) -> DeviceFrame:
+    def upload(self, frame: LabelFrame, *, least_hw: tuple[int, int] = (1, 1)) -> DeviceFrame:
         """``frame`` on its way to the device; may be called ahead of ``step``, from another thread.
 
-        Raises InputError where the frame holds classes that the model has not, lacks what it needs,
-        or has a picture of another number of channels; a colour picture becomes grey for a model
-        that reads one.
+        ``least_hw``: as given to ``start``. A colour picture becomes grey for a model that reads
+        one. Raises InputError where the frame holds classes that the model has not, lacks what it
+        needs, or has a picture of another number of channels.
         """
         with_image = self.label_nc == 0 or (
             self.networks.encoder is not None and frame.image is not None
@@ -185,7 +193,10 @@ class Model:
         if with_image:
             frame = _with_channels(frame, self.networks.image_nc)
         return self._transfer.upload(
-            frame, self.padded(frame.size_hw), label_nc=self.label_nc, with_image=with_image
+            frame,
+            self.networks.viewport(frame.size_hw, least_hw),
+            label_nc=self.label_nc,
+            with_image=with_image,
         )
 
     def download(self, picture: Tensor) -> Pending:
@@ -208,7 +219,12 @@ class Model:
                 frame=frame.index,
             )
         if isinstance(frame, LabelFrame):
-            frame = self.upload(frame)
+            frame = self.upload(frame, least_hw=state.least_hw)
+        viewport = self.networks.viewport(state.size_hw, state.least_hw)
+        if frame.viewport != viewport:
+            raise ValueError(
+                f"the frame was uploaded for {frame.viewport}, and the sequence has {viewport}"
+            )
         frame = self._transfer.arrive(frame)
         state = state.to(self.device)
         window = self._window(state, frame)
@@ -227,7 +243,7 @@ class Model:
             history=history,
             given=None if state.given is None or frames >= state.given.shape[0] else state.given,
         )
-        return after, _crop(painting, state.size_hw)
+        return after, _crop(painting, viewport)
 
     # -- whole arrays ------------------------------------------------------------------------------
 
@@ -298,7 +314,9 @@ class Model:
         if not self.label_nc:
             assert frame.image is not None
             image = _append(state.image, frame.image[:, None])
-        return Conditioning(ids=ids, boundary=edges, image=image, present=present)
+        return Conditioning(
+            ids=ids, boundary=edges, image=image, present=present, viewport=frame.viewport
+        )
 
     def _paint(
         self, state: State, window: Conditioning, frame: DeviceFrame
@@ -430,7 +448,8 @@ def _last(window: Tensor | None, keep: int) -> Tensor | None:
 
 def _newest(window: Conditioning) -> Conditioning:
     """The newest frame alone."""
-    return Conditioning(
+    return replace(
+        window,
         ids=_last(window.ids, 1),
         boundary=_last(window.boundary, 1),
         image=_last(window.image, 1),
@@ -449,7 +468,8 @@ def _pad_front(window: Conditioning, length: int) -> Conditioning:
     present = window.present
     if present is not None:
         present = present[:1] * (length - len(present)) + present
-    return Conditioning(
+    return replace(
+        window,
         ids=padded(window.ids),
         boundary=padded(window.boundary),
         image=padded(window.image),
@@ -461,22 +481,15 @@ def _repeat(scales: Sequence[Tensor], keep: int) -> History:
     return tuple(scale.repeat(1, keep, 1, 1) for scale in scales)
 
 
-def _crop(painting: Painting, size_hw: tuple[int, int]) -> Painting:
+def _crop(painting: Painting, viewport: Viewport) -> Painting:
     """Every part of ``painting`` without the padding, coarser scales by their share of it."""
-    h, w = size_hw
-    full_h, full_w = painting.picture.shape[-2:]
-    if (full_h, full_w) == (h, w):
+    if viewport.picture_hw == viewport.size_hw:
         return painting
-
-    def cropped(part: Tensor | None) -> Tensor | None:
-        if part is None:
-            return None
-        return part[..., : -(-h * part.shape[-2] // full_h), : -(-w * part.shape[-1] // full_w)]
-
     parts = {
-        f.name: cropped(getattr(painting, f.name))
+        f.name: None if part is None else viewport.crop(part)
         for f in fields(painting)
         if f.name not in ("scales", "memory")
+        for part in (getattr(painting, f.name),)
     }
-    scales = tuple(s for s in map(cropped, painting.scales) if s is not None)
+    scales = tuple(viewport.crop(scale) for scale in painting.scales)
     return Painting(scales=scales, memory=painting.memory, **parts)  # type: ignore[arg-type]

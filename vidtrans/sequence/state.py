@@ -32,7 +32,7 @@ class State:
     [1,t,C,H,W], ``present``: the last t <= n_frames - 1 frames of the window, oldest first (parts
     that the network does not use are None). ``history``: every scale's last pictures, None before
     the first. ``given``: first pictures float [k,3,H,W] of the padded size, shown as frames 0 ..
-    k-1.
+    k-1. ``least_hw``: the networks see pictures of at least this size.
     """
 
     size_hw: tuple[int, int]
@@ -44,6 +44,7 @@ class State:
     present: tuple[tuple[int, ...], ...] = ()
     history: History | None = None
     given: Tensor | None = None
+    least_hw: tuple[int, int] = (1, 1)
 
     def to(self, device: torch.device | str) -> State:
         """The same state with its tensors on ``device``."""
@@ -73,6 +74,7 @@ class State:
             "size_hw": self.size_hw,
             "frames": self.frames,
             "index": self.index,
+            "least_hw": self.least_hw,
             "present": self.present,
             "scales": None if self.history is None else len(self.history),
         }
@@ -94,6 +96,7 @@ class State:
                 size_hw=(int(facts["size_hw"][0]), int(facts["size_hw"][1])),
                 frames=int(facts["frames"]),
                 index=int(facts["index"]),
+                least_hw=(int(facts["least_hw"][0]), int(facts["least_hw"][1])),
                 ids=tensors.get("ids"),
                 boundary=tensors.get("boundary"),
                 image=tensors.get("image"),

@@ -12,7 +12,7 @@ from vidtrans.frame import LabelFrame, StyleChoice
 from vidtrans.model.networks import Networks
 from vidtrans.model.style_centres import centres_of, check_choice, check_number, class_names
 from vidtrans.nets.features import StyleTable, average_instances, style_planes
-from vidtrans.sequence.transfer import DeviceFrame, reflect_to
+from vidtrans.sequence.transfer import DeviceFrame
 
 
 class Styling:
@@ -101,10 +101,10 @@ class Styling:
         read: Tensor | None = None
         if encoder is not None and frame.image is not None and seed is None:
             # The padding must not weigh in an instance's mean.
-            h, w = frame.size_hw
-            features = encoder.model(frame.image).float()[..., :h, :w]
-            averaged = average_instances(features, regions[..., :h, :w], largest)
-            read = reflect_to(averaged, (frame.image.shape[-2], frame.image.shape[-1]))
+            assert frame.viewport is not None
+            features = frame.viewport.crop(encoder.model(frame.image).float())
+            averaged = average_instances(features, frame.viewport.crop(regions), largest)
+            read = frame.viewport.reflect(averaged)
             if frame.styles is None:
                 return read
         assert self._table is not None

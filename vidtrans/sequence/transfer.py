@@ -14,11 +14,12 @@ from torch import Tensor
 from vidtrans.errors import InputError
 from vidtrans.frame import Bytes, LabelFrame, StyleChoice
 from vidtrans.nets.range import to_bytes
+from vidtrans.nets.viewport import Viewport
 
 
 @dataclass(frozen=True, eq=False)
 class DeviceFrame:
-    """A label frame on the device, padded to a size that the network takes.
+    """A label frame on the device, as the networks see it: ``viewport`` tells the padding.
 
     ``ids`` uint8 [1,H,W], ``instances`` int32 [1,H,W], ``image`` float [1,C,H,W] in [-1,1]; None
     where the frame has none. ``present``: the classes that occur. ``largest_instance``: an upper
@@ -35,25 +36,13 @@ class DeviceFrame:
     largest_instance: int = 0
     styles: StyleChoice | None = None
     ready: torch.cuda.Event | None = None
+    viewport: Viewport | None = None
 
 
 def classes_present(ids: Bytes) -> tuple[int, ...]:
     """The values that occur in uint8 ``ids``, ascending."""
     histogram = cv2.calcHist([np.ascontiguousarray(ids)], [0], None, [256], [0, 256])
     return tuple(int(value) for value in np.flatnonzero(histogram))
-
-
-def reflect_to(values: Tensor, size_hw: tuple[int, int]) -> Tensor:
-    """[...,h,w] of any type continued to [...,H,W] at the bottom and the right by reflection, as
-    often as it takes."""
-    for dim, size in ((-2, size_hw[0]), (-1, size_hw[1])):
-        have = values.shape[dim]
-        if have == size:
-            continue
-        period = max(2 * (have - 1), 1)
-        place = torch.arange(size, device=values.device) % period
-        values = values.index_select(dim, torch.where(place < have, place, period - place))
-    return values
 
 
 class Pending:
@@ -81,9 +70,9 @@ class Transfer:
         self._down = _stream(device)
 
     def upload(
-        self, frame: LabelFrame, padded_hw: tuple[int, int], *, label_nc: int, with_image: bool
+        self, frame: LabelFrame, viewport: Viewport, *, label_nc: int, with_image: bool
     ) -> DeviceFrame:
-        """``frame`` on the device, padded to ``padded_hw``; returns before the copy is done.
+        """``frame`` on the device, padded as ``viewport`` says; returns before the copy is done.
 
         Raises InputError where the frame holds a class that the model has not, or misses what the
         model needs.
@@ -121,13 +110,14 @@ class Transfer:
             moved = DeviceFrame(
                 size_hw=frame.size_hw if image is None else (image.shape[0], image.shape[1]),
                 index=frame.index,
-                ids=None if ids is None else reflect_to(ids[None], padded_hw),
-                instances=None if instances is None else reflect_to(instances[None], padded_hw),
-                image=None if image is None else reflect_to(_planar(image), padded_hw),
+                ids=None if ids is None else viewport.reflect(ids[None]),
+                instances=None if instances is None else viewport.reflect(instances[None]),
+                image=None if image is None else viewport.reflect(_planar(image)),
                 present=present,
                 largest_instance=largest,
                 styles=frame.styles,
                 ready=None if self._up is None else _event(),
+                viewport=viewport,
             )
             if moved.ready is not None:
                 moved.ready.record()
