@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vidtrans.nets.dropout import Dropout, SeededModule, SeededSequential
 from vidtrans.nets.precision import full_precision
 
 Statistics = Literal["frame", "running"]
@@ -132,15 +133,15 @@ def head(
     return layers if activation is None else [*layers, activation]
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(SeededModule):
     """``R-k``: x + F(x), F = reflect pad 1, conv 3x3, norm, ReLU, [dropout,] reflect pad 1, conv
     3x3, norm."""
 
     def __init__(
-        self, channels: int, norm: Norms, *, bias: bool = True, dropout: nn.Module | None = None
+        self, channels: int, norm: Norms, *, bias: bool = True, dropout: Dropout | None = None
     ) -> None:
         super().__init__()
-        self.conv_block = nn.Sequential(
+        self.conv_block = SeededSequential(
             nn.ReflectionPad2d(1),
             nn.Conv2d(channels, channels, 3, bias=bias),
             norm(channels),
@@ -151,8 +152,8 @@ class ResidualBlock(nn.Module):
             norm(channels),
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv_block(x)  # type: ignore[no-any-return]
+    def forward(self, x: Tensor, seed: int | None = None) -> Tensor:
+        return x + self.conv_block(x, seed)  # type: ignore[no-any-return]
 
 
 def residuals(count: int, channels: int, norm: Norms) -> list[nn.Module]:

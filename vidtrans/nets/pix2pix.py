@@ -9,8 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from vidtrans.nets.blocks import FrameNorm, Norms, Statistics
-from vidtrans.nets.dropout import Dropout, set_dropout, test_time_seed
+from vidtrans.nets.blocks import Norms, Statistics
+from vidtrans.nets.dropout import Dropout, SeededModule, SeededSequential, test_time_seed
 from vidtrans.nets.painting import Conditioning, History, Painting
 from vidtrans.nets.precision import full_precision
 
@@ -34,7 +34,7 @@ class Pix2PixConfig:
     dropout: bool = False
 
 
-class Block(nn.Module):
+class Block(SeededModule):
     """One halving of the U-Net, what lies within, and the way up again; the input is carried
     past it."""
 
@@ -46,7 +46,7 @@ class Block(nn.Module):
         norm: Norms,
         *,
         bias: bool,
-        dropout: bool,
+        dropout: Dropout | None = None,
     ) -> None:
         super().__init__()
         self.innermost = within is None
@@ -63,21 +63,21 @@ class Block(nn.Module):
             ),
             norm(outer),
         ]
-        if dropout:
-            layers.append(Dropout())
-        self.model = nn.Sequential(*layers)
+        if dropout is not None:
+            layers.append(dropout)
+        self.model = SeededSequential(*layers)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, seed: int | None = None) -> Tensor:
         # The published activation works in place, so what is carried past the block is what left
         # the LeakyReLU.
         carried = self.model[0](x)
-        return torch.cat([carried, self.model[1:](carried)], dim=1)
+        return torch.cat([carried, self.model[1:](carried, seed)], dim=1)
 
 
-class _Outermost(nn.Module):
+class _Outermost(SeededModule):
     def __init__(self, config: Pix2PixConfig, within: Block, *, bias: bool) -> None:
         super().__init__()
-        self.model = nn.Sequential(
+        self.model = SeededSequential(
             nn.Conv2d(config.input_nc, config.channels, 4, stride=2, padding=1, bias=bias),
             within,
             nn.ReLU(),
@@ -85,8 +85,8 @@ class _Outermost(nn.Module):
             nn.Tanh(),
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.model(x)  # type: ignore[no-any-return]
+    def forward(self, x: Tensor, seed: int | None = None) -> Tensor:
+        return self.model(x, seed)  # type: ignore[no-any-return]
 
 
 class UNet(nn.Module):
@@ -106,27 +106,17 @@ class UNet(nn.Module):
         norm = Norms(config.norm, stored=config.stored, statistics=config.statistics)
         bias = config.norm == "instance"
         n = config.channels
-        block = Block(8 * n, 8 * n, None, norm, bias=bias, dropout=False)
-        for _ in range(config.downsamplings - 5):
-            block = Block(8 * n, 8 * n, block, norm, bias=bias, dropout=True)
+        block = Block(8 * n, 8 * n, None, norm, bias=bias)
+        for layer in range(config.downsamplings - 5):
+            block = Block(8 * n, 8 * n, block, norm, bias=bias, dropout=Dropout(layer))
         for outer, inner in ((4 * n, 8 * n), (2 * n, 4 * n), (n, 2 * n)):
-            block = Block(outer, inner, block, norm, bias=bias, dropout=False)
+            block = Block(outer, inner, block, norm, bias=bias)
         self.model = _Outermost(config, block, bias=bias)
 
     def forward(self, conditioning: Conditioning, history: History | None = None) -> Painting:
         """``conditioning.image`` [N,1,C,H,W] in [-1,1] to a picture."""
         if conditioning.image is None:
             raise ValueError("this network paints from pictures, and none were given")
-        set_dropout(self, test_time_seed(conditioning, self.config.dropout))
-        picture = full_precision(self.model(conditioning.image[:, -1]))
+        seed = test_time_seed(conditioning, self.config.dropout)
+        picture = full_precision(self.model(conditioning.image[:, -1], seed))
         return Painting(picture=picture, scales=(picture,))
-
-
-def set_statistics(network: nn.Module, statistics: Statistics) -> None:
-    """Let every norm use the frame's own statistics, or the stored ones (ValueError where a norm
-    stores none)."""
-    for module in network.modules():
-        if isinstance(module, FrameNorm):
-            if statistics == "running" and "running_mean" not in module._buffers:
-                raise ValueError("running statistics are asked for, and none are stored")
-            module.statistics = statistics

@@ -6,10 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from torch import Tensor, nn
+from torch import nn
 
 from vidtrans.nets.blocks import Norms, ResidualBlock, Statistics, down, head, up, wide
-from vidtrans.nets.dropout import Dropout, set_dropout, test_time_seed
+from vidtrans.nets.dropout import Dropout, SeededSequential, test_time_seed
 from vidtrans.nets.painting import Conditioning, History, Painting
 from vidtrans.nets.precision import full_precision
 
@@ -48,20 +48,16 @@ class Resnet(nn.Module):
         n = config.channels
         layers = wide(config.input_nc, n, norm, bias=bias)
         layers += down(n, 2 * n, norm, bias=bias) + down(2 * n, 4 * n, norm, bias=bias)
-        for _ in range(config.blocks):
-            layers.append(
-                ResidualBlock(
-                    4 * n, norm, bias=bias, dropout=Dropout() if config.dropout_layers else None
-                )
-            )
+        for layer in range(config.blocks):
+            dropout = Dropout(layer) if config.dropout_layers else None
+            layers.append(ResidualBlock(4 * n, norm, bias=bias, dropout=dropout))
         layers += up(4 * n, 2 * n, norm, bias=bias) + up(2 * n, n, norm, bias=bias)
-        self.model = nn.Sequential(*layers, *head(n, config.output_nc, nn.Tanh()))
+        self.model = SeededSequential(*layers, *head(n, config.output_nc, nn.Tanh()))
 
     def forward(self, conditioning: Conditioning, history: History | None = None) -> Painting:
         """``conditioning.image`` [N,1,C,H,W] in [-1,1] to a picture."""
         if conditioning.image is None:
             raise ValueError("this network paints from pictures, and none were given")
-        set_dropout(self, test_time_seed(conditioning, self.config.dropout))
-        image: Tensor = conditioning.image[:, -1]
-        picture = full_precision(self.model(image))
+        seed = test_time_seed(conditioning, self.config.dropout)
+        picture = full_precision(self.model(conditioning.image[:, -1], seed))
         return Painting(picture=picture, scales=(picture,))
