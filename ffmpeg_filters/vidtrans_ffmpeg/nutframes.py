@@ -48,13 +48,39 @@ def varint(value: int) -> bytes:
     return bytes(reversed(groups))
 
 
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
-    value = 0
-    while True:
-        value = (value << 7) | (data[at] & 127)
-        at += 1
-        if not data[at - 1] & 128:
-            return value, at
+class Incomplete(Exception):
+    """The bytes end within a field."""
+
+
+class NutReader:
+    """Reads the fields of a NUT packet, one after the other.
+
+    Attributes:
+        data: The bytes.
+        at: Where the next field begins.
+    """
+
+    def __init__(self, data: bytes, at: int = 0) -> None:
+        self.data = data
+        self.at = at
+
+    def varint(self) -> int:
+        """Read a v, an unsigned integer. Raises Incomplete."""
+        value = 0
+        while True:
+            if self.at >= len(self.data):
+                raise Incomplete
+            byte = self.data[self.at]
+            self.at += 1
+            value = (value << 7) | (byte & 127)
+            if not byte & 128:
+                return value
+
+    def skip(self, size: int) -> None:
+        """Pass over ``size`` bytes. Raises Incomplete."""
+        if self.at + size > len(self.data):
+            raise Incomplete
+        self.at += size
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +96,25 @@ def with_aspect(headers: bytes, aspect: Fraction) -> NutHeaders:
     """``headers`` as libavformat wrote them, with the width and height of a pixel put in, which
     PyAV has no way to tell it."""
     start = headers.index(_STREAM.to_bytes(8, "big")) + 8
-    forward, body = _read_varint(headers, start)
+    reader = NutReader(headers, start)
+    forward = reader.varint()
+    body = reader.at
     end = body + forward - 4  # the checksum comes last
-    _stream, at = _read_varint(headers, body)
-    _class, at = _read_varint(headers, at)
-    length, at = _read_varint(headers, at)
-    _time_base, at = _read_varint(headers, at + length)
-    shift, at = _read_varint(headers, at)
-    for _ in ("max_pts_distance", "decode_delay", "flags"):
-        _value, at = _read_varint(headers, at)
-    length, at = _read_varint(headers, at)
-    _width, at = _read_varint(headers, at + length)
-    _height, at = _read_varint(headers, at)
-    _sample_width, rest = _read_varint(headers, at)
-    _sample_height, rest = _read_varint(headers, rest)
-    fields = (
-        headers[body:at] + varint(aspect.numerator) + varint(aspect.denominator) + headers[rest:end]
-    )
+    for _ in ("stream_id", "stream_class"):
+        reader.varint()
+    reader.skip(reader.varint())  # fourcc
+    reader.varint()  # time_base_id
+    shift = reader.varint()  # msb_pts_shift
+    for _ in ("max_pts_distance", "decode_delay", "stream_flags"):
+        reader.varint()
+    reader.skip(reader.varint())  # codec_specific_data
+    for _ in ("width", "height"):
+        reader.varint()
+    before = reader.at
+    for _ in ("sample_width", "sample_height"):
+        reader.varint()
+    shape = varint(aspect.numerator) + varint(aspect.denominator)
+    fields = headers[body:before] + shape + headers[reader.at : end]
     packet = varint(len(fields) + 4) + fields + checksum(fields)
     return NutHeaders(headers[:start] + packet + headers[end + 4 :], shift)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vidtrans.media.ebml import ElementId, read_element
+from vidtrans_ffmpeg.nutframes import Incomplete, NutReader
 from vidtrans_ffmpeg.pipes import Watcher
 
-_SEGMENT, _CLUSTER = 0x18538067, 0x1F43B675
-_OPENED = (_SEGMENT, _CLUSTER)
+_OPENED = (ElementId.SEGMENT, ElementId.CLUSTER)
 """Matroska elements that are looked into; all others are passed over by their size."""
 
 
@@ -91,20 +92,12 @@ class EbmlWatcher(Watcher):
             self._open_element()
 
     def _open_element(self) -> None:
-        """Once an element's id and size are there: pass over it, or look into it."""
-        id_length = 9 - self._head[0].bit_length() if self._head[0] else 1
-        if len(self._head) <= id_length:
+        """Once an element's header is there: pass over its content, or look into it."""
+        element = read_element(self._head)
+        if element is None:
             return
-        first = self._head[id_length]
-        size_length = 9 - first.bit_length() if first else 1
-        if len(self._head) < id_length + size_length:
-            return
-        identity = int.from_bytes(self._head[:id_length], "big")
-        mask = (1 << (7 * size_length)) - 1
-        size = int.from_bytes(self._head[id_length:], "big") & mask
         self._head = b""
-        # A size of all ones is unknown: the element ends where the next one of its level begins.
-        self._left = 0 if identity in _OPENED or size == mask else size
+        self._left = 0 if element.id in _OPENED or element.size is None else element.size
 
     def missing(self) -> str | None:
         return "it ends within a frame" if self._left or self._head else None
@@ -114,34 +107,6 @@ _CODED_PTS, _STREAM_ID, _SIZE_MSB, _CHECKSUM, _RESERVED = 8, 16, 32, 64, 128
 _HEADER_IDX, _MATCH_TIME, _CODED, _INVALID = 1 << 10, 1 << 11, 1 << 12, 1 << 13
 _MAIN = b"NMzV\x1f_\x04\xad"
 _LONGEST_HEAD = 4096
-
-
-class _MoreBytes(Exception):
-    """A head is not all there yet."""
-
-
-class _Numbers:
-    """NUT's numbers out of bytes that may end too early."""
-
-    def __init__(self, data: bytes, at: int = 0) -> None:
-        self.data = data
-        self.at = at
-
-    def unsigned(self) -> int:
-        value = 0
-        while True:
-            if self.at >= len(self.data):
-                raise _MoreBytes
-            byte = self.data[self.at]
-            self.at += 1
-            value = (value << 7) | (byte & 127)
-            if not byte & 128:
-                return value
-
-    def skip(self, size: int) -> None:
-        if self.at + size > len(self.data):
-            raise _MoreBytes
-        self.at += size
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +144,7 @@ class NutWatcher(Watcher):
             self._head += data[at : at + _LONGEST_HEAD]
             try:
                 used = self._open(self._head)
-            except _MoreBytes:
+            except Incomplete:
                 self._lost = len(self._head) > 2 * _LONGEST_HEAD
                 at += _LONGEST_HEAD
                 continue
@@ -192,59 +157,59 @@ class NutWatcher(Watcher):
     def _open(self, head: bytes) -> int:
         """Take the head of a packet or frame; the bytes that it used. What follows it is in
         ``_left`` then."""
-        numbers = _Numbers(head)
+        reader = NutReader(head)
         if head[:1] == b"N":
-            numbers.skip(8)
-            length = numbers.unsigned()
+            reader.skip(8)
+            length = reader.varint()
             if head[:8] == _MAIN:
-                end = numbers.at + length
+                end = reader.at + length
                 if end > len(head):
-                    raise _MoreBytes
-                self._read_main(_Numbers(head[:end], numbers.at))
+                    raise Incomplete
+                self._read_main(NutReader(head[:end], reader.at))
                 return end
             self._left = length + (4 if length > 4096 else 0)
-            return numbers.at
-        numbers.skip(1)
+            return reader.at
+        reader.skip(1)
         code = self._codes[head[0]]
         flags = code.flags
         if flags & _INVALID:
             raise ValueError("no frame code")
         if flags & _CODED:
-            flags ^= numbers.unsigned()
+            flags ^= reader.varint()
         if flags & _STREAM_ID:
-            numbers.unsigned()
+            reader.varint()
         if flags & _CODED_PTS:
-            numbers.unsigned()
+            reader.varint()
         size = code.size_lsb
         if flags & _SIZE_MSB:
-            size += code.size_mul * numbers.unsigned()
+            size += code.size_mul * reader.varint()
         if flags & _MATCH_TIME:
-            numbers.unsigned()
-        header = numbers.unsigned() if flags & _HEADER_IDX else code.header
-        for _ in range(numbers.unsigned() if flags & _RESERVED else code.reserved):
-            numbers.unsigned()
+            reader.varint()
+        header = reader.varint() if flags & _HEADER_IDX else code.header
+        for _ in range(reader.varint() if flags & _RESERVED else code.reserved):
+            reader.varint()
         if flags & _CHECKSUM:
-            numbers.skip(4)
+            reader.skip(4)
         self._left = size - (self._elided[header] if size <= 4096 else 0)
-        return numbers.at
+        return reader.at
 
-    def _read_main(self, numbers: _Numbers) -> None:
+    def _read_main(self, reader: NutReader) -> None:
         """The table of frame codes and the lengths of elided headers (NUT specification,
         "main_header")."""
-        version = numbers.unsigned()
+        version = reader.varint()
         if version > 3:
-            numbers.unsigned()
-        numbers.unsigned()  # streams
-        numbers.unsigned()  # max_distance
-        for _ in range(numbers.unsigned()):
-            numbers.unsigned()
-            numbers.unsigned()
+            reader.varint()
+        reader.varint()  # streams
+        reader.varint()  # max_distance
+        for _ in range(reader.varint()):
+            reader.varint()
+            reader.varint()
         codes: list[_FrameCode] = []
         size_mul, header = 1, 0
         while len(codes) < 256:
-            flags = numbers.unsigned()
-            fields = numbers.unsigned()
-            values = [numbers.unsigned() for _ in range(fields)]
+            flags = reader.varint()
+            fields = reader.varint()
+            values = [reader.varint() for _ in range(fields)]
             size_mul = values[1] if fields > 1 else size_mul
             size = values[3] if fields > 3 else 0
             reserved = values[4] if fields > 4 else 0
@@ -260,9 +225,9 @@ class NutWatcher(Watcher):
                 count -= 1
         self._codes = codes
         self._elided = [0]
-        for _ in range(numbers.unsigned()):
-            length = numbers.unsigned()
-            numbers.skip(length)
+        for _ in range(reader.varint()):
+            length = reader.varint()
+            reader.skip(length)
             self._elided.append(length)
 
     def missing(self) -> str | None:

@@ -13,8 +13,8 @@ from av.video.format import VideoFormat
 from av.video.stream import VideoStream
 
 from vidtrans.errors import InputError
+from vidtrans.media.ebml import ElementId, read_element
 
-_EBML, _SEGMENT = 0x1A45DFA3, 0x18538067
 _INDEX_TAIL = 20_000
 """Index entries looked at, from the end: samples lie in order, and a film of days should open at
 once."""
@@ -62,33 +62,17 @@ def _y4m_header(path: Path) -> int:
         return len(file.readline(4096))
 
 
-def _vint(data: bytes, at: int, *, marker: bool) -> tuple[int | None, int]:
-    """An EBML variable-length integer (RFC 8794, section 4): (value, next position); None is
-    "unknown size"."""
-    first = data[at]
-    length = 9 - first.bit_length()
-    value = int.from_bytes(data[at : at + length], "big")
-    if not marker:
-        value &= (1 << (7 * length)) - 1
-        if value == (1 << (7 * length)) - 1:
-            return None, at + length
-    return value, at + length
-
-
 def matroska_bytes_missing(path: Path, size: int) -> int:
-    """Bytes that a Matroska or WebM file lacks according to its Segment; 0 when whole or not
-    declared (a stream)."""
+    """Bytes that a Matroska or WebM file of ``size`` bytes lacks according to its Segment.
+
+    0 where it is whole, or where the writer did not know the size (a stream).
+    """
     with path.open("rb") as file:
         head = file.read(4096)
-    try:
-        name, at = _vint(head, 0, marker=True)
-        header, at = _vint(head, at, marker=False)
-        if name != _EBML or header is None:
-            return 0
-        name, at = _vint(head, at + header, marker=True)
-        length, at = _vint(head, at, marker=False)
-    except IndexError:
+    header = read_element(head)
+    if header is None or header.id != ElementId.EBML or header.size is None:
         return 0
-    if name != _SEGMENT or length is None:
+    segment = read_element(head, header.end)
+    if segment is None or segment.id != ElementId.SEGMENT or segment.size is None:
         return 0
-    return max(0, at + length - size)
+    return max(0, segment.end - size)
