@@ -131,8 +131,8 @@ def test_values_beyond_the_scheme(frame_of, street):
         match=r"clip\.mkv, frame 9: label value 77 \(7 pixels\) is no class of scheme cityscapes",
     ):
         reader("ids").read(frame_of(ids, index=9))
-    label, report = reader("ids", beyond="unlabeled").read(frame_of(ids))
-    assert report.beyond == {77: 7}
+    label, report = reader("ids", unknown_ids="unlabeled").read(frame_of(ids))
+    assert report.unknown_ids == {77: 7}
     assert (label.ids[3, :7] == 0).all()
     assert 77 not in report.counts
 
@@ -143,9 +143,9 @@ def test_classes_beyond_the_model(frame_of, street):
         narrow = LabelReader(CITY, encoding, CITY, 20)
         with pytest.raises(InputError, match=r"label values .*26 \(.* pixels\).*0\.\.19"):
             narrow.read(frame_of(pixels))
-        lenient = LabelReader(CITY, encoding, CITY, 20, beyond="unlabeled")
+        lenient = LabelReader(CITY, encoding, CITY, 20, unknown_ids="unlabeled")
         label, report = lenient.read(frame_of(pixels))
-        assert report.beyond[26] == int((street == 26).sum())
+        assert report.unknown_ids[26] == int((street == 26).sum())
         assert label.ids.max() < 20
 
 
@@ -195,7 +195,9 @@ def test_reports_add_up(frame_of):
     builder = ReportBuilder(kitti, "ids")
     for values in ([7, 7, 7, 38], [7, 26, 26, 77]):
         builder.add(
-            reader("ids", kitti, beyond="unlabeled").read(frame_of(np.array([values], np.uint8)))[1]
+            reader("ids", kitti, unknown_ids="unlabeled").read(
+                frame_of(np.array([values], np.uint8))
+            )[1]
         )
     report = builder.report()
     assert (report.frames, report.pixels) == (2, 8)

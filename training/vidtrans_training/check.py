@@ -82,7 +82,7 @@ def read_everything(
                     sizes[read.size_hw] += 1
                 if read.report is not None and builder is not None:
                     builder.add(read.report)
-                    for value in read.report.beyond:
+                    for value in read.report.unknown_ids:
                         unknown[value].append(read.source)
                 if read.problem is not None:
                     problems.append(read.problem)

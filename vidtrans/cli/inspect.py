@@ -93,7 +93,7 @@ def _read(
         scheme,
         label_nc,
         clean_fringe=info.lossy,
-        beyond="unlabeled",
+        unknown_ids="unlabeled",
     )
     builder = ReportBuilder(detection.scheme, detection.encoding)
     for frame in frames:

@@ -1,5 +1,4 @@
-"""What a label map means: schemes, pixels -> ids, boundaries, detection, a report of what was
-read."""
+"""What a label map means: schemes, detection, pixels to ids, boundaries, edits, a report."""
 
 from vidtrans.labels.boundary import boundary, instances_from_labels
 from vidtrans.labels.detect import LabelChoice, detect, parse_labels, resolve

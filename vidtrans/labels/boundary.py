@@ -9,10 +9,16 @@ from vidtrans.frame import Ids
 
 
 def boundary(instances: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
-    """True where a pixel's instance id differs from that of any of its four neighbours; both sides
-    are set.
+    """Where a pixel's instance id differs from that of any of its four neighbours.
 
-    int32 (any integer type) [H,W] -> bool [H,W]. The border of the picture is no boundary.
+    Both sides of an edge are set; the border of the picture is none. It is the published systems'
+    edge map (Wang et al. 2018a, section 3.2).
+
+    Args:
+        instances: any integer type, [H,W].
+
+    Returns:
+        bool [H,W].
     """
     edges = np.zeros(instances.shape, np.bool_)
     across = instances[:, 1:] != instances[:, :-1]
@@ -25,10 +31,15 @@ def boundary(instances: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
 
 
 def instances_from_labels(ids: Ids) -> npt.NDArray[np.int32]:
-    """Instances for want of an instance map: every class is one thing, so boundaries run between
-    classes.
+    """Instance ids where there is no instance map: each class is one instance.
 
-    [H,W] ids -> int32 [H,W]. It is what Cityscapes' own maps do for stuff, which keeps its plain
-    id.
+    Boundaries then run between classes. Cityscapes' instance maps do so for stuff, which keeps its
+    plain id.
+
+    Args:
+        ids: uint8 or uint16 [H,W].
+
+    Returns:
+        int32 [H,W].
     """
     return ids.astype(np.int32)

@@ -11,8 +11,15 @@ from vidtrans.labels.scheme import Colour, Scheme, stored_ids
 
 
 def palette_of(scheme: Scheme, size: int = 256) -> Bytes:
-    """uint8 RGB [size,3], one row for each stored id; ids without a colour get one of their own,
-    the same every time."""
+    """The colours of a scheme by stored id.
+
+    Args:
+        scheme: the scheme. Ids without a colour get a made-up one, the same every time.
+        size: rows: 256 for ids of 8 bits, 65536 for ids of 16.
+
+    Returns:
+        uint8 RGB [size,3].
+    """
     rows = np.array([_made_up(identity) for identity in range(size)], np.uint8)
     for entry in scheme.classes:
         for value in stored_ids(entry.id):
@@ -22,7 +29,15 @@ def palette_of(scheme: Scheme, size: int = 256) -> Bytes:
 
 
 def colourise(ids: Ids, scheme: Scheme) -> Bytes:
-    """Paint ids [H,W] (8 or 16 bits) in the scheme's colours: uint8 RGB [H,W,3]."""
+    """A label map in its scheme's colours.
+
+    Args:
+        ids: uint8 or uint16 [H,W].
+        scheme: what the ids mean.
+
+    Returns:
+        uint8 RGB [H,W,3].
+    """
     size = 256 if ids.dtype == np.uint8 else 65536
     painted: Bytes = palette_of(scheme, size).take(ids, axis=0)
     return painted

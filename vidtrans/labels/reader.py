@@ -18,26 +18,38 @@ from vidtrans.labels.report import ReadReport
 from vidtrans.labels.scheme import NO_PLANE, PlaneMap, Scheme, stored_ids
 
 UNREADABLE_LIMIT = 0.25
-"""A picture with a larger share of colours that are no class is no label map of this scheme."""
+"""The largest share of pixels without a class that is read. Label films of 512x256 after x264 at
+crf 38 have 0.03, so that more means another palette. Photos have 0.16 to 0.25 within the default
+tolerance: it is detection that refuses those."""
 _MINUS_ONE_16 = 65535
 
 
 @dataclass(frozen=True)
 class LabelReader:
-    """How label pictures are read, for a whole input: settings only, so one reader may serve many
-    threads.
+    """How the label pictures of an input are read.
 
-    ``scheme``: what the input's values mean. ``encoding``: ``ids`` (grey, 8 or 16 bits),
-    ``palette`` (palette picture: by its colours where these are the scheme's, else by its indices),
-    ``colours`` (RGB), ``carla-red`` (id in red, actor in green and blue), ``instances`` (16-bit id
-    * 1000 + n alone; values under 1000 are plain ids). ``model_scheme``: the scheme that the model
-    was trained on; None: the model knows numbers only, ids go in as they are. ``label_nc``: the
-    model's label planes (None: as many as its scheme has ids; 0: the model takes pictures, which
-    pass through as ``image``). ``tolerance``: largest distance in RGB (0..255 each) at which a
-    colour still is a class. ``clean_fringe``: vote on the pixels that a lossy codec spoilt along
-    edges. ``beyond``: what a value that no class has does: ``error`` or ``unlabeled``.
+    It holds settings only, so that one reader may serve many threads.
 
-    Raises UsageError where scheme and encoding cannot go together.
+    Args:
+        scheme: what the input's values mean.
+        encoding: ``ids`` (grey, 8 or 16 bits), ``palette`` (a palette picture: by its colours where
+            these are the scheme's, else by its indices), ``colours`` (RGB), ``carla-red`` (the id
+            in red, the actor in green and blue), or ``instances`` (16 bits, id * 1000 + n; values
+            under 1000 are plain ids).
+        model_scheme: the scheme that the model was trained on. None: the model knows its planes by
+            number only, and ids are planes.
+        label_nc: the model's label planes. None: as many as its scheme has ids. 0: the model takes
+            pictures, which become the ``image`` of a `LabelFrame`.
+        tolerance: the largest Euclidean distance in RGB, 0..128, at which a colour still is a
+            class.
+        clean_fringe: whether pixels along edges that a lossy codec spoilt take the class of their
+            neighbours.
+        unknown_ids: what an id does that the scheme or the model does not have: ``error``, or
+            ``unlabeled``: it becomes the model's unlabeled plane.
+
+    Raises:
+        UsageError: there is no such encoding, the tolerance is out of range, or the scheme has no
+            colours to read ``colours`` by.
     """
 
     scheme: Scheme
@@ -46,9 +58,9 @@ class LabelReader:
     label_nc: int | None = None
     tolerance: int = 48
     clean_fringe: bool = True
-    beyond: Literal["error", "unlabeled"] = "error"
+    unknown_ids: Literal["error", "unlabeled"] = "error"
     planes: PlaneMap = field(init=False, repr=False, compare=False)
-    """Scheme ids -> model planes, with the classes that the model does not have."""
+    """From the scheme's ids to the model's planes."""
     _instance_ids: npt.NDArray[np.uint16] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -58,9 +70,7 @@ class LabelReader:
                 hint=f"Known: {', '.join(ENCODINGS)}.",
             )
         if not 0 <= self.tolerance <= 128:
-            raise UsageError(
-                f"a colour tolerance of {self.tolerance} makes no sense; it is 0 to 128."
-            )
+            raise UsageError(f"the colour tolerance is {self.tolerance}, and 0 to 128 is possible.")
         if self.encoding == "colours" and not self.scheme.colours():
             raise UsageError(
                 f"scheme {self.scheme.name} has no colours, so it cannot be read from colours."
@@ -78,14 +88,20 @@ class LabelReader:
         return LabelReader, tuple(getattr(self, part.name) for part in fields(self) if part.init)
 
     def read(self, frame: Frame, instances: Frame | None = None) -> tuple[LabelFrame, ReadReport]:
-        """One frame in the model's planes, and what was found in it.
+        """Reads one frame.
 
-        ``instances``: the frame of the instance map beside the labels, if there is one; without it
-        the result has instances only where the encoding holds them (``instances``, ``carla-red``).
+        Args:
+            frame: the label picture.
+            instances: the frame of the instance map beside the labels, None where there is none.
+                The result then has instances only where the encoding holds them (``instances``,
+                ``carla-red``).
 
-        Raises InputError with file and frame: a value that no class has, a picture that does not
-        fit the encoding, an instance map of another size, colours that match no class over a large
-        part of the picture.
+        Returns:
+            The frame in the model's planes, and what was found in it.
+
+        Raises:
+            InputError: an unknown id, a picture that does not fit the encoding, an instance map of
+                another size, or more than `UNREADABLE_LIMIT` of the pixels without a class.
         """
         beside = None if instances is None else _beside(frame, instances)
         if self.label_nc == 0:
@@ -127,14 +143,14 @@ class LabelReader:
     def _read_ids(self, frame: Frame, values: Ids) -> tuple[Bytes, ReadReport]:
         table = self.planes.table
         counts = _counts(values)
-        strangers = {
+        unknown = {
             int(v): int(counts[v])
             for v in np.flatnonzero((counts > 0) & (table[: len(counts)] == NO_PLANE))
         }
-        if strangers:
-            self._refuse(frame, strangers)
+        if unknown:
+            self._refuse_unknown(frame, unknown)
             table = np.where(table == NO_PLANE, np.uint8(self.planes.unlabeled), table)
-        return _look_up(table, values), self._report(frame, counts, strangers)
+        return _look_up(table, values), self._report(frame, counts, unknown)
 
     def _read_palette(self, frame: Frame) -> tuple[Bytes, ReadReport]:
         indices = _grey(frame, "palette")
@@ -187,21 +203,21 @@ class LabelReader:
         # fewer planes may lack it.
         lost = np.flatnonzero(table[: len(stored)] == NO_PLANE)
         seen = _counts(snapped.entries)
-        strangers = {int(stored[entry]): int(seen[entry]) for entry in lost if seen[entry]}
-        if strangers:
-            self._refuse(frame, strangers)
+        unknown = {int(stored[entry]): int(seen[entry]) for entry in lost if seen[entry]}
+        if unknown:
+            self._refuse_unknown(frame, unknown)
         table[lost] = self.planes.unlabeled
         counts = np.zeros(65536, np.int64)
         np.add.at(counts, stored, seen[: len(stored)])
-        report = self._report(frame, counts, strangers, snapped.unreadable, snapped.cleaned)
+        report = self._report(frame, counts, unknown, snapped.unreadable, snapped.cleaned)
         return _look_up(table, snapped.entries), report
 
-    def _refuse(self, frame: Frame, strangers: dict[int, int]) -> None:
-        """Values without a class or plane: an error, unless they may become unlabeled."""
-        if self.beyond == "unlabeled":
+    def _refuse_unknown(self, frame: Frame, unknown: dict[int, int]) -> None:
+        """Refuses ids without a class or plane, unless they may become unlabeled."""
+        if self.unknown_ids == "unlabeled":
             return
-        worst = sorted(strangers, key=lambda value: -strangers[value])
-        shown = ", ".join(f"{value} ({strangers[value]} pixels)" for value in worst[:4])
+        worst = sorted(unknown, key=lambda value: -unknown[value])
+        shown = ", ".join(f"{value} ({unknown[value]} pixels)" for value in worst[:4])
         more = f" and {len(worst) - 4} more" if len(worst) > 4 else ""
         raise InputError(
             f"label value{'s' if len(worst) > 1 else ''} {shown}{more}"
@@ -219,14 +235,14 @@ class LabelReader:
         self,
         frame: Frame,
         counts: npt.NDArray[np.int64],
-        strangers: dict[int, int],
+        unknown: dict[int, int],
         unreadable: int = 0,
         cleaned: int = 0,
     ) -> ReadReport:
         found = {
             int(value): int(counts[value])
             for value in np.flatnonzero(counts)
-            if int(value) not in strangers
+            if int(value) not in unknown
         }
         lost = set(self.planes.unmatched)
         unmatched = {
@@ -236,13 +252,13 @@ class LabelReader:
         }
         height, width = frame.size_hw
         return ReadReport(
-            frame.index, height * width, found, unreadable, cleaned, unmatched, strangers
+            frame.index, height * width, found, unreadable, cleaned, unmatched, unknown
         )
 
 
 def image_of(frame: Frame) -> Bytes:
-    """The frame as uint8 RGB [H,W,3]: palettes looked up, grey repeated, 16 bits cut to their
-    upper eight."""
+    """The frame as uint8 RGB [H,W,3]: palettes are looked up, grey is repeated, and of 16 bits the
+    upper eight are kept."""
     if frame.palette is not None:
         looked_up: Bytes = frame.palette.take(frame.pixels, axis=0)
         return looked_up
@@ -253,8 +269,8 @@ def image_of(frame: Frame) -> Bytes:
 
 
 def instance_ids(frame: Frame) -> npt.NDArray[np.int32]:
-    """Instance ids of an instance map's frame: grey values as they are; of an RGB map each
-    colour is an instance."""
+    """Instance ids of a frame of an instance map, int32 [H,W]: grey values as they are; in an RGB
+    map each colour is an instance, red << 16 | green << 8 | blue."""
     if frame.pixels.ndim == 2:
         return frame.pixels.astype(np.int32)
     packed = cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2BGRA).view(np.int32)[..., 0]

@@ -1,5 +1,4 @@
-"""What was read as labels: per frame, and added up for ``vidtrans inspect`` and the end of a
-run."""
+"""What was read as labels: in one frame, and in a whole input."""
 
 from __future__ import annotations
 
@@ -15,11 +14,16 @@ from vidtrans.labels.scheme import Scheme
 class ReadReport:
     """What one frame held.
 
-    ``pixels``: all of them. ``counts``: scheme id -> pixels, after cleaning. ``unreadable``: pixels
-    whose colour was within the tolerance of no class (they took their neighbours' class, or
-    unlabeled where no neighbour was sure). ``cleaned``: all pixels that the fringe vote changed.
-    ``unmatched``: class name -> pixels, for classes that the model does not have. ``beyond``:
-    values that no class has -> pixels (read as unlabeled, where that was asked for).
+    Attributes:
+        index: the frame, 0-based.
+        pixels: the number of its pixels.
+        counts: scheme id -> pixels, after cleaning.
+        unreadable: pixels whose colour is within the tolerance of no class. They took their
+            neighbours' class, or unlabeled where no neighbour was certain.
+        cleaned: pixels that the vote along edges changed.
+        unmatched: class name -> pixels, for classes that the model does not have.
+        unknown_ids: id -> pixels, for ids that the scheme or the model does not have, where these
+            are read as unlabeled.
     """
 
     index: int
@@ -28,13 +32,21 @@ class ReadReport:
     unreadable: int = 0
     cleaned: int = 0
     unmatched: Mapping[str, int] = field(default_factory=dict)
-    beyond: Mapping[int, int] = field(default_factory=dict)
+    unknown_ids: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class ClassShare:
-    """One class that was seen: ``share`` 0..1 of all pixels of all frames, ``frames`` that it
-    occurs in."""
+    """One class that was seen.
+
+    Attributes:
+        id: the class's id in the input's scheme.
+        name: its name.
+        pixels: its pixels in all frames.
+        share: their share of all pixels of all frames, 0..1.
+        frames: the number of frames that it occurs in.
+        matched: whether the model has the class.
+    """
 
     id: int
     name: str
@@ -46,7 +58,19 @@ class ClassShare:
 
 @dataclass(frozen=True, slots=True)
 class LabelReport:
-    """What a whole input held; shares are 0..1 of all its pixels. ``classes``: commonest first."""
+    """What a whole input held. Shares are 0..1 of all pixels of all frames.
+
+    Attributes:
+        scheme: the name of its scheme.
+        encoding: how it holds the ids.
+        frames: frames read.
+        pixels: their pixels.
+        classes: the classes seen, commonest first.
+        unreadable: the share of pixels whose colour is no class's.
+        cleaned: the share of pixels that the vote along edges changed.
+        unmatched: class name -> share, for classes that the model does not have.
+        unknown_ids: id -> share, for ids that the scheme or the model does not have.
+    """
 
     scheme: str
     encoding: str
@@ -56,7 +80,7 @@ class LabelReport:
     unreadable: float
     cleaned: float
     unmatched: Mapping[str, float]
-    beyond: Mapping[int, float]
+    unknown_ids: Mapping[int, float]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -79,17 +103,20 @@ class LabelReport:
             "unreadable": round(self.unreadable, 6),
             "cleaned": round(self.cleaned, 6),
             "unmatched": {name: round(share, 6) for name, share in self.unmatched.items()},
-            "beyond": {str(value): round(share, 6) for value, share in self.beyond.items()},
+            # The key of ``inspect --json`` since its first version.
+            "beyond": {str(value): round(share, 6) for value, share in self.unknown_ids.items()},
         }
 
     def notes(self) -> tuple[str, ...]:
-        """What a person should know, one sentence each; empty where all was read and matched."""
+        """Sentences for people about what was not read as it is; empty where all was."""
         found = []
         if self.unmatched:
             listed = ", ".join(f"{name} ({share:.2%})" for name, share in self.unmatched.items())
             found.append(f"The model has no class for {listed}; read as unlabeled.")
-        if self.beyond:
-            listed = ", ".join(f"{value} ({share:.2%})" for value, share in self.beyond.items())
+        if self.unknown_ids:
+            listed = ", ".join(
+                f"{value} ({share:.2%})" for value, share in self.unknown_ids.items()
+            )
             found.append(
                 f"Scheme {self.scheme} has no class for the values {listed}; read as unlabeled."
             )
@@ -102,7 +129,12 @@ class LabelReport:
 
 
 class ReportBuilder:
-    """Adds up ReadReports; ``report()`` may be called at any time."""
+    """Adds up the `ReadReport` of each frame; `report` may be called at any time.
+
+    Args:
+        scheme: the input's scheme.
+        encoding: how it holds the ids.
+    """
 
     def __init__(self, scheme: Scheme, encoding: str) -> None:
         self._scheme, self._encoding = scheme, encoding
@@ -110,10 +142,10 @@ class ReportBuilder:
         self._counts: Counter[int] = Counter()
         self._seen: Counter[int] = Counter()
         self._unmatched: Counter[str] = Counter()
-        self._beyond: Counter[int] = Counter()
+        self._unknown_ids: Counter[int] = Counter()
 
     def add(self, read: ReadReport) -> None:
-        """One more frame."""
+        """Counts one more frame."""
         self._frames += 1
         self._pixels += read.pixels
         self._unreadable += read.unreadable
@@ -121,10 +153,10 @@ class ReportBuilder:
         self._counts.update(read.counts)
         self._seen.update(read.counts.keys())
         self._unmatched.update(read.unmatched)
-        self._beyond.update(read.beyond)
+        self._unknown_ids.update(read.unknown_ids)
 
     def report(self) -> LabelReport:
-        """What the frames so far held."""
+        """What the frames counted so far held."""
         total = max(self._pixels, 1)
         classes = tuple(
             ClassShare(
@@ -146,5 +178,5 @@ class ReportBuilder:
             self._unreadable / total,
             self._cleaned / total,
             {name: pixels / total for name, pixels in self._unmatched.most_common()},
-            {value: pixels / total for value, pixels in self._beyond.most_common()},
+            {value: pixels / total for value, pixels in self._unknown_ids.most_common()},
         )

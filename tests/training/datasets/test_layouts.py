@@ -197,7 +197,7 @@ def test_classes_beyond_label_nc_may_become_unlabeled(tiny):
     material = opened(find_layout(tiny.make("pix2pixhd")), label_nc=20, beyond="unlabeled")
     frame = material.read(material.sequences[0], [0])[0]
     assert frame.labels.max() < 20
-    assert set(frame.report.beyond) == {23, 26}
+    assert set(frame.report.unknown_ids) == {23, 26}
 
 
 def test_a_picture_of_odd_width_holds_no_halves(tiny):

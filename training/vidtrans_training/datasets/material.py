@@ -231,7 +231,7 @@ class Material:
         else:
             read, report = self.labels.read(label, beside)
             image, ids, instances = None, read.ids, read.instances
-            if report.beyond and self.beyond == "error":
+            if report.unknown_ids and self.beyond == "error":
                 raise _unknown(sources.label, report, self.labels)
         return RawFrame(str(sources.picture), picture, ids, image, instances, features, report)
 
@@ -274,7 +274,7 @@ def open_material(
         model_scheme or detection.scheme,
         label_nc,
         clean_fringe=lossy,
-        beyond="unlabeled",
+        unknown_ids="unlabeled",
     )
     return Material(layout, decoder, reader, detection, beyond)
 
@@ -331,7 +331,7 @@ def render_if_missing(sequence: SequenceSources) -> None:
 
 
 def _unknown(source: Source, report: ReadReport, labels: LabelReader) -> UnknownClasses:
-    worst = sorted(report.beyond.items(), key=lambda item: -item[1])
+    worst = sorted(report.unknown_ids.items(), key=lambda item: -item[1])
     shown = ", ".join(f"{value} ({pixels} pixels)" for value, pixels in worst[:4])
     more = f" and {len(worst) - 4} more" if len(worst) > 4 else ""
     return UnknownClasses(
