@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vidtrans.cli.wording import option_words
 from vidtrans.errors import InputError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def inspect(
             report = _read(islice(reader, frames), detection, info, model)
     facts = _facts(info, detection, report)
     if refusal is not None:
-        facts["refusal"] = str(refusal)
+        facts["refusal"] = refusal.sentence(option_words)
     typer.echo(
         json.dumps(facts, indent=2) if as_json else "\n".join(_lines(info, detection, report))
     )
