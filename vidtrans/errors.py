@@ -2,7 +2,7 @@
 
 An error is one clear sentence: what failed, where (file, frame), what was found, what was expected,
 what to do. Exit codes: 0 done, 2 wrong usage, 3 unreadable or invalid input, 4 unusable model, 5
-output cannot be written, 130 interrupted, 141 the reader of our stdout is gone.
+output cannot be written, 130 interrupted, 141 the reader of standard output has closed it.
 
 What to do often names a setting. The command line calls it ``--overwrite``, the editor by the label
 of a checkbox, Python ``overwrite=True``. A ``Remedy`` names the setting itself, and each interface
@@ -166,12 +166,12 @@ class OutputError(VidtransError, OSError):
 
 
 class Interrupted(VidtransError):
-    """The user stopped the run (Ctrl-C); what is done is kept."""
+    """The user stopped the run, for example with Ctrl-C; finished frames are kept."""
 
     exit_code = 130
 
 
 class ReaderGone(VidtransError):
-    """Whoever read our stdout has closed it."""
+    """The reader of standard output has closed it."""
 
     exit_code = 141

@@ -1,11 +1,9 @@
-"""The encode thread's work: pictures into a film or a folder, in spans that a broken run can be
-taken up from.
+"""Writing pictures to a film or a folder, in spans after which a run can be resumed.
 
-A film is encoded in segments of a length that depends on nothing but the settings, so that a run
-that was interrupted and resumed writes the same film, bit for bit, as one that was not. The
-pictures of the segment that is not yet full are held in memory; where a full segment takes long (a
-slow model), or the run is interrupted, they are put on the disk as they are and encoded again when
-the run is resumed.
+A film is encoded in segments whose length depends only on the settings, so that an interrupted and
+resumed run writes the same film, bit for bit, as an uninterrupted one. The pictures of an
+incomplete segment are held in memory. Where a segment takes longer than ``SNAPSHOT_SECONDS``, or
+the run is interrupted, they are saved unencoded and encoded again when the run is resumed.
 """
 
 from __future__ import annotations
@@ -28,24 +26,38 @@ from vidtrans.pipeline.runfolder import RunFolder, Span, written
 from vidtrans.sequence.state import State
 
 STASH_BYTES = 256 << 20
-"""Pictures of one segment held in memory, at most."""
+"""The most memory for the pictures of one segment, bytes: 43 frames of 1920x1080."""
 SNAPSHOT_SECONDS = 30.0
-"""Work that a power cut may cost, at most (or one frame's, where that is more)."""
+"""The most work that a power cut can cost, unless one frame takes longer."""
 
 
 def segment_frames(size_hw: tuple[int, int]) -> int:
-    """Frames of a segment at this picture size: 5 s of film, less where the pictures are large."""
+    """The number of frames of a segment.
+
+    120 frames, 5 s at 24 frames a second; fewer where the pictures of a segment would take more
+    than ``STASH_BYTES``, but at least 8, since each segment begins with a key frame.
+
+    Args:
+        size_hw: Height and width of the pictures.
+    """
     return max(8, min(120, STASH_BYTES // (3 * size_hw[0] * size_hw[1])))
 
 
 def checksum(frame: Frame) -> int:
-    """CRC-32 of a decoded frame, to know it again."""
+    """CRC-32 of a decoded frame, which identifies it when a run is resumed."""
     return zlib.crc32(np.ascontiguousarray(frame.pixels).data)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Made:
-    """A finished picture, and what is needed to go on after it."""
+    """A finished picture and what a resumed run needs to continue after it.
+
+    Attributes:
+        picture: uint8 RGB [H,W,3].
+        time: When it is shown.
+        frame: The input frame.
+        state: The generator's state after it.
+    """
 
     picture: Bytes
     time: FrameTime
@@ -54,17 +66,21 @@ class Made:
 
 
 class Output(Protocol):
-    """Takes the pictures of a run in order. Leaving it without ``finish`` drops what is not
-    kept."""
+    """Takes the pictures of a run in order.
 
-    def write(self, made: Made) -> None: ...
+    Leaving the context without ``finish`` drops the pictures that are not kept.
+    """
+
+    def write(self, made: Made) -> None:
+        """Append a picture."""
+        ...
+
     def keep(self) -> None:
-        """Put all that is written so far on the disk, so that the run can be taken up after its
-        last picture."""
+        """Save all pictures written so far, so that the run can be resumed after the last one."""
         ...
 
     def finish(self) -> Path:
-        """The last picture is written: make the output whole under its name."""
+        """Complete the output under its own name, after the last picture; gives its path."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -77,7 +93,15 @@ class Output(Protocol):
 
 
 class FilmOutput:
-    """A film, from segments."""
+    """A film, joined from encoded segments.
+
+    Args:
+        run: The folder that holds the segments.
+        segments: Encodes them.
+        join: Makes the film from the segments, in order; gives its path.
+        frames_each: Frames of a segment.
+        clock: Gives the time in seconds.
+    """
 
     def __init__(
         self,
@@ -145,7 +169,7 @@ class FilmOutput:
                 "part", self._first, end, checksum(self._last.frame), (self._times[-1],), path.name
             )
             self._run.keep(span, self._last.state.save)
-        else:  # nothing but kept rests, at the input's very end
+        else:  # the resumed run added no picture: its saved pictures end the film
             rest = self._run.rests[-1]
             span = Span("part", self._first, end, rest.checksum, (self._times[-1],), path.name)
             self._run.keep(span, State.load(self._run.state_file).save)
@@ -165,9 +189,16 @@ class FilmOutput:
 
 
 class FolderOutput:
-    """A folder of PNGs: each is whole as soon as it is there, so only the state needs keeping.
+    """A folder of PNGs.
 
-    A run that fails before it has kept anything leaves none of its PNGs behind.
+    Each file is complete as soon as it exists, so ``keep`` saves only the state. A run that fails
+    before the first ``keep`` removes its PNGs.
+
+    Args:
+        run: The folder that holds the state.
+        writer: Writes the PNGs.
+        frames_each: Frames after which the state is saved.
+        clock: Gives the time in seconds.
     """
 
     def __init__(
@@ -228,7 +259,11 @@ class FolderOutput:
 
 
 def _load(path: Path, rest: Span) -> list[Bytes]:
-    """The pictures of a rest. Raises OutputError where the file is not what was written."""
+    """The saved pictures of a ``rest`` span.
+
+    Raises:
+        OutputError: The file is incomplete or damaged.
+    """
     try:
         with path.open("rb") as file:
             return [np.load(file, allow_pickle=False) for _ in range(rest.end - rest.first)]

@@ -1,4 +1,4 @@
-"""How far a run is: a value for whoever wants to show it."""
+"""The progress of a run: frames done, speed and time left."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """State of a run after a frame was written.
+    """The state of a run after a frame was written.
 
-    ``done``: frames written, those of an earlier run that is resumed included. ``total``: frames of
-    the input, None where the container does not say. ``fps``: frames a second over the last
-    seconds. ``seconds_left``: None where it cannot be known.
+    Attributes:
+        done: Frames written, including those of an earlier run that is resumed.
+        total: Frames of the input; None where the container does not say.
+        fps: Frames a second, averaged over the last seconds.
+        seconds_left: Estimated time to the end; None where ``total`` is unknown.
     """
 
     done: int
@@ -27,7 +29,14 @@ OnProgress = Callable[[Progress], None]
 
 
 class ProgressMeter:
-    """Counts frames and tells the speed of the last ``window_s`` seconds."""
+    """Counts written frames and measures their rate over a sliding window.
+
+    Args:
+        total: Frames of the input; None where unknown.
+        done: Frames that an earlier run has written.
+        window_s: Length of the window, seconds.
+        clock: Gives the time in seconds.
+    """
 
     def __init__(
         self,
@@ -44,7 +53,7 @@ class ProgressMeter:
         self._marks: deque[tuple[float, int]] = deque([(clock(), done)])
 
     def frame(self) -> Progress:
-        """One more frame is written."""
+        """Count one more written frame."""
         now = self._clock()
         self._done += 1
         self._marks.append((now, self._done))

@@ -1,8 +1,7 @@
-"""Frames in, translations out: what the decode thread and the translate thread do, and the stream
-that they make.
+"""Frames in, translations out: the work of the decode and translate threads, and their stream.
 
-``convert``, the ffmpeg filter and whoever else turns frames into pictures share these, so that they
-make the same bits.
+``convert``, the ffmpeg filter and the editor's preview share these functions, so that they give the
+same pictures bit for bit.
 """
 
 from __future__ import annotations
@@ -32,8 +31,10 @@ from vidtrans.sequence.transfer import DeviceFrame
 
 
 class PipelineError(VidtransError):
-    """Something that no user did: a stage of the pipeline failed at ``frame``; the cause is
-    chained."""
+    """A stage of the pipeline failed at ``frame``, and no input or setting of the user is at fault.
+
+    The cause is chained.
+    """
 
 
 class Cancel(Protocol):
@@ -44,9 +45,15 @@ class Cancel(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Read:
-    """What the decode thread hands over: ``labels`` at the size that pictures leave with, of the
-    decoded ``frame``; ``uploaded``, the same on its way to the device; ``cut``: another scene
-    begins here; ``original``: the labels before edits."""
+    """A decoded frame with its labels, ready to be painted.
+
+    Attributes:
+        frame: The decoded frame.
+        labels: Its labels after edits, at the output's size.
+        uploaded: The same labels, being copied to the device.
+        cut: Whether another scene begins at this frame.
+        original: The labels before edits, at the output's size.
+    """
 
     frame: Frame
     labels: LabelFrame
@@ -56,15 +63,23 @@ class Read:
 
 
 class PendingPicture(Protocol):
-    """A picture that may still be on its way from the device."""
+    """A picture that is being copied from the device."""
 
-    def wait(self) -> Bytes: ...
+    def wait(self) -> Bytes:
+        """Wait for the copy; gives the picture, uint8 RGB [H,W,3]."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Painted:
-    """What the translate thread hands over: the picture, on its way to the host, and the
-    generator's state after it."""
+    """A painted frame.
+
+    Attributes:
+        read: The frame and labels that it was painted from.
+        pending: The picture, being copied to the host.
+        state: The generator's state after it.
+        cut: Whether the history was reset before it.
+    """
 
     read: Read
     pending: PendingPicture
@@ -86,8 +101,13 @@ class Painted:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stepped:
-    """A frame painted, all its layers, still on the device, and the generator's ``state`` after it.
-    ``cut``: the history started anew before it."""
+    """A painted frame with all its layers, on the device.
+
+    Attributes:
+        state: The generator's state after it.
+        painting: Its layers.
+        cut: Whether the history was reset before it.
+    """
 
     state: State
     painting: Painting
@@ -96,14 +116,22 @@ class Stepped:
 
 @dataclass(frozen=True)
 class Painter:
-    """How every frame of a film is painted; ``paint`` is a pure function, so that any frame can be
-    painted again.
+    """How every frame of a film is painted.
 
-    ``cuts``: ``auto`` (found in the labels), ``off``, or the frames before which the history starts
-    anew. ``sequence_starts``: frames at which the input itself begins another sequence; always
-    cuts, unless ``off``. ``edits``: of labels and history; ``looks``: the pictures that they give,
-    by frame, uint8 RGB [1,H,W,3] of the film's size. Cuts are found in the labels before edits,
-    so that no edit makes one or hides one.
+    ``paint`` is a pure function, so that any frame can be painted again. Cuts are found in the
+    labels before edits, so that no edit makes or hides one.
+
+    Attributes:
+        model: The model that paints.
+        sizing: The sizes of input, network and output.
+        layer: The layer that ``paint`` gives.
+        cuts: ``auto`` (found in the labels), ``off``, or the frames before which the history is
+            reset.
+        sequence_starts: Frames at which the input begins another sequence: cuts, unless ``cuts``
+            is ``off``.
+        edits: Edits of labels and history.
+        looks: The first-frame pictures of the edits, by frame: uint8 RGB [1,H,W,3] of the output's
+            size.
     """
 
     model: Model
@@ -115,15 +143,22 @@ class Painter:
     looks: Mapping[int, Bytes] = field(default_factory=dict)
 
     def start(self, *, first_frames: Bytes | None = None) -> State:
-        """The state before the film's first frame. ``first_frames``: pictures to begin with, uint8
-        RGB [K,H,W,3] of the film's size."""
+        """The state before the film's first frame.
+
+        Args:
+            first_frames: Pictures to begin with, uint8 RGB [K,H,W,3] of the output's size.
+        """
         return self.model.start(
             self.sizing.scaled_hw, first_frames=first_frames, least_hw=self.sizing.net_hw
         )
 
     def is_cut(self, previous: LabelFrame | None, labels: LabelFrame) -> bool:
-        """Whether the history starts anew at ``labels``; ``previous`` is the label frame before
-        it."""
+        """Whether the history is reset at ``labels``.
+
+        Args:
+            previous: The label frame before it, before edits; None for the first frame.
+            labels: The label frame, before edits.
+        """
         if previous is None or self.cuts == "off":
             return False
         if labels.index in self.sequence_starts:
@@ -131,11 +166,15 @@ class Painter:
         return is_cut(previous, labels) if self.cuts == "auto" else labels.index in self.cuts
 
     def read(self, frame: Frame, labels: LabelFrame, previous: LabelFrame | None) -> Read:
-        """``labels`` as read from ``frame``, made ready to be painted; ``previous`` is
-        ``read(...).original`` of the frame before it, None before the first. The upload starts
-        here.
+        """Prepare the labels of a frame for painting, and start their upload.
 
-        Raises InputError where the labels do not suit the model or an edit.
+        Args:
+            frame: The decoded frame.
+            labels: Its labels, at the input's size.
+            previous: ``original`` of the frame before it; None before the first.
+
+        Raises:
+            InputError: The labels do not suit the model or an edit.
         """
         original = self.sizing.scale(labels)
         edited = self.edits.apply(original)
@@ -143,12 +182,12 @@ class Painter:
         return Read(frame, edited, uploaded, self.is_cut(previous, original), original)
 
     def paint(self, state: State, read: Read) -> Painted:
-        """Paint ``read`` from ``state``; never waits for the device."""
+        """Paint a frame from the state before it. Does not wait for the device."""
         stepped = self.step(state, read)
         return Painted(read, self.picture(stepped, read, self.layer), stepped.state, stepped.cut)
 
     def step(self, state: State, read: Read) -> Stepped:
-        """As ``paint``, before a layer is chosen."""
+        """As ``paint``, but gives all layers."""
         index = read.frame.index
         look = self.looks.get(index)
         reset = read.cut or self.edits.resets(index)
@@ -160,7 +199,7 @@ class Painter:
         return Stepped(state, painting, reset and index > 0)
 
     def picture(self, stepped: Stepped, read: Read, layer: str) -> PendingPicture:
-        """One layer of a painted frame on its way to the host, at the film's size."""
+        """Start to copy one layer of a painted frame to the host, at the output's size."""
         return self.model.download(
             render_layer(stepped.painting, layer, read.labels, self.model.card.label_scheme)
         )
@@ -205,12 +244,20 @@ def read_labels(
     previous: LabelFrame | None = None,
     report: ReportBuilder | None = None,
 ) -> Iterator[Read]:
-    """The decode thread's work: each frame's labels in the model's planes and at the output's
-    size, on their way to the device while the frame before is painted.
+    """Read the labels of each frame and start their upload: the work of the decode thread.
 
-    ``previous``: the label frame before the first of ``frames``, where a run is taken up. Raises
-    InputError for what cannot be read, and where ``instances`` has fewer or more frames than
-    ``frames``.
+    Args:
+        frames: The decoded label frames.
+        label_reader: Turns them into the model's planes.
+        painter: Resizes, edits and uploads them.
+        instances: Instance maps, one for each of ``frames``; None where there are none.
+        previous: Where a run is resumed, the label frame before the first of ``frames``, before
+            edits.
+        report: Collects what was read.
+
+    Raises:
+        InputError: A frame cannot be read, or ``instances`` has fewer or more frames than
+            ``frames``.
     """
     instance_frames = iter(instances) if instances is not None else None
     count = 0
@@ -245,9 +292,12 @@ def read_labels(
 def paint_frames(
     reads: Iterator[Read], painter: Painter, state: State, *, cancel: Cancel | None = None
 ) -> Iterator[Painted]:
-    """The translate thread's work: the only place where a generator runs and a history lives.
+    """Paint frames one after the other: the work of the translate thread.
 
-    Raises Interrupted as soon as ``cancel`` is set, after the frames that are painted.
+    Nothing else runs the generator or holds its state.
+
+    Raises:
+        Interrupted: ``cancel`` is set; the frames painted before are given first.
     """
     for read in reads:
         if cancel is not None and cancel.is_set():
@@ -271,11 +321,24 @@ def painted_stream(
     cancel: Cancel | None = None,
     depth: int = 2,
 ) -> Iterator[Iterator[Painted]]:
-    """Decode and translate in a thread each; the caller's thread is the third, and encodes.
+    """Decode and translate, each in a thread of its own, ahead of the caller, which encodes.
 
-    Gives the painted frames in order. A failure of any of the three stops the others: an error of
-    decode or translate is raised to the caller after the frames before it; leaving this context
-    closes and joins both threads.
+    Leaving the context closes and joins both threads.
+
+    Args:
+        frames: The decoded label frames.
+        label_reader: Turns them into the model's planes.
+        painter: Paints them.
+        state: The generator's state before the first frame.
+        instances: Instance maps, one for each of ``frames``; None where there are none.
+        previous: Where a run is resumed, the label frame before the first.
+        report: Collects what was read.
+        cancel: Ends the stream with Interrupted once it is set.
+        depth: The most frames that wait between two threads.
+
+    Returns:
+        The painted frames in order. An error of either thread is raised after the frames that came
+        before it.
     """
 
     if painter.model.device.type == "cpu":
@@ -303,14 +366,25 @@ def translate_stream(
     cancel: Cancel | None = None,
     depth: int = 2,
 ) -> Iterator[Translation]:
-    """Every input frame translated, in order, each as soon as it is made: what ``convert`` writes
-    and the filter pipes.
+    """Translate every input frame, in order.
 
-    ``frames``: an open reader, or any frames. ``state``: as ``painter.model.start`` gives it, None
-    to start without first frames. Close the iterator (or exhaust it) to stop the threads behind it.
+    Closing or exhausting the iterator stops its threads.
 
-    Raises InputError for frames that cannot be read, PipelineError for what is nobody's mistake;
-    both with the frame.
+    Args:
+        frames: An open reader, or any label frames.
+        label_reader: Turns them into the model's planes.
+        painter: Paints them.
+        instances: Instance maps, one for each of ``frames``; None where there are none.
+        state: The state to start from, as ``painter.start`` gives it; None for a start
+            without first frames.
+        report: Collects what was read.
+        cancel: Ends the stream with Interrupted once it is set.
+        depth: The most frames that wait between two threads.
+
+    Raises:
+        InputError: A frame cannot be read.
+        PipelineError: A stage failed for another reason.
+        Interrupted: ``cancel`` was set.
     """
     if state is None:
         state = painter.start()

@@ -1,9 +1,8 @@
 """One stage of work in a thread of its own, joined to its consumer by a bounded queue.
 
-A pipeline is a nest of these: the consumer pulls from a stage that pulls from the stage before it.
-Because every stage is an iterator, the rules are those of iterators: items come in order, an error
-comes after the items that preceded it, and closing the consumer's end closes every stage behind it.
-Nothing is ever handed upstream.
+Stages are nested: the consumer pulls from a stage, which pulls from the stage before it. Every
+stage is an iterator: items arrive in order, an error arrives after the items that preceded it, and
+closing the last stage closes every stage before it. Nothing is passed upstream.
 """
 
 from __future__ import annotations
@@ -18,7 +17,11 @@ T = TypeVar("T")
 
 
 class Channel(Generic[T]):
-    """A bounded queue between one producer and one consumer, which either of them can end."""
+    """A bounded queue between one producer and one consumer; either of them can end it.
+
+    Args:
+        depth: The most items that wait in the queue, at least 1.
+    """
 
     def __init__(self, depth: int) -> None:
         if depth < 1:
@@ -31,8 +34,11 @@ class Channel(Generic[T]):
         self._closed = False
 
     def put(self, item: T) -> bool:
-        """Wait for room and add ``item``; False when the consumer has gone, so that the producer
-        can stop."""
+        """Wait for room and add ``item``.
+
+        Returns:
+            False where the consumer has closed the queue; the producer then stops.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._closed or len(self._items) < self._depth)
             if self._closed:
@@ -42,14 +48,17 @@ class Channel(Generic[T]):
             return True
 
     def finish(self, error: BaseException | None = None) -> None:
-        """The producer's last word: no more items; ``error`` is raised in the consumer after the
-        items before it."""
+        """End the queue from the producer's side.
+
+        Args:
+            error: Raised in the consumer after the remaining items; None for a regular end.
+        """
         with self._changed:
             self._finished, self._error = True, error
             self._changed.notify_all()
 
     def close(self) -> None:
-        """The consumer's last word: it takes no more items, those waiting are dropped."""
+        """End the queue from the consumer's side and drop the items that wait."""
         with self._changed:
             self._closed = True
             self._items.clear()
@@ -66,7 +75,7 @@ class Channel(Generic[T]):
                 item = self._items.popleft()
                 self._changed.notify_all()
             yield item
-            del item  # a frame must not outlive its turn here while this waits for the next
+            del item  # releases the frame while this waits for the next one
 
 
 def _produce(items: Iterable[T], channel: Channel[T]) -> None:
@@ -78,11 +87,11 @@ def _produce(items: Iterable[T], channel: Channel[T]) -> None:
                 break
             del item
     except BaseException as caught:
-        # whatever it is, it is raised where the pipeline was started, never printed by a thread
+        # Of any kind: it is raised in the consumer and never printed by this thread.
         error = caught
     finally:
-        # A generator is closed in the thread that ran it: files and threads that it holds are let
-        # go before the join.
+        # A generator is closed in the thread that ran it, so that it releases its files and
+        # threads before the join.
         close = getattr(iterator, "close", None)
         if close is not None:
             try:
@@ -94,15 +103,21 @@ def _produce(items: Iterable[T], channel: Channel[T]) -> None:
 
 @contextmanager
 def in_thread(items: Iterable[T], *, name: str, depth: int = 2) -> Iterator[Iterator[T]]:
-    """Run the iterator ``items`` in a thread called ``name``, at most ``depth`` finished items
-    ahead of the consumer.
+    """Run an iterator in a thread of its own, ahead of its consumer.
 
-    Gives an iterator of the same items in the same order. What ``items`` raises is raised there,
-    after the items that came before it. On leaving, ``items`` is closed (in its thread) and the
-    thread is joined, whatever happened.
+    On leaving the context, ``items`` is closed in its thread and the thread is joined.
+
+    Args:
+        items: The iterator to run.
+        name: The thread's name.
+        depth: The most finished items that wait for the consumer.
+
+    Returns:
+        An iterator of the same items in the same order. What ``items`` raises is raised there,
+        after the items that came before it.
     """
     channel: Channel[T] = Channel(depth)
-    # daemon: a second Ctrl-C during the join below must be able to end the process.
+    # A daemon thread, so that a second Ctrl-C during the join below can end the process.
     thread = threading.Thread(target=_produce, args=(items, channel), name=name, daemon=True)
     thread.start()
     try:
