@@ -195,8 +195,8 @@ def whole_file(path: str | PathLike[str], *, what: str) -> Iterator[Path]:
         OutputError: It cannot be written.
 
     Example:
-        >>> with whole_file(folder / "notes.txt", what="the notes") as temporary:
-        ...     temporary.write_text("whole")
+        >>> with whole_file("notes.txt", what="the notes") as temporary:
+        ...     _ = temporary.write_text("whole")
     """
     target = Path(path)
     try:
