@@ -90,22 +90,22 @@ def open_input(
         container_format=_DEMUXERS[name],
         container_options=options,
         low_latency=True,
-        end=WatchedEnd(pipe, pipe.watch, wake),
+        truncation=WatchedEnd(pipe, pipe.watch, wake),
         tags=tags,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class WatchedEnd:
-    """``PipeEnd`` of a pipe whose bytes were followed."""
+    """``TruncationCheck`` of a pipe whose bytes were followed."""
 
     pipe: InputPipe
     watcher: Watcher
     wake: Wake
 
     @property
-    def ended(self) -> bool:
-        return self.pipe.ended
+    def at_eof(self) -> bool:
+        return self.pipe.at_eof
 
     def check(self, stream: VideoStream, frames: int) -> None:
         if self.wake.is_set():

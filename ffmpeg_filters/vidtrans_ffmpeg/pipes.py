@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from vidtrans.atomic_write import cannot_write
 from vidtrans.errors import OutputError, ReaderGone
-from vidtrans.media.films import PIPE_BUFFER
+from vidtrans.media.films import AVIO_BUFFER_BYTES
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -103,7 +103,7 @@ class InputPipe:
     and counts.
 
     ``peek`` looks at the first bytes without taking them. ``watch`` is told all bytes as they pass.
-    ``ended``: all came.
+    ``at_eof``: all came.
     """
 
     name = "<stdin>"
@@ -113,7 +113,7 @@ class InputPipe:
         self._file = io.BufferedReader(_Waiting(fd, wake), 1 << 13)
         self._head = b""
         self.watch: Watcher | None = None
-        self.ended = False
+        self.at_eof = False
 
     def readable(self) -> bool:
         return True
@@ -132,8 +132,8 @@ class InputPipe:
         if self._head:
             data, self._head = self._head[:size], self._head[size:]
         else:
-            data = self._file.read(size) if size > PIPE_BUFFER else self._file.read1(size)
-        self.ended = len(data) < size if size > PIPE_BUFFER else not data
+            data = self._file.read(size) if size > AVIO_BUFFER_BYTES else self._file.read1(size)
+        self.at_eof = len(data) < size if size > AVIO_BUFFER_BYTES else not data
         if self.watch is not None:
             self.watch.feed(data)
         return data

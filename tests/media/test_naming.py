@@ -47,7 +47,7 @@ def test_a_hole_names_the_missing_file(tmp_path, pattern):
         open_reader(str(tmp_path / pattern))
     assert caught.value.exit_code == 3
     assert "--" not in str(caught.value)  # no command has an option for it
-    assert read(str(tmp_path / pattern), allow_holes=True)[0] == [0, 1, 2, 3]
+    assert read(str(tmp_path / pattern), allow_gaps=True)[0] == [0, 1, 2, 3]
 
 
 def test_printf_takes_only_its_own_names(tmp_path):
@@ -199,7 +199,7 @@ def test_the_work_of_a_scan_is_in_proportion_to_the_files(tmp_path, name):
         folder.mkdir()
         for number in range(count):
             (folder / name.format(draw.getrandbits(32), draw.getrandbits(24), number)).touch()
-        return bytecodes(lambda: resolve(folder, allow_holes=True))
+        return bytecodes(lambda: resolve(folder, allow_gaps=True))
 
     few, many = scan(100), scan(800)
     assert many < 1.5 * 8 * few

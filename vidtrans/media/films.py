@@ -23,25 +23,25 @@ from av.video.stream import VideoStream
 from vidtrans.errors import InputError
 from vidtrans.frame import Frame, FrameTime, VideoInfo
 from vidtrans.media.ffmpeg_errors import cannot_read
+from vidtrans.media.h264_sps import read_sps
 from vidtrans.media.hardware import cuda_decodes
 from vidtrans.media.lossy import is_lossy
 from vidtrans.media.pixels import ColourTags, PixelReader, kind_of
-from vidtrans.media.sps import read_sps
 from vidtrans.media.truncation import check_whole
 
 _log = logging.getLogger(__name__)
 
 _NOT_FILMS = {"tty"}  # FFmpeg "plays" any text file with a suffix like .txt as an ANSI film
-PIPE_BUFFER = 1 << 16
+AVIO_BUFFER_BYTES = 1 << 16
 """Bytes that FFmpeg reads ahead of a file object; what is larger it reads in one piece, into the
 frame."""
 
 
-class PipeEnd(Protocol):
+class TruncationCheck(Protocol):
     """What is known of the bytes of a pipe."""
 
     @property
-    def ended(self) -> bool:
+    def at_eof(self) -> bool:
         """All bytes have come."""
         ...
 
@@ -71,7 +71,7 @@ class FilmReader:
         container_format: str | None = None,
         container_options: dict[str, str] | None = None,
         low_latency: bool = False,
-        end: PipeEnd | None = None,
+        truncation: TruncationCheck | None = None,
         tags: ColourTags | None = None,
     ) -> None:
         self._source = source
@@ -82,7 +82,7 @@ class FilmReader:
         self._format = container_format
         self._options = dict(container_options or {})
         self._low_latency = low_latency
-        self._end = end
+        self._truncation = truncation
         self._max_side = max_side
         self._closed = threading.Event()
         self._lock = threading.Lock()
@@ -141,7 +141,7 @@ class FilmReader:
                 options={"max_pixels": limit},
                 container_options=self._options,
                 metadata_errors="replace",
-                buffer_size=PIPE_BUFFER,
+                buffer_size=AVIO_BUFFER_BYTES,
                 hwaccel=accelerator,
             )
         except ValueError as error:
@@ -310,15 +310,15 @@ class FilmReader:
             try:
                 packet, self._held = self._held or next(self._packets, None), None
                 if packet is None:
-                    if self._end is not None:
-                        self._end.check(self._stream, self._decoded)
+                    if self._truncation is not None:
+                        self._truncation.check(self._stream, self._decoded)
                     return None
-                if self._end is not None and self._end.ended:
+                if self._truncation is not None and self._truncation.at_eof:
                     # No more will come, so the next packet is there or it is not: the last one must
                     # be whole.
                     self._held = next(self._packets, None)
                     if packet.size and (self._held is None or not self._held.size):
-                        self._end.check(self._stream, self._decoded)
+                        self._truncation.check(self._stream, self._decoded)
                 if packet.is_corrupt:
                     raise InputError(
                         "is truncated or damaged here.", where=self._name, frame=self._decoded

@@ -22,7 +22,7 @@ from vidtrans.media.encoding import (
     open_encoder,
     write_header,
 )
-from vidtrans.media.tracks import TrackCopier
+from vidtrans.media.stream_copy import StreamCopier
 
 
 class FilmMuxer:
@@ -34,14 +34,14 @@ class FilmMuxer:
         if copy_from is not None and target.exists() and target.samefile(copy_from):
             raise OutputError("is the input itself.", where=target, hint="Choose another name.")
         self._target = target
-        self._tracks: TrackCopier | None = None
+        self._tracks: StreamCopier | None = None
         self._sink = PartialFile(target, overwrite=overwrite)
         self._done = False
         try:
             self._container = open_container(self._sink, encoding, target)
             self.stream = add_encoder(self._container, encoding, target)
             if copy_from is not None:
-                self._tracks = TrackCopier(copy_from, self._container, self.stream)
+                self._tracks = StreamCopier(copy_from, self._container, self.stream)
             open_encoder(self.stream, encoding, target)
             write_header(self._container, target)
         except BaseException:

@@ -38,7 +38,7 @@ def fingerprint(source: str | Path) -> str:
     """
     text = str(source)
     if names_pictures(text):
-        sequences = resolve(source, allow_holes=True)
+        sequences = resolve(source, allow_gaps=True)
         return _digest(_of_images([path for sequence in sequences for path in sequence.files]))
     path = Path(source)
     return _digest(_of_file(path)) if path.is_file() else "unknown"

@@ -5,10 +5,12 @@ from __future__ import annotations
 from av.video.format import VideoFormat
 from av.video.stream import VideoStream
 
-from vidtrans.media.sps import Sps
+from vidtrans.media.h264_sps import SequenceParameterSet
 
 
-def is_lossy(stream: VideoStream, pixel_format: VideoFormat, sps: Sps | None) -> bool:
+def is_lossy(
+    stream: VideoStream, pixel_format: VideoFormat, sps: SequenceParameterSet | None
+) -> bool:
     """True unless every pixel comes out as it went in.
 
     A codec that can be both counts as lossless only where the stream says so (H.264: its ``sps``;

@@ -45,7 +45,7 @@ class ImageSequence:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _NameParts:
     """Where a file name belongs: the sequence, the kind of image in it, its number (None: not
     numbered)."""
 
@@ -89,10 +89,10 @@ def names_pictures(source: str) -> bool:
     return is_pattern(source) or (exists(path) and path.is_dir()) or is_image_name(path)
 
 
-def _place(path: Path) -> _Place:
+def _name_parts(path: Path) -> _NameParts:
     city = _CITYSCAPES.match(path.stem)
     if city:
-        return _Place(
+        return _NameParts(
             f"{city['city']}_{city['sequence']}",
             f"*_{city['type']}{path.suffix}",
             int(city["frame"]),
@@ -100,8 +100,10 @@ def _place(path: Path) -> _Place:
         )
     numbered = _NUMBERED.match(path.stem)
     if numbered:
-        return _Place(numbered["head"], f"*{numbered['tail']}{path.suffix}", int(numbered["frame"]))
-    return _Place("", f"*{path.suffix}", None)
+        return _NameParts(
+            numbered["head"], f"*{numbered['tail']}{path.suffix}", int(numbered["frame"])
+        )
+    return _NameParts("", f"*{path.suffix}", None)
 
 
 def frame_key(path: Path) -> tuple[str, int | str]:
@@ -111,10 +113,10 @@ def frame_key(path: Path) -> tuple[str, int | str]:
     written around it often tells the kind: ``img_0001`` beside ``label_0001``), names without a
     number the whole stem.
     """
-    place = _place(path)
-    if place.frame is None:
+    parts = _name_parts(path)
+    if parts.frame is None:
         return "", path.stem.lower()
-    return (place.sequence if place.cityscapes else ""), place.frame
+    return (parts.sequence if parts.cityscapes else ""), parts.frame
 
 
 def _numbers_apart(frames: Sequence[int]) -> tuple[int, float]:
@@ -125,14 +127,14 @@ def _numbers_apart(frames: Sequence[int]) -> tuple[int, float]:
     return step, often / (len(frames) - 1)
 
 
-def _split(files: Iterable[Path], *, where: str, allow_holes: bool) -> list[ImageSequence]:
+def _split(files: Iterable[Path], *, where: str, allow_gaps: bool) -> list[ImageSequence]:
     """Sequences in natural order; raises InputError for several kinds of image, a number twice,
     or a hole."""
-    places = {path: _place(path) for path in sorted(files, key=natural_key)}
+    parsed = {path: _name_parts(path) for path in sorted(files, key=natural_key)}
     groups: dict[str, list[Path]] = defaultdict(list)
-    for path, place in places.items():
-        groups[str(path.parent / place.sequence)].append(path)
-    mixed = _mixed_kinds(places.values())
+    for path, parts in parsed.items():
+        groups[str(path.parent / parts.sequence)].append(path)
+    mixed = _mixed_kinds(parsed.values())
     if mixed:
         raise InputError(
             f"holds several kinds of image: {', '.join(mixed)}.",
@@ -141,7 +143,7 @@ def _split(files: Iterable[Path], *, where: str, allow_holes: bool) -> list[Imag
         )
     found: list[ImageSequence] = []
     for name, members in groups.items():
-        frames = [places[path].frame for path in members]
+        frames = [parsed[path].frame for path in members]
         numbers = [frame for frame in frames if frame is not None]
         if len(numbers) < len(members) or len(numbers) < 2:
             found.append(ImageSequence(name, tuple(members)))
@@ -152,26 +154,26 @@ def _split(files: Iterable[Path], *, where: str, allow_holes: bool) -> list[Imag
                     f"{first.name} and {second.name} have the same number.", where=where
                 )
         step, share = _numbers_apart(numbers)
-        if places[members[0]].cityscapes and share < 0.5:
+        if parsed[members[0]].cityscapes and share < 0.5:
             # Annotated stills out of a longer drive: no two of them follow one another.
             found.extend(ImageSequence(str(path.with_suffix("")), (path,)) for path in members)
             continue
-        if not allow_holes:
-            _refuse_holes(members, numbers, step, where)
+        if not allow_gaps:
+            _refuse_gaps(members, numbers, step, where)
         found.append(ImageSequence(name, tuple(members)))
     return found
 
 
-def _mixed_kinds(places: Iterable[_Place]) -> list[str]:
+def _mixed_kinds(parsed: Iterable[_NameParts]) -> list[str]:
     """The kinds of image that share a frame of a sequence (``0001_color`` beside ``0001_ids``)."""
     kinds: dict[tuple[str, int], set[str]] = defaultdict(set)
-    for place in places:
-        if place.frame is not None:
-            kinds[place.sequence, place.frame].add(place.kind)
+    for parts in parsed:
+        if parts.frame is not None:
+            kinds[parts.sequence, parts.frame].add(parts.kind)
     return sorted({kind for found in kinds.values() if len(found) > 1 for kind in found})
 
 
-def _refuse_holes(files: Sequence[Path], numbers: Sequence[int], step: int, where: str) -> None:
+def _refuse_gaps(files: Sequence[Path], numbers: Sequence[int], step: int, where: str) -> None:
     for (before, a), b in zip(zip(files, numbers, strict=True), numbers[1:], strict=False):
         if b - a != step:
             raise InputError(
@@ -195,7 +197,7 @@ def is_pattern(source: str) -> bool:
     return bool(_PRINTF.search(source) or glob.has_magic(source)) and not exists(source)
 
 
-def resolve(source: str | Path, *, allow_holes: bool = False) -> list[ImageSequence]:
+def resolve(source: str | Path, *, allow_gaps: bool = False) -> list[ImageSequence]:
     """The image sequences behind a folder, an image, or a pattern, in the order in which they are
     read.
 
@@ -219,7 +221,7 @@ def resolve(source: str | Path, *, allow_holes: bool = False) -> list[ImageSeque
         files = [path]
     if not files:
         raise InputError("matches no file.", where=text)
-    return _split(files, where=text, allow_holes=allow_holes)
+    return _split(files, where=text, allow_gaps=allow_gaps)
 
 
 def _elsewhere(folder: Path) -> str:
@@ -264,10 +266,10 @@ def list_sequences(folder: str | Path) -> list[ImageSequence]:
     for path in sorted(
         (p for p in top.rglob("*") if p.is_file() and is_image_name(p)), key=natural_key
     ):
-        place = _place(path)
+        parts = _name_parts(path)
         within = path.parent.relative_to(top)
         groups[
-            str(within / place.sequence) + place.kind.removeprefix("*").removesuffix(path.suffix)
+            str(within / parts.sequence) + parts.kind.removeprefix("*").removesuffix(path.suffix)
         ].append(path)
     if not groups:
         raise InputError("holds no images.", where=folder)

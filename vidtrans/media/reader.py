@@ -90,7 +90,7 @@ def open_reader(
     container_format: str | None = None,
     hwaccel: HwAccel = "auto",
     rate: Fraction | None = None,
-    allow_holes: bool = False,
+    allow_gaps: bool = False,
     max_side: int = MAX_SIDE,
     low_latency: bool = False,
 ) -> Reader:
@@ -100,7 +100,7 @@ def open_reader(
     ``labels``: keep grey and palette pixels as ids (see the module); False: every frame is uint8
     RGB [H,W,3]. ``hwaccel``: "auto" decodes on the GPU where this build and machine can, and falls
     back by itself. ``rate``: frames a second of an image sequence (25 where not given); a film
-    keeps its own times. ``allow_holes``: read a numbered image sequence although numbers are
+    keeps its own times. ``allow_gaps``: read a numbered image sequence although numbers are
     missing. ``low_latency``: hand each frame over before the next one is read (pipes).
 
     The first frame is decoded here, so that ``info`` tells what is really there. Raises InputError
@@ -133,7 +133,7 @@ def open_reader(
             hint="Pipes are read by vidtrans-filter.",
         )
     if names_pictures(text) and not (container_format is not None and path.is_file()):
-        sequences = resolve(source, allow_holes=allow_holes)
+        sequences = resolve(source, allow_gaps=allow_gaps)
         return ImageReader(sequences, source=text, labels=labels, max_side=max_side, rate=rate)
     return FilmReader(
         path,

@@ -190,7 +190,7 @@ def _would_replace(output: Path, source: str) -> bool:
         return True
     if not output.is_dir() or not (is_pattern(source) or is_image_name(Path(source))):
         return False
-    images = (image for sequence in resolve(source, allow_holes=True) for image in sequence.files)
+    images = (image for sequence in resolve(source, allow_gaps=True) for image in sequence.files)
     folders = {
         image.parent for image in images if image.suffix.lower() == ".png" and image.exists()
     }

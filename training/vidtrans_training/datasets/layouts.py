@@ -265,7 +265,7 @@ def _sequences(
         return (), ()
     by_path = {frame.label.path: frame for frame in frames}
     try:
-        found = resolve(folder, allow_holes=True)
+        found = resolve(folder, allow_gaps=True)
     except InputError as error:
         # Numbers that tell no order are no fault for single pictures; each is a sequence then.
         alone = tuple(SequenceSources(path.stem, (by_path[path],)) for path in by_path)

@@ -13,7 +13,7 @@ _WITH_CHROMA_FORMAT = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 
 
 
 @dataclass(frozen=True, slots=True)
-class Sps:
+class SequenceParameterSet:
     """``chroma_format``: 0 monochrome, 1 4:2:0, 2 4:2:2, 3 4:4:4. ``lossless``: the transform may
     be bypassed, which encoders announce for lossless coding only
     (qpprime_y_zero_transform_bypass_flag)."""
@@ -22,7 +22,7 @@ class Sps:
     lossless: bool
 
 
-def read_sps(extradata: bytes | None) -> Sps | None:
+def read_sps(extradata: bytes | None) -> SequenceParameterSet | None:
     """The first SPS (H.264, 7.3.2.1.1) of ``extradata``, avcC or Annex B; None where there is
     none."""
     data = extradata or b""
@@ -43,7 +43,7 @@ def read_sps(extradata: bytes | None) -> Sps | None:
     if len(sps) < 8:
         return None
     if sps[1] not in _WITH_CHROMA_FORMAT:
-        return Sps(chroma_format=1, lossless=False)
+        return SequenceParameterSet(chroma_format=1, lossless=False)
     bits = "".join(f"{byte:08b}" for byte in sps[4:16])
     at = 0
 
@@ -61,6 +61,6 @@ def read_sps(extradata: bytes | None) -> Sps | None:
             at += 1  # separate_colour_plane_flag
         exp_golomb()  # bit_depth_luma_minus8
         exp_golomb()  # bit_depth_chroma_minus8
-        return Sps(chroma_format=chroma_format, lossless=bits[at] == "1")
+        return SequenceParameterSet(chroma_format=chroma_format, lossless=bits[at] == "1")
     except (ValueError, IndexError):
         return None

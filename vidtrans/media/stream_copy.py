@@ -27,7 +27,7 @@ _PICTURES_OWN = {"encoder", "rotate", "duration", "handler_name", "vendor_id"}
 _STATISTICS = ("_statistics", "bps", "number_of_", "duration-")
 
 
-class TrackCopier:
+class StreamCopier:
     """Adds the other tracks of ``source`` to ``container`` (before its header), then feeds them in
     step with the pictures.
 
