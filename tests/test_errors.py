@@ -76,4 +76,4 @@ def test_the_engine_names_no_option():
 
 def test_every_remedy_of_the_engine_is_a_constant_that_names_settings(remedied_settings):
     assert remedied_settings >= {"labels", "instances", "size_hw", "overwrite", "resume", "codec"}
-    assert remedied_settings <= ConvertSettings.model_fields.keys()
+    assert remedied_settings <= set(ConvertSettings.names())

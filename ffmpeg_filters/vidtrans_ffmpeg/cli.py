@@ -12,12 +12,15 @@ import traceback
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from types import FrameType
-from typing import Annotated, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import typer
 
+from vidtrans.cli.options import with_options
 from vidtrans.errors import Interrupted, ReaderGone, UsageError, VidtransError
 from vidtrans.media.pixels import ColourTags
+from vidtrans.pipeline.options import option_of
+from vidtrans.pipeline.settings import RenderSettings
 from vidtrans.sequence.allocator import keep_freed_memory
 from vidtrans_ffmpeg.pipes import InputPipe, OutputPipe, Wake
 
@@ -27,71 +30,15 @@ Matrix = Literal["bt709", "bt601"]
 
 
 @app.command()
+@with_options(
+    RenderSettings,
+    piped=True,
+    help={
+        "model": "A model's name, a .safetensors file, or identity (frames go out as they came).",
+        "size": "Translate at this size (rawvideo: the size that comes in).",
+    },
+)
 def filter_command(
-    model: Annotated[
-        str,
-        typer.Option(
-            help="A model's name, a .safetensors file, or identity (frames go out as they came)."
-        ),
-    ] = "street",
-    labels: Annotated[
-        str, typer.Option(help="auto, SCHEME, SCHEME:ENCODING, or a palette file (.toml, .json).")
-    ] = "auto",
-    instances: Annotated[
-        str | None,
-        typer.Option(help="16-bit instance maps beside the labels: video, folder or pattern."),
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
-    size: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WxH", help="Translate at this size (rawvideo: the size that comes in)."
-        ),
-    ] = None,
-    fit: Annotated[
-        str, typer.Option(metavar="pad|resize", help="With --size: keep the aspect, or not.")
-    ] = "pad",
-    layer: Annotated[
-        str,
-        typer.Option(help="final, raw, warped, flow, occlusion, foreground, labels or compare."),
-    ] = "final",
-    scene_cuts: Annotated[
-        str,
-        typer.Option(
-            help="Where the past is forgotten: auto, off, frame numbers, or a file of them."
-        ),
-    ] = "auto",
-    first_frame: Annotated[
-        list[str] | None, typer.Option(help="A picture that the film starts from; repeatable.")
-    ] = None,
-    relabel: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="WHAT=CLASS",
-            help="Paint a class, or instance:26001, as another class; repeatable.",
-        ),
-    ] = None,
-    drop: Annotated[
-        list[str] | None,
-        typer.Option(metavar="INSTANCE", help="Take one thing out, as instance:26001; repeatable."),
-    ] = None,
-    style: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="WHAT=NUMBER", help="A style of the model: car=3, instance:26001=5; repeatable."
-        ),
-    ] = None,
-    styles: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Styles from a TOML or JSON file.")
-    ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(help="Draw styles (street, pix2pixHD), or what dropout drops (pix2pix)."),
-    ] = None,
-    edits: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Edits of labels, as convert takes them.")
-    ] = None,
     format: Annotated[
         str, typer.Option(help="auto (by the first bytes), y4m, nut, matroska or rawvideo.")
     ] = "auto",
@@ -125,6 +72,7 @@ def filter_command(
     verbose: Annotated[
         bool, typer.Option("--verbose", help="Say what the labels are taken for, and why.")
     ] = False,
+    **options: Any,
 ) -> None:
     """Translate label video from stdin into street video on stdout.
 
@@ -132,8 +80,6 @@ def filter_command(
 
     ffmpeg -i labels.mkv -c:v rawvideo -f nut - | vidtrans-filter | ffmpeg -i - street.mp4
     """
-    from vidtrans.labels.edit_text import gather_edits, load_styles
-    from vidtrans.pipeline.settings import ConvertSettings, parse_edits
     from vidtrans_ffmpeg.formats import FORMATS, RawVideo
     from vidtrans_ffmpeg.run import FilterSettings, run_filter
 
@@ -146,13 +92,13 @@ def filter_command(
     _one_of("--output-format", output_format or "nut", FORMATS)
     raw = None
     if format == "rawvideo":
-        size, given = (None, size) if input_size is None else (size, input_size)
+        given = options.pop("size") if input_size is None else input_size
         if given is None or pixel_format is None or rate is None:
             raise UsageError(
                 "rawvideo says nothing of itself.",
                 hint="Give --input-size WxH, --pixel-format and --rate.",
             )
-        shape = ConvertSettings.read(input="-", output="-", size_hw=given, rate=rate)
+        shape = RenderSettings.read(size_hw=given, rate=rate)
         assert shape.size_hw is not None
         assert shape.rate is not None
         raw = RawVideo(shape.size_hw, pixel_format, Fraction(shape.rate))
@@ -161,33 +107,16 @@ def filter_command(
             "--input-size, --pixel-format and --rate are for --format rawvideo; the others say it"
             " themselves."
         )
-    chosen = None if styles is None else load_styles(styles)
-    gathered = gather_edits(
-        parse_edits(edits) if edits else None,
-        relabel=relabel or (),
-        drop=drop or (),
-        styles=chosen,
-        style=style or (),
-    )
-    # The checks of convert's settings are the filter's.
-    checked = ConvertSettings.read(
-        input="-", output="-", model=model, labels=labels, instances=instances, device=device,
-        precision=precision,
-        size_hw=size, fit=fit, layer=layer, scene_cuts=scene_cuts,
-        first_frame=tuple(first_frame or ()),
-        edits=gathered, seed=chosen.seed if seed is None and chosen is not None else seed,
-    )  # fmt: skip
     settings = FilterSettings(
-        model=checked.model, labels=checked.labels, instances=checked.instances,
-        device=checked.device,
-        precision=checked.precision, size_hw=checked.size_hw, fit=checked.fit, layer=checked.layer,
-        scene_cuts=checked.scene_cuts, first_frame=checked.first_frame, edits=checked.edits,
-        seed=checked.seed, format=format, raw=raw,
-        tags=_tags(input_matrix, input_range), output_format=output_format,
+        render=RenderSettings.from_options(**options),
+        format=format,
+        raw=raw,
+        tags=_tags(input_matrix, input_range),
+        output_format=output_format,
         output_pixel_format=output_pixel_format,
         output_matrix=_matrix("--output-matrix", output_matrix),
         output_full_range=_one_of("--output-range", output_range, ("limited", "full")) == "full",
-    )  # fmt: skip
+    )
     if sys.stdin.isatty():
         raise UsageError(
             "there is no pipe to read from.",
@@ -239,7 +168,7 @@ def _interruptible(wake: Wake, target: OutputPipe) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-_RENAMED = {"size_hw": "size", "pixel_format": "output_pixel_format"}
+_RENAMED = {"pixel_format": "output_pixel_format"}
 """Settings of the engine whose option here has another name: ``--pixel-format`` is that of the
 pictures that come in."""
 
@@ -251,7 +180,8 @@ def option_words(setting: str, value: str | None = None) -> str:
         setting: The field's name in the settings.
         value: The value that a remedy suggests; None where it suggests none.
     """
-    name = _RENAMED.get(setting, setting)
+    option = option_of(RenderSettings, setting)
+    name = _RENAMED.get(setting, setting) if option is None else option.parameter
     has_option = name in inspect.signature(filter_command).parameters
     words = f"--{name.replace('_', '-')}" if has_option else setting.replace("_", " ")
     return words if value is None else f"{words} {value}"

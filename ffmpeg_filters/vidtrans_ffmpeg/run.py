@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain
 from typing import TYPE_CHECKING, Literal
@@ -18,17 +18,15 @@ from av.video.reformatter import ColorRange
 
 from vidtrans.errors import InputError, Interrupted, UsageError, VidtransError
 from vidtrans.frame import Frame, FrameTime, VideoInfo
-from vidtrans.labels.edit import EditList
 from vidtrans.media.films import FilmReader
 from vidtrans.media.pixels import ColourTags
 from vidtrans.media.reader import MAX_SIDE, open_reader
-from vidtrans.pipeline.settings import Layer, SceneCuts
+from vidtrans.pipeline.settings import RenderSettings, WithRender
 from vidtrans_ffmpeg.formats import RawVideo, open_input, sniff
 from vidtrans_ffmpeg.pipes import InputPipe, OutputPipe, Wake
 from vidtrans_ffmpeg.sinks import Picture, SinkSettings, goes_out_as_decoded, open_sink
 
 if TYPE_CHECKING:  # torch takes seconds to import, and the identity does without
-    from vidtrans.sequence.device import Precision
     from vidtrans.sequence.model import Model
 
 _log = logging.getLogger(__name__)
@@ -38,26 +36,22 @@ IDENTITY = "identity"
 pipes."""
 
 
-@dataclass(frozen=True)
-class FilterSettings:
-    """Everything that ``vidtrans-filter`` is told; the names are those of ``vidtrans convert``
-    where both have them."""
+class FilterSettings(WithRender):
+    """Everything that ``vidtrans-filter`` is told.
 
-    model: str = "street"
-    labels: str = "auto"
-    instances: str | None = None
-    device: str = "auto"
-    precision: Precision = "auto"
-    size_hw: tuple[int, int] | None = None
-    fit: Literal["pad", "resize"] = "pad"
-    layer: Layer = "final"
-    scene_cuts: SceneCuts = "auto"
-    first_frame: tuple[str, ...] = ()
-    edits: EditList = field(default_factory=EditList)
-    seed: int | None = None
+    Attributes:
+        format: The container that comes in, or ``auto``: by its first bytes.
+        raw: What ``rawvideo`` does not say of itself.
+        tags: Matrix and range of YUV that comes in.
+        output_format: The container that goes out; None for the one that came in.
+        output_pixel_format: ffmpeg's name; None for ``rgb24`` (y4m: ``yuv420p``).
+        output_matrix: Of YUV that goes out; None: by its height.
+        output_full_range: Of YUV that goes out.
+    """
+
     format: str = "auto"
     raw: RawVideo | None = None
-    tags: ColourTags = field(default_factory=ColourTags)
+    tags: ColourTags = ColourTags()
     output_format: str | None = None
     output_pixel_format: str | None = None
     output_matrix: Literal["bt709", "bt601"] | None = None
@@ -80,7 +74,7 @@ def run_filter(settings: FilterSettings, source: InputPipe, target: OutputPipe, 
     cannot go out; Interrupted when ``wake`` was set.
     """
     with contextlib.ExitStack() as stack:
-        model = _model(settings)
+        model = _model(settings.render)
         name = sniff(source) if settings.format == "auto" else settings.format
         _stop_if(wake)
         reader: FilmReader = stack.enter_context(
@@ -99,7 +93,7 @@ def run_filter(settings: FilterSettings, source: InputPipe, target: OutputPipe, 
         if model is None:
             shown = _identity(settings, reader, name)
         else:
-            shown = stack.enter_context(_translated(settings, reader, model))
+            shown = stack.enter_context(_translated(settings.render, reader, model))
         count = 0
         sink = None
         try:
@@ -148,12 +142,12 @@ def _warn_of_losses(info: VideoInfo, name: str) -> None:
         )  # fmt: skip
 
 
-def _model(settings: FilterSettings) -> Model | None:
-    if settings.model == IDENTITY:
+def _model(render: RenderSettings) -> Model | None:
+    if render.model == IDENTITY:
         refused: dict[str, object] = {
-            "instances": settings.instances, "first frames": settings.first_frame,
-            "size": settings.size_hw,
-            "edits": settings.edits, "seed": settings.seed is not None,
+            "instances": render.instances, "first frames": render.first_frame,
+            "size": render.size_hw,
+            "edits": render.edits, "seed": render.seed is not None,
         }  # fmt: skip
         for what, given in refused.items():
             if given:
@@ -162,7 +156,10 @@ def _model(settings: FilterSettings) -> Model | None:
     from vidtrans.sequence.loading import load_model
 
     return load_model(
-        settings.model, device=settings.device, precision=settings.precision, seed=settings.seed
+        render.model,
+        device=render.device,
+        precision=render.precision,
+        seed=render.seed,
     )
 
 
@@ -185,7 +182,7 @@ def _identity(settings: FilterSettings, reader: FilmReader, name: str) -> Iterat
 
 @contextlib.contextmanager
 def _translated(
-    settings: FilterSettings, reader: FilmReader, model: Model
+    render: RenderSettings, reader: FilmReader, model: Model
 ) -> Iterator[Iterator[Shown]]:
     from vidtrans.labels.encodings import WITH_INSTANCES
     from vidtrans.pipeline.setup import choose_labels, edited, read_pictures
@@ -196,24 +193,24 @@ def _translated(
         frames = iter(reader)
         first = next(frames)
         # From one frame: the next may not come before this one has gone out.
-        label_reader, detection = choose_labels(settings.labels, (first,), reader.info, model)
+        label_reader, detection = choose_labels(render.labels, (first,), reader.info, model)
         if detection is not None:
             _log.info("labels are read as %s: %s", detection, " ".join(detection.reasons))
-        sizing = Sizing.plan(reader.info.size_hw, settings.size_hw, settings.fit)
+        sizing = Sizing.plan(reader.info.size_hw, render.size_hw, render.fit)
         painter = edited(
-            Painter(model, sizing, settings.layer, settings.scene_cuts),
-            settings.edits,
-            has_instances=settings.instances is not None or label_reader.encoding in WITH_INSTANCES,
+            Painter(model, sizing, render.layer, render.scene_cuts),
+            render.edits,
+            has_instances=render.instances is not None or label_reader.encoding in WITH_INSTANCES,
         )
-        given = read_pictures(settings.first_frame, sizing) if settings.first_frame else None
+        given = read_pictures(render.first_frame, sizing) if render.first_frame else None
         instances: Iterator[Frame] | None = None
-        if settings.instances is not None:
-            instance_reader = stack.enter_context(open_reader(settings.instances))
+        if render.instances is not None:
+            instance_reader = stack.enter_context(open_reader(render.instances))
             (h, w), (H, W) = instance_reader.info.size_hw, reader.info.size_hw
             if (h, w) != (H, W):
                 raise InputError(
                     f"the instance map has the size {w}x{h}, and the labels {W}x{H}.",
-                    where=settings.instances,
+                    where=render.instances,
                 )
             instances = iter(instance_reader)
         translations = translate_stream(
@@ -253,10 +250,12 @@ def _sink_settings(
     if pixels.ndim == 2:
         kind = "grey8" if pixels.dtype == np.uint8 else "grey16"
     aspect = info.sample_aspect
-    if settings.size_hw is not None:
+    if settings.render.size_hw is not None:
         from vidtrans.pipeline.sizing import Sizing
 
-        aspect = Sizing.plan(info.size_hw, settings.size_hw, settings.fit).sample_aspect(aspect)
+        aspect = Sizing.plan(
+            info.size_hw, settings.render.size_hw, settings.render.fit
+        ).sample_aspect(aspect)
     return replace(
         common, kind=kind, size_hw=(pixels.shape[0], pixels.shape[1]), sample_aspect=aspect
     )

@@ -75,7 +75,7 @@ class Choices(QObject):
 
     def open_models(self) -> ModelDialog:
         dialog = ModelDialog(
-            self._preferences, self._tasks, self._document.project.model, self._window
+            self._preferences, self._tasks, self._document.project.render.model, self._window
         )
         dialog.changed.connect(self.refresh)
         dialog.chosen.connect(self.use_model)

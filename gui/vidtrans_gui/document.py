@@ -103,7 +103,7 @@ class Document(QObject):
         Another model begins with its first styles: what a seed draws from one model's says nothing
         of another's.
         """
-        if values.get("model", self._project.model) != self._project.model:
+        if values.get("model", self._project.render.model) != self._project.render.model:
             values.setdefault("seed", None)
         after = self._project.model_copy(update=values)
         if after != self._project:

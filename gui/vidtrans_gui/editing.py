@@ -123,7 +123,9 @@ class Editing(QObject):
         shown = self._shown
         shares = (shown.shares if shown is not None else None) or {}
         styled = {
-            edit.name for edit in self._document.project.edits.edits if isinstance(edit, StyleClass)
+            edit.name
+            for edit in self._document.project.render.edits.edits
+            if isinstance(edit, StyleClass)
         }
         rows = [
             ClassRow(name, colour, shares.get(plane, 0.0), name in styled)
@@ -245,9 +247,9 @@ class Editing(QObject):
     def add(self, edit: Edit) -> None:
         """One more edit, as a step that can be undone; it is picked in the list."""
         self._document.change_edits(
-            wording.describe(edit), self._document.project.edits.added(edit)
+            wording.describe(edit), self._document.project.render.edits.added(edit)
         )
-        self._panel.pick(len(self._document.project.edits.edits) - 1)
+        self._panel.pick(len(self._document.project.render.edits.edits) - 1)
 
     def relabel(self) -> None:
         """Ask for the class that the selection becomes."""
@@ -301,7 +303,7 @@ class Editing(QObject):
         )
         dialog.chosen.connect(lambda style: self.style_as(style, found))
         box = around(mask_of(shown.labels, found.plane, found.instance, self._size_hw()))
-        settings, edits = self._document.project.settings(), self._document.project.edits
+        settings, edits = self._document.project.settings(), self._document.project.render.edits
         stop, put, frame = dialog.stop, dialog.put, self._frame
 
         def paint(_tell: Any) -> None:
@@ -349,7 +351,7 @@ class Editing(QObject):
 
     def use_picture(self, path: str) -> None:
         """The frame in sight is shown as the picture ``path``; the film goes on from it."""
-        edits = self._document.project.edits
+        edits = self._document.project.render.edits
         for place, edit in enumerate(edits.edits):
             if isinstance(edit, FirstFrame) and edit.start == self._frame:
                 fresh = FirstFrame(path, self._frame)
@@ -359,7 +361,7 @@ class Editing(QObject):
 
     def toggle_reset(self) -> None:
         """Force a reset before this frame, or take the one that is there away."""
-        edits = self._document.project.edits
+        edits = self._document.project.render.edits
         for place, edit in enumerate(edits.edits):
             if isinstance(edit, ResetAt) and edit.start == self._frame:
                 self._document.change_edits(self.tr("Remove reset"), edits.removed(place))
@@ -369,12 +371,12 @@ class Editing(QObject):
     def remove_edit(self) -> None:
         place = self._panel.place
         if place is not None:
-            edits = self._document.project.edits
+            edits = self._document.project.render.edits
             gone = wording.describe(edits.edits[place])
             self._document.change_edits(self.tr("Remove {0}").format(gone), edits.removed(place))
 
     def _change_range(self, place: int, start: int, end: int) -> None:
-        edits = self._document.project.edits
+        edits = self._document.project.render.edits
         edit = edits.edits[place]
         fresh: Edit
         if isinstance(edit, FirstFrame | ResetAt):
@@ -395,7 +397,7 @@ class Editing(QObject):
                 wording.describe(edit),
                 wording.colour_of(edit),
             )
-            for place, edit in enumerate(self._document.project.edits.edits)
+            for place, edit in enumerate(self._document.project.render.edits.edits)
         ]
 
     def menu(self, x: int, y: int, place: QPoint) -> None:

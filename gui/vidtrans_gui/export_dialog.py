@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
 
 from vidtrans.errors import UsageError
 from vidtrans.media.writer import parts_folder
-from vidtrans.pipeline.settings import ConvertSettings
+from vidtrans.pipeline.settings import ConvertSettings, format_cuts, format_size
 from vidtrans_gui import wording
 from vidtrans_gui.export_presets import PRESETS, Preset
 from vidtrans_gui.forms import add_row
@@ -76,7 +76,7 @@ class ExportDialog(QDialog):
             (layer, wording.layer_name(layer)) for layer in wording.layers()
         ]
         layers.append(("compare", self.tr("Labels and result")))
-        self.layer = self._box(self.tr("Layer"), layers, base.layer)
+        self.layer = self._box(self.tr("Layer"), layers, base.render.layer)
         self.layer.setToolTip(
             self.tr("What the film shows; “Labels and result” sets both side by side")
         )
@@ -168,7 +168,7 @@ class ExportDialog(QDialog):
             "crf=18, preset=slow",
             self.tr("Options of the encoder, name=value"),
         )
-        size = "" if base.size_hw is None else f"{base.size_hw[1]}x{base.size_hw[0]}"
+        size = "" if base.render.size_hw is None else format_size(base.render.size_hw)
         self.size_field = self._line(
             self.tr("Size"),
             size,
@@ -176,25 +176,21 @@ class ExportDialog(QDialog):
             self.tr("Width x height, such as 1024x512"),
         )
         fits = [("pad", self.tr("keep the shape, pad")), ("resize", self.tr("stretch to it"))]
-        self.fit = self._box(self.tr("Fit"), fits, base.fit)
-        cuts = (
-            base.scene_cuts
-            if isinstance(base.scene_cuts, str)
-            else ", ".join(map(str, base.scene_cuts))
-        )
+        self.fit = self._box(self.tr("Fit"), fits, base.render.fit)
+        cuts = format_cuts(base.render.scene_cuts)
         self.cuts = self._line(
             self.tr("Scene cuts"), cuts, "auto", self.tr("auto, off, or the first frames of scenes")
         )
         self.rate = self._line(
             self.tr("Frame rate"),
-            "" if base.rate is None else str(base.rate),
+            "" if base.render.rate is None else str(base.render.rate),
             "25",
             self.tr("Frames a second of an image folder"),
         )
         devices = [("auto", "auto"), ("cpu", "cpu"), ("cuda", "cuda")]
-        self.device = self._box(self.tr("Device"), devices, base.device)
+        self.device = self._box(self.tr("Device"), devices, base.render.device)
         kinds = [(kind, kind) for kind in ("auto", "fp32", "bf16", "fp16")]
-        self.precision = self._box(self.tr("Precision"), kinds, base.precision)
+        self.precision = self._box(self.tr("Precision"), kinds, base.render.precision)
         self.every = QSpinBox(self)
         self.every.setRange(0, 100_000)
         self.every.setSpecialValueText(self.tr("as suits the size"))
@@ -240,9 +236,7 @@ class ExportDialog(QDialog):
         text = self.output.text().strip()
         if not text:
             raise UsageError("the file needs a name.")
-        values: dict[str, Any] = {
-            name: getattr(self._base, name) for name in ConvertSettings.model_fields
-        }
+        values: dict[str, Any] = self._base.flat()
         values |= {
             "output": text,
             "layer": self.layer.currentData(),

@@ -11,6 +11,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
+from vidtrans.pipeline.settings import RenderSettings
 from vidtrans_gui.dialogs import ask, choose_file
 from vidtrans_gui.document import Document
 from vidtrans_gui.preferences import Preferences
@@ -127,10 +128,10 @@ class Files(QObject):
             self.unless_unsaved(lambda: self._open_film(place.absolute()))
 
     def _open_film(self, path: Path, instances: str | None = None, seed: int | None = None) -> None:
-        project = Project(input=str(path), instances=instances, seed=seed)
-        model = self._preferences.get("model", project.model)
-        if model != project.model and not missing_media(
-            Project(model=model)
+        project = Project(input=str(path), render=RenderSettings(instances=instances, seed=seed))
+        model = self._preferences.get("model", project.render.model)
+        if model != project.render.model and not missing_media(
+            Project(render=RenderSettings(model=model))
         ):  # the model of last time may be gone
             project = project.model_copy(update={"model": model, "seed": None})
         self._load(project, None)

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from vidtrans.labels.scheme import builtin_schemes
 from vidtrans.media.naming import names_pictures
-from vidtrans.pipeline.settings import parse_cuts, parse_rate, parse_size
+from vidtrans.pipeline.settings import format_size, parse_cuts, parse_rate, parse_size
 from vidtrans.preview import Opened
 from vidtrans_gui import wording
 from vidtrans_gui.forms import add_row, keep_arrows
@@ -142,29 +142,29 @@ class FilmPanel(QWidget):
         self.labels.addItem(self.tr("find out"), "auto")
         for name in builtin_schemes():
             self.labels.addItem(name, name)
-        if self.labels.findData(project.labels) < 0:
-            self.labels.addItem(Path(project.labels).name, project.labels)
+        if self.labels.findData(project.render.labels) < 0:
+            self.labels.addItem(Path(project.render.labels).name, project.render.labels)
         self.labels.addItem(self.tr("Palette file…"), PALETTE)
-        self.labels.setCurrentIndex(self.labels.findData(project.labels))
+        self.labels.setCurrentIndex(self.labels.findData(project.render.labels))
         self.instances.clear()
         self.instances.addItem(self.tr("none"), None)
-        if project.instances:
-            self.instances.addItem(Path(project.instances).name, project.instances)
+        if project.render.instances:
+            self.instances.addItem(Path(project.render.instances).name, project.render.instances)
         self.instances.addItem(self.tr("Choose…"), PALETTE)
-        self.instances.setCurrentIndex(1 if project.instances else 0)
+        self.instances.setCurrentIndex(1 if project.render.instances else 0)
         self.size_field.setText(
-            "" if project.size_hw is None else f"{project.size_hw[1]}x{project.size_hw[0]}"
+            "" if project.render.size_hw is None else format_size(project.render.size_hw)
         )
-        self.fit.setCurrentIndex(self.fit.findData(project.fit))
-        self.fit.setEnabled(project.size_hw is not None)
-        cuts = project.scene_cuts
+        self.fit.setCurrentIndex(self.fit.findData(project.render.fit))
+        self.fit.setEnabled(project.render.size_hw is not None)
+        cuts = project.render.scene_cuts
         self.cuts.setText(cuts if isinstance(cuts, str) else ", ".join(map(str, cuts)))
-        self.rate.setText("" if project.rate is None else str(project.rate))
-        self.seed.setText("" if project.seed is None else str(project.seed))
+        self.rate.setText("" if project.render.rate is None else str(project.render.rate))
+        self.seed.setText("" if project.render.seed is None else str(project.render.seed))
         # A rate that a film has all the same can be taken off.
         self.rate.setEnabled(
             project.input is not None
-            and (project.rate is not None or names_pictures(project.input))
+            and (project.render.rate is not None or names_pictures(project.input))
         )
         self.setEnabled(project.input is not None)
 
@@ -214,7 +214,7 @@ class FilmPanel(QWidget):
             self.show_project(self._project)
             self.refused.emit(wording.sentence(error))
             return
-        if value != getattr(self._project, name):
+        if value != self._project.flat()[name]:
             self.changed.emit(step, {name: value})
 
     def _rate(self, text: str) -> object:

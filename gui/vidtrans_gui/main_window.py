@@ -37,7 +37,7 @@ from vidtrans_gui.menus import Menus
 from vidtrans_gui.navigation import Navigation
 from vidtrans_gui.preferences import Preferences
 from vidtrans_gui.problem import show_problem
-from vidtrans_gui.project import Project, View
+from vidtrans_gui.project import REOPENING, Project, View
 from vidtrans_gui.queue_panel import QueuePanel
 from vidtrans_gui.render_bar import RenderBar
 from vidtrans_gui.session import Engine, Session, Shown
@@ -48,22 +48,6 @@ from vidtrans_gui.timeline import Timeline
 from vidtrans_gui.transport import Transport
 from vidtrans_gui.viewer import COMPARISONS, Compare, Viewer
 from vidtrans_gui.welcome import Welcome
-
-RENDERED = (
-    "input",
-    "instances",
-    "model",
-    "labels",
-    "device",
-    "precision",
-    "size_hw",
-    "fit",
-    "scene_cuts",
-    "first_frame",
-    "rate",
-    "seed",
-)
-"""Fields of a project that decide what the preview opens; the edits go to it by another way."""
 
 
 class MainWindow(QMainWindow):
@@ -300,7 +284,7 @@ class MainWindow(QMainWindow):
             self.session.leave()
             self._failed(wording.sentence(error), "")
             return
-        self.session.open(settings, project.edits)
+        self.session.open(settings, project.render.edits)
 
     def _film_gone(self) -> None:
         self.navigation.film_closed()
@@ -321,13 +305,14 @@ class MainWindow(QMainWindow):
 
     def _changed(self, before: Project, after: Project) -> None:
         self._show_project(after)
-        if any(getattr(before, name) != getattr(after, name) for name in RENDERED):
+        was, now = before.flat(), after.flat()
+        if any(was[name] != now[name] for name in REOPENING):
             if before.input != after.input:
                 self._fresh = True
-            self.preferences.put("model", after.model)
+            self.preferences.put("model", after.render.model)
             self._open(after)
-        elif before.edits != after.edits:
-            self.session.edit(after.edits)
+        elif before.render.edits != after.render.edits:
+            self.session.edit(after.render.edits)
             self.editing.refresh()
         self._title()
 
@@ -338,7 +323,7 @@ class MainWindow(QMainWindow):
 
     def _show_edits(self) -> None:
         frames = self.session.film.frames if self.session.film is not None else 0
-        self.edits_panel.show_edits(self.document.project.edits.edits, frames)
+        self.edits_panel.show_edits(self.document.project.render.edits.edits, frames)
         spans = self.editing.spans(frames)
         self.timeline.canvas.set_edits(spans, self.edits_panel.place)
         self._show_marks()
@@ -383,7 +368,7 @@ class MainWindow(QMainWindow):
 
     def _show_marks(self) -> None:
         """Cuts, forced resets, and where edits begin and end: drawn, and stops for the keys."""
-        edits = self.document.project.edits.edits
+        edits = self.document.project.render.edits.edits
         resets = tuple(edit.start for edit in edits if edit.kind in ("reset-at", "first-frame"))
         self.timeline.canvas.set_cuts(
             tuple(cut for cut in self._cuts if cut and cut not in resets), resets

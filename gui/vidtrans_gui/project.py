@@ -18,7 +18,8 @@ from vidtrans.atomic_write import whole_file
 from vidtrans.errors import InputError, UsageError
 from vidtrans.labels.edit import EditList, FirstFrame, absolute_path, relative_path
 from vidtrans.media.naming import is_pattern
-from vidtrans.pipeline.settings import ConvertSettings, Rate, SceneCuts, SizeHW
+from vidtrans.pipeline.options import reopening_fields
+from vidtrans.pipeline.settings import ConvertSettings, WithRender, format_size
 from vidtrans.validation import did_you_mean, first_problem
 
 SUFFIX = ".vidtrans"
@@ -41,28 +42,19 @@ class View(BaseModel):
     zoom: float | None = None
 
 
-class Project(BaseModel):
+class Project(WithRender):
     """Everything that an editor decided. A value: every change gives another
     (``project.model_copy(update=...)``).
 
-    Paths are absolute in memory and relative to the project's folder in the file.
+    Paths are absolute in memory and relative to the project's folder in the file, where the
+    settings of the pictures stand beside the others.
+
+    Attributes:
+        input: The label video or folder; None while there is none.
+        view: What the window showed.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     input: str | None = None
-    instances: str | None = None
-    model: str = "street"
-    labels: str = "auto"
-    device: str = "auto"
-    precision: str = "auto"
-    size_hw: SizeHW | None = None
-    fit: str = "pad"
-    scene_cuts: SceneCuts = "auto"
-    first_frame: tuple[str, ...] = ()
-    rate: Rate | None = None
-    edits: EditList = EditList()
-    seed: int | None = None
     view: View = View()
 
     def settings(self, output: str = "unused.mkv", **values: object) -> ConvertSettings:
@@ -76,8 +68,12 @@ class Project(BaseModel):
                 "the project has no film yet.",
                 hint="Open a label video or a folder of label pictures.",
             )
-        own = {name: getattr(self, name) for name in Project.model_fields if name != "view"}
-        return ConvertSettings.read(**own | {"output": output} | values)
+        own = {"input": self.input, "output": output}
+        return ConvertSettings.read(**own | dict(self.render) | values)
+
+
+REOPENING = ("input", *reopening_fields(Project))
+"""Settings for whose change the preview opens the film anew; edits go to it by another way."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +140,8 @@ def as_text(data: dict[str, Any]) -> str:
 
 def to_data(project: Project, folder: Path) -> dict[str, Any]:
     """Plain data, without what is as it is by default, and with paths as seen from ``folder``."""
-    data = project.model_dump(
+    data = project.model_dump(mode="json", exclude_defaults=True, exclude={"render"})
+    data |= project.render.model_dump(
         mode="json", exclude_defaults=True, exclude={"edits", "size_hw", "rate"}
     )
     for field, _, text in _paths(project):
@@ -152,15 +149,16 @@ def to_data(project: Project, folder: Path) -> dict[str, Any]:
             data[field] = _with_path(
                 field, text, _as_path(relative_path(_path_in(field, text), folder))
             )
-    if project.first_frame:
-        data["first_frame"] = [relative_path(picture, folder) for picture in project.first_frame]
-    if project.size_hw is not None:
-        data["size"] = f"{project.size_hw[1]}x{project.size_hw[0]}"
-    if project.rate is not None:
-        data["rate"] = str(project.rate)
+    render = project.render
+    if render.first_frame:
+        data["first_frame"] = [relative_path(picture, folder) for picture in render.first_frame]
+    if render.size_hw is not None:
+        data["size"] = format_size(render.size_hw)
+    if render.rate is not None:
+        data["rate"] = str(render.rate)
     view = data.pop("view", None)
-    if project.edits:
-        data["edits"] = project.edits.to_json(folder)
+    if render.edits:
+        data["edits"] = render.edits.to_json(folder)
     return {"version": VERSION} | data | ({"view": view} if view else {})
 
 
@@ -175,19 +173,21 @@ def from_data(data: dict[str, Any], folder: Path, source: str, ignored: list[str
         values["size_hw"] = values.pop("size")
     edits = EditList.from_json(values.pop("edits", []), source=source, relative_to=folder)
     view = values.pop("view", {})
-    _leave_out_unknown(values, [*Project.model_fields, "size"], ignored)
+    known = [name for name in Project.names() if name != "render"]
+    _leave_out_unknown(values, [*known, "size"], ignored)
     if isinstance(view, dict):
         _leave_out_unknown(view, list(View.model_fields), ignored, inside="view.")
     try:
-        project = Project(**values, view=view, edits=edits)
+        project = Project.model_validate(values | {"view": view, "edits": edits})
     except ValidationError as error:
-        raise InputError(first_problem(error, Project), where=source) from error
+        raise InputError(first_problem(error, Project, skip=("render",)), where=source) from error
     update: dict[str, Any] = {
         field: _with_path(field, text, absolute_path(_path_in(field, text), folder))
         for field, _, text in _paths(project)
         if field not in ("edits", "first_frame")
     }
-    update["first_frame"] = tuple(absolute_path(picture, folder) for picture in project.first_frame)
+    pictures = project.render.first_frame
+    update["first_frame"] = tuple(absolute_path(picture, folder) for picture in pictures)
     return project.model_copy(update=update)
 
 
@@ -262,16 +262,16 @@ def relink(project: Project, missing: Missing, found: str | Path) -> Project:
 def _paths(project: Project) -> Iterator[tuple[str, int, str]]:
     """Every field that names a file, which of several it is, and the field's text."""
     for field in ("input", "instances"):
-        text = getattr(project, field)
+        text = project.input if field == "input" else project.render.instances
         if text is not None and "://" not in text:
             yield field, 0, text
-    if _is_model_path(project.model):
-        yield "model", 0, project.model
-    if _PALETTE.fullmatch(project.labels):
-        yield "labels", 0, project.labels
-    for place, picture in enumerate(project.first_frame):
+    if _is_model_path(project.render.model):
+        yield "model", 0, project.render.model
+    if _PALETTE.fullmatch(project.render.labels):
+        yield "labels", 0, project.render.labels
+    for place, picture in enumerate(project.render.first_frame):
         yield "first_frame", place, picture
-    for place, edit in enumerate(project.edits.edits):
+    for place, edit in enumerate(project.render.edits.edits):
         if isinstance(edit, FirstFrame):
             yield "edits", place, edit.picture
 
@@ -299,13 +299,12 @@ def _with_path(field: str, text: str, path: str) -> str:
 def _replaced(project: Project, missing: Missing, path: Path) -> Project:
     field, text = missing.field, str(path)
     if field == "edits":
-        edit = project.edits.edits[missing.place]
+        edit = project.render.edits.edits[missing.place]
         assert isinstance(edit, FirstFrame)
-        value: Any = project.edits.replaced(missing.place, replace(edit, picture=text))
+        value: Any = project.render.edits.replaced(missing.place, replace(edit, picture=text))
     elif field == "first_frame":
-        value = tuple(
-            text if at == missing.place else old for at, old in enumerate(project.first_frame)
-        )
+        pictures = project.render.first_frame
+        value = tuple(text if at == missing.place else old for at, old in enumerate(pictures))
     else:
-        value = _with_path(field, getattr(project, field), text)
+        value = _with_path(field, project.flat()[field], text)
     return project.model_copy(update={field: value})

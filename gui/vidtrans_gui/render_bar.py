@@ -158,9 +158,9 @@ class RenderBar(QFrame):
 
     def show_project(self, project: Project) -> None:
         for box, value in (
-            (self.model, project.model),
-            (self.device, project.device),
-            (self.precision, project.precision),
+            (self.model, project.render.model),
+            (self.device, project.render.device),
+            (self.precision, project.render.precision),
         ):
             if box.findData(value) < 0:
                 self._add(

@@ -366,21 +366,6 @@ def test_the_command_does_the_same(settings, monkeypatch, values):
     assert result.exception.args[0] == wanted
 
 
-def test_the_command_knows_every_setting():
-    from vidtrans_gui.shell_command import _FLAGS, _OPTIONS
-
-    by_hand = {
-        "input",
-        "output",
-        "size_hw",
-        "scene_cuts",
-        "first_frame",
-        "encoder_options",
-        "edits",
-    }
-    assert set(_OPTIONS) | set(_FLAGS) | by_hand == set(ConvertSettings.model_fields)
-
-
 def test_the_command_can_name_a_file_of_edits(settings, tmp_path):
     EDITS.save(tmp_path / "edits.json")
     words = shlex.split(command_line(settings(edits=EDITS), tmp_path / "edits.json"))

@@ -160,7 +160,7 @@ def test_an_export_from_dialog_to_file(opened, qtbot, tmp_path, tiny_model, deco
     assert job.state == "done", job.message
     assert job.output == tmp_path / "labels-street.mkv"
     assert decoded(job.output).shape == (12, 32, 64, 3)
-    assert job.settings.edits == EditList((RelabelClass("car", "bus"),))
+    assert job.settings.render.edits == EditList((RelabelClass("car", "bus"),))
 
     row = opened.queue_panel.rows[job.id]
     assert "12 frames" in row.told.text()
@@ -250,7 +250,7 @@ def test_a_model_file_is_added_used_and_removed(window, qtbot, models, tiny_mode
     assert (models / "tiny.safetensors").read_bytes() == tiny_model.read_bytes()
     qtbot.waitUntil(lambda: window.render_bar.model.findData(str(models / "tiny.safetensors")) >= 0)
     dialog.use.click()
-    assert window.document.project.model == str(models / "tiny.safetensors")
+    assert window.document.project.render.model == str(models / "tiny.safetensors")
     assert window.preferences.get("model") == str(models / "tiny.safetensors")
 
     window.choices.open_models()

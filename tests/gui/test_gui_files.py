@@ -54,7 +54,7 @@ def test_save_and_open_give_the_same_project(opened, qtbot, tmp_path):
     assert opened.viewer.compare == "side"
     assert (opened.viewer.wipe, opened.viewer.zoom, opened.session.layer) == (0.25, 3.0, "raw")
     assert not opened.document.modified
-    assert opened.painter.edited[-1].edits == kept.edits.edits
+    assert opened.painter.edited[-1].edits == kept.render.edits.edits
 
 
 def test_save_asks_for_a_name_the_first_time(opened, qtbot, tmp_path):
@@ -137,7 +137,7 @@ def test_missing_media_are_found_again(window, qtbot, label_film, tmp_path):
     dialog.reject()
     shown(window, qtbot)
     assert window.document.project.input == str(moved / "labels.mkv")
-    assert window.document.project.edits == EDIT
+    assert window.document.project.render.edits == EDIT
     assert window.document.modified, "the file on disk still has the old place"
 
 
@@ -149,7 +149,7 @@ def test_work_of_a_crashed_window_is_offered(window, qtbot, label_film, tmp_path
     qtbot.waitUntil(lambda: question(window) is not None)
     answer(window, "Recover")
     shown(window, qtbot)
-    assert window.document.project.edits == EDIT
+    assert window.document.project.render.edits == EDIT
     assert window.document.modified
     qtbot.waitUntil(lambda: not window.tasks.busy)
     assert len(list((tmp_path / "state" / "recovery").glob("*.json"))) == 1, (
@@ -173,7 +173,7 @@ def test_work_of_a_crashed_window_whose_film_was_moved(window, qtbot, label_film
     dialog.reject()
     shown(window, qtbot)
     assert window.document.project.input == str(label_film)
-    assert window.document.project.edits == EDIT
+    assert window.document.project.render.edits == EDIT
     assert window.document.modified
 
 

@@ -166,14 +166,14 @@ def test_steps_are_undone_and_redone(qapp):
     document.undo.undo()
     assert document.project == Project(view=Project().view.model_copy(update={"playhead": 7}))
     document.undo.redo()
-    assert document.project.edits == one
+    assert document.project.render.edits == one
     assert document.undo.undoText() == "first"
     assert len(seen) == 5
 
 
 def test_a_change_that_changes_nothing_is_no_step(qapp):
     document = Document()
-    document.change("nothing", model=Project().model)
+    document.change("nothing", model=Project().render.model)
     assert document.undo.count() == 0
     assert not document.modified
 

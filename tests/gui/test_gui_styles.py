@@ -134,7 +134,7 @@ def test_a_style_from_the_sheet_to_the_picture(
     sheet.sheet.setCurrentRow(1)
     seen.clear()
     sheet.accept()
-    assert window.document.project.edits.edits == (StyleClass("car", 1),)
+    assert window.document.project.render.edits.edits == (StyleClass("car", 1),)
     qtbot.waitUntil(lambda: bool(seen))
     assert not np.array_equal(from_qimage(window.viewer.result), before)
     seen.clear()

@@ -41,7 +41,7 @@ def shown(window, qtbot, frame):
 
 
 def edits(window):
-    return window.document.project.edits.edits
+    return window.document.project.render.edits.edits
 
 
 # -- opening and looking ---------------------------------------------------------------------------
@@ -66,7 +66,7 @@ def test_the_demo_is_one_click_away(window, qtbot, label_film, tmp_path):
     assert window.docks["classes"].isVisible()
     assert window.windowTitle() == "labels[*] – vidtrans"
     assert window.painter.opened[-1].input == str(label_film)
-    assert window.painter.opened[-1].seed == 7
+    assert window.painter.opened[-1].render.seed == 7
     assert window.film_panel.seed.text() == "7"
 
 
@@ -383,17 +383,17 @@ def test_changes_of_the_film_open_it_anew_where_it_was(opened, qtbot):
     opened.film_panel.labels.setCurrentIndex(opened.film_panel.labels.findData("cityscapes"))
     opened.film_panel.labels.activated.emit(0)
     shown(opened, qtbot, 40)
-    assert opened.painter.opened[-1].labels == "cityscapes"
+    assert opened.painter.opened[-1].render.labels == "cityscapes"
     assert opened.navigation.frame == 40
     opened.film_panel.size_field.setText("128x64")
     opened.film_panel.size_field.editingFinished.emit()
-    assert opened.document.project.size_hw == (64, 128)
+    assert opened.document.project.render.size_hw == (64, 128)
     opened.film_panel.cuts.setText("20, 60")
     opened.film_panel.cuts.editingFinished.emit()
-    assert opened.document.project.scene_cuts == (20, 60)
+    assert opened.document.project.render.scene_cuts == (20, 60)
     for _ in range(3):
         trigger(opened, "undo")
-    assert opened.painter.opened[-1].labels == "auto"
+    assert opened.painter.opened[-1].render.labels == "auto"
 
 
 def test_a_folder_of_pictures_takes_a_rate(opened, qtbot, tmp_path):
@@ -406,7 +406,7 @@ def test_a_folder_of_pictures_takes_a_rate(opened, qtbot, tmp_path):
     qtbot.waitUntil(lambda: opened.film_panel.rate.isEnabled() and not opened.viewer.approximate)
     opened.film_panel.rate.setText("17")
     opened.film_panel.rate.editingFinished.emit()
-    qtbot.waitUntil(lambda: opened.painter.opened[-1].rate == 17)
+    qtbot.waitUntil(lambda: opened.painter.opened[-1].render.rate == 17)
     opened.film_panel.rate.setText("0")
     opened.film_panel.rate.editingFinished.emit()
     problem = next(widget for widget in opened.findChildren(QDialog) if widget.isVisible())
@@ -414,14 +414,14 @@ def test_a_folder_of_pictures_takes_a_rate(opened, qtbot, tmp_path):
     assert opened.film_panel.rate.text() == "17"
     problem.accept()
     trigger(opened, "undo")
-    assert opened.document.project.rate is None
+    assert opened.document.project.render.rate is None
 
 
 def test_a_seed_draws_looks_and_goes_with_the_model(opened, qtbot):
     field = opened.film_panel.seed
     field.setText("7")
     field.editingFinished.emit()
-    qtbot.waitUntil(lambda: opened.painter.opened[-1].seed == 7)
+    qtbot.waitUntil(lambda: opened.painter.opened[-1].render.seed == 7)
     field.setText("seven")
     field.editingFinished.emit()
     problem = next(widget for widget in opened.findChildren(QDialog) if widget.isVisible())
@@ -429,9 +429,12 @@ def test_a_seed_draws_looks_and_goes_with_the_model(opened, qtbot):
     assert field.text() == "7"
     problem.accept()
     opened.choices.use_model("another")  # whose styles are others: its first ones
-    assert opened.document.project.seed is None
+    assert opened.document.project.render.seed is None
     trigger(opened, "undo")
-    assert (opened.document.project.model, opened.document.project.seed) == ("street", 7)
+    assert (opened.document.project.render.model, opened.document.project.render.seed) == (
+        "street",
+        7,
+    )
 
 
 def test_nonsense_in_a_field_is_refused_with_a_sentence(opened):
@@ -447,7 +450,7 @@ def test_precision_is_a_step(opened):
     box = opened.render_bar.precision
     box.setCurrentIndex(box.findData("bf16"))
     box.activated.emit(box.currentIndex())
-    assert opened.document.project.precision == "bf16"
+    assert opened.document.project.render.precision == "bf16"
     assert "precision" in opened.document.undo.undoText()
 
 
@@ -469,7 +472,7 @@ def test_films_models_and_pictures_can_be_dropped(window, qtbot, label_film, tmp
     drop(window, label_film)
     shown(window, qtbot, 0)
     drop(window, tmp_path / "mine.safetensors")
-    assert window.document.project.model == str(tmp_path / "mine.safetensors")
+    assert window.document.project.render.model == str(tmp_path / "mine.safetensors")
     shown(window, qtbot, 0)
     picture = tmp_path / "look.png"
     QImage(8, 8, QImage.Format.Format_RGB32).save(str(picture))

@@ -82,7 +82,7 @@ def test_a_project_travels_with_its_media(project, tmp_path):
     loaded = load_project(tmp_path / "elsewhere" / "a.vidtrans")
     assert loaded.missing == ()
     assert loaded.project.input == str(tmp_path / "elsewhere" / "media" / "labels.mkv")
-    assert loaded.project.edits.edits[1].picture == str(
+    assert loaded.project.render.edits.edits[1].picture == str(
         tmp_path / "elsewhere" / "media" / "look.png"
     )
 
@@ -91,9 +91,9 @@ def test_a_model_beside_the_project_is_not_taken_for_a_name(tmp_path):
     folder = tmp_path / "street"
     folder.mkdir()
     saved = save_project(Project(model=str(folder)), tmp_path / "a.vidtrans")
-    assert load_project(saved).project.model == str(folder)
+    assert load_project(saved).project.render.model == str(folder)
     saved = save_project(Project(model="street"), tmp_path / "b.vidtrans")
-    assert load_project(saved).project.model == "street"
+    assert load_project(saved).project.render.model == "street"
 
 
 def test_a_project_makes_the_settings_of_convert(project):
@@ -103,8 +103,8 @@ def test_a_project_makes_the_settings_of_convert(project):
         "out.mp4",
         "libx265",
     )
-    assert settings.edits == project.edits
-    assert settings.scene_cuts == (12, 90)
+    assert settings.render.edits == project.render.edits
+    assert settings.render.scene_cuts == (12, 90)
     with pytest.raises(UsageError, match="no film"):
         Project().settings()
     with pytest.raises(UsageError, match="precision"):
@@ -190,7 +190,7 @@ def test_missing_media_are_all_told_and_found_together(project, tmp_path):
     ]
     linked = relink(loaded.project, loaded.missing[0], tmp_path / "film" / "moved" / "labels.mkv")
     assert missing_media(linked) == ()
-    assert linked.labels.endswith("moved/own.toml:colours")
+    assert linked.render.labels.endswith("moved/own.toml:colours")
 
 
 def test_relinking_follows_a_tree_that_moved(tmp_path):
@@ -200,7 +200,7 @@ def test_relinking_follows_a_tree_that_moved(tmp_path):
     touch(tmp_path / "new" / "a" / "l.mkv")
     touch(tmp_path / "new" / "b" / "i.mkv")
     linked = relink(project, missing_media(project)[0], tmp_path / "new" / "a" / "l.mkv")
-    assert linked.instances == str(tmp_path / "new" / "b" / "i.mkv")
+    assert linked.render.instances == str(tmp_path / "new" / "b" / "i.mkv")
 
 
 def test_a_renamed_film_is_relinked_alone(tmp_path):

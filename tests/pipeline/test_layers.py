@@ -5,7 +5,8 @@ import torch
 from vidtrans.errors import UsageError
 from vidtrans.frame import FrameTime, LabelFrame
 from vidtrans.nets.painting import Painting
-from vidtrans.pipeline.layers import LAYERS, render_layer
+from vidtrans.pipeline.layers import render_layer
+from vidtrans.pipeline.settings import LAYERS
 
 
 def labels(ids):

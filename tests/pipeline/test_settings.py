@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from vidtrans.errors import UsageError
-from vidtrans.pipeline.settings import ConvertSettings
+from vidtrans.pipeline.settings import ConvertSettings, RenderSettings
 
 BASE = {"input": "labels.mkv", "output": "film.mp4"}
 
@@ -15,9 +15,9 @@ def test_words_become_values():
     settings = ConvertSettings.read(
         **BASE, size_hw="512x256", rate="30000/1001", scene_cuts="300, 120"
     )
-    assert settings.size_hw == (256, 512)
-    assert settings.rate == Fraction(30000, 1001)
-    assert settings.scene_cuts == (120, 300)
+    assert settings.render.size_hw == (256, 512)
+    assert settings.render.rate == Fraction(30000, 1001)
+    assert settings.render.scene_cuts == (120, 300)
 
 
 def test_none_leaves_the_default():
@@ -27,17 +27,20 @@ def test_none_leaves_the_default():
 def test_cuts_from_a_file(tmp_path):
     cuts = tmp_path / "cuts.txt"
     cuts.write_text("# shot changes\n0120\n300  # the tunnel\n")
-    assert ConvertSettings.read(**BASE, scene_cuts=str(cuts)).scene_cuts == (120, 300)
+    assert ConvertSettings.read(**BASE, scene_cuts=str(cuts)).render.scene_cuts == (120, 300)
 
 
 def test_many_cuts_are_a_list_and_no_file_name():
     cuts = tuple(range(3, 1000, 7))
-    assert ConvertSettings.read(**BASE, scene_cuts=",".join(map(str, cuts))).scene_cuts == cuts
+    given = ConvertSettings.read(**BASE, scene_cuts=",".join(map(str, cuts)))
+    assert given.render.scene_cuts == cuts
 
 
 def test_settings_are_frozen():
     with pytest.raises(ValidationError):
-        ConvertSettings(**BASE).model = "other"
+        ConvertSettings(**BASE).render = RenderSettings()
+    with pytest.raises(ValidationError):
+        ConvertSettings(**BASE).render.model = "other"
 
 
 @pytest.mark.parametrize(

@@ -148,10 +148,10 @@ def preview(
         precision=precision,
         size_hw=size,
     )
-    assert settings.size_hw is not None
+    assert settings.render.size_hw is not None
     with tempfile.TemporaryDirectory(prefix="vidtrans-bench-") as folder:
         film = Path(folder) / "labels.mkv"
-        write_scenes(film, settings, frames, settings.size_hw)
+        write_scenes(film, settings, frames, settings.render.size_hw)
         settings = settings.model_copy(update={"input": str(film), "size_hw": None})
         figures = measure_preview(settings, play=play, seeks=seeks)
     figures["peak_memory_mib"] = round(peak_memory_mib(), 1)
@@ -173,8 +173,8 @@ def _write_long_film(path: Path, settings: ConvertSettings, frames: int) -> None
 
     from vidtrans.media.reader import open_reader
 
-    assert settings.size_hw is not None
-    height, width = settings.size_hw
+    assert settings.render.size_hw is not None
+    height, width = settings.render.size_hw
     with open_reader(settings.input) as reader:
         pictures = [np.asarray(frame.pixels, dtype=np.uint8) for frame in islice(reader, 100)]
         if reader.info.kind != "grey8":

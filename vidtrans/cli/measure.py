@@ -88,7 +88,7 @@ def measure(settings: ConvertSettings, *, frames: int, rounds: int) -> dict[str,
         "size": f"{size[1]}x{size[0]}",
         "frames": len(decoded),
         "rounds": rounds,
-        "model": settings.model,
+        "model": settings.render.model,
         "device": str(model.device),
         "precision": model.precision,
         "ms_per_frame": {
@@ -124,7 +124,7 @@ def _per_frame(frames: int, work: Callable[[], object]) -> float:
 
 
 def _decode(settings: ConvertSettings, frames: int) -> None:
-    with open_reader(settings.input, rate=settings.rate) as reader:
+    with open_reader(settings.input, rate=settings.render.rate) as reader:
         for _ in islice(reader, frames):
             pass
 

@@ -82,7 +82,7 @@ def measure_preview(
             "frames": opened.frames,
             "minutes": round(opened.frames / float(opened.info.rate) / 60, 2),
             "size": f"{opened.size_hw[1]}x{opened.size_hw[0]}",
-            "model": opened.card.name or settings.model,
+            "model": opened.card.name or settings.render.model,
             "device": opened.device,
             "precision": opened.precision,
             "open_s": round(open_s, 3),

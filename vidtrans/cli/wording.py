@@ -4,9 +4,8 @@ text is read as."""
 from __future__ import annotations
 
 from vidtrans.errors import UsageError
-
-_OPTIONS = {"size_hw": "--size", "encoder_options": "--encoder-option"}
-"""Options that are not called as their setting."""
+from vidtrans.pipeline.options import option_of
+from vidtrans.pipeline.settings import ConvertSettings, parse_size
 
 
 def option_words(setting: str, value: str | None = None) -> str:
@@ -16,7 +15,8 @@ def option_words(setting: str, value: str | None = None) -> str:
         setting: The field's name in the settings.
         value: The value that a remedy suggests; None where it suggests none.
     """
-    option = _OPTIONS.get(setting, f"--{setting.replace('_', '-')}")
+    found = option_of(ConvertSettings, setting)
+    option = f"--{setting.replace('_', '-') if found is None else found.name}"
     return option if value is None else f"{option} {value}"
 
 
@@ -26,8 +26,6 @@ def size_option(text: str | None) -> tuple[int, int] | None:
     Raises:
         UsageError: ``text`` is no size.
     """
-    from vidtrans.pipeline.settings import parse_size
-
     try:
         height, width = (0, 0) if text is None else parse_size(text)
     except ValueError as error:

@@ -148,6 +148,24 @@ def gather_edits(
     return EditList(tuple(found))
 
 
+def spell_edits(edits: EditList) -> list[tuple[str, str]]:
+    """Options of a command line that give these edits, with their texts: ``relabel`` for each where
+    it can say them all, else ``edits`` with the JSON. None for no edits."""
+    relabellings = [edit for edit in edits.edits if isinstance(edit, RelabelClass)]
+    if len(relabellings) == len(edits.edits) and not any(
+        set("=@") & set(edit.source + edit.target) for edit in relabellings
+    ):
+        return [("relabel", _spell_relabel(edit)) for edit in relabellings]
+    return [("edits", json.dumps(edits.to_json(), ensure_ascii=False))]
+
+
+def _spell_relabel(edit: RelabelClass) -> str:
+    """The inverse of ``parse_relabel``."""
+    if edit.start == 0 and edit.end is None:
+        return f"{edit.source}={edit.target}"
+    return f"{edit.source}={edit.target}@{edit.start}:{'' if edit.end is None else edit.end}"
+
+
 _Number = Annotated[int, Field(ge=0, lt=10000, strict=True)]
 
 

@@ -166,8 +166,8 @@ def check_paths(settings: ConvertSettings) -> None:
         raise OutputError("cannot be written: its folder does not exist.", where=output)
     for name, source in (
         ("input", settings.input),
-        ("instance map", settings.instances),
-        ("model", settings.model),
+        ("instance map", settings.render.instances),
+        ("model", settings.render.model),
     ):
         if source is not None and there and _would_replace(output, source):
             raise UsageError(
@@ -200,7 +200,7 @@ def _would_replace(output: Path, source: str) -> bool:
 def _open_output(job: Job, run: RunFolder) -> Output:
     settings, info, sizing = job.settings, job.info, job.painter.sizing
     height, width = sizing.scaled_hw
-    size_hw = (height, 2 * width) if settings.layer == "compare" else (height, width)
+    size_hw = (height, 2 * width) if settings.render.layer == "compare" else (height, width)
     every = settings.snapshot_every or segment_frames(size_hw)
     output = Path(settings.output)
     if is_folder_target(settings.output):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,9 +12,8 @@ from vidtrans.labels.palette import colourise
 from vidtrans.labels.scheme import load_scheme
 from vidtrans.nets.painting import Painting
 from vidtrans.nets.range import to_bytes
+from vidtrans.pipeline.settings import LAYERS
 
-Layer = Literal["final", "raw", "warped", "flow", "occlusion", "foreground", "labels", "compare"]
-LAYERS: tuple[str, ...] = get_args(Layer)
 # A flow of this share of the picture's width is shown in full colour; a fixed scale keeps films
 # from flickering.
 _FULL_COLOUR = 1 / 24

@@ -70,14 +70,12 @@ class Job:
     def facts(self) -> dict[str, str]:
         """What decides the pictures, in words: a run is only resumed with the same. Paths count
         by what they hold."""
-        settings, model = self.settings, self.painter.model
-        size = settings.size_hw
+        settings, render, model = self.settings, self.settings.render, self.painter.model
+        size = render.size_hw
         return {
             "vidtrans": vidtrans.__version__,
             "torch": str(torch.__version__),
-            "model": (
-                f"{Path(settings.model).name} ({_digest_of_files(find_bundle(settings.model))})"
-            ),
+            "model": (f"{Path(render.model).name} ({_digest_of_files(find_bundle(render.model))})"),
             "device": model.device.type,
             "precision": model.precision,
             "input": (
@@ -91,38 +89,38 @@ class Job:
             ),
             "instances": (
                 "none"
-                if settings.instances is None
-                else f"{Path(settings.instances).name} (content {fingerprint(settings.instances)})"
+                if render.instances is None
+                else f"{Path(render.instances).name} (content {fingerprint(render.instances)})"
             ),
-            "size": "the input's" if size is None else f"{size[1]}x{size[0]} {settings.fit}",
-            "layer": settings.layer,
+            "size": "the input's" if size is None else f"{size[1]}x{size[0]} {render.fit}",
+            "layer": render.layer,
             "scene cuts": (
-                ", ".join(map(str, settings.scene_cuts))
-                if isinstance(settings.scene_cuts, tuple)
-                else settings.scene_cuts
+                ", ".join(map(str, render.scene_cuts))
+                if isinstance(render.scene_cuts, tuple)
+                else render.scene_cuts
             ),
             "first frame": (
                 "none" if self.first_frames is None else _digest(self.first_frames.tobytes())
             ),
             "edits": self._edits(),
-            "seed": "none" if settings.seed is None else str(settings.seed),
+            "seed": "none" if render.seed is None else str(render.seed),
             "codec": settings.codec or "default",
             "encoder options": (
                 " ".join(f"{k}={v}" for k, v in sorted(settings.encoder_options.items())) or "none"
             ),
             "pixel format": settings.pixel_format or "default",
-            "rate": str(settings.rate or self.info.rate),
+            "rate": str(render.rate or self.info.rate),
             "snapshot every": str(settings.snapshot_every or "default"),
         }
 
     def _edits(self) -> str:
         """The edits, and what their pictures show."""
-        if not self.settings.edits:
+        if not self.settings.render.edits:
             return "none"
         shown = b"".join(look.tobytes() for look in self.painter.looks.values())
         listed = [
             entry | ({"picture": ""} if "picture" in entry else {})
-            for entry in self.settings.edits.to_json()
+            for entry in self.settings.render.edits.to_json()
         ]
         return f"{len(listed)} ({_digest(repr(listed).encode() + shown)})"
 
@@ -134,46 +132,42 @@ def open_job(settings: ConvertSettings, *, model: Model | None = None) -> Iterat
 
     Raises InputError, ModelError or UsageError with one sentence; nothing is left open.
     """
+    render = settings.render
     with ExitStack() as stack:
         # The input first: a wrong name is told before a large model is loaded.
-        reader: Reader = stack.enter_context(open_reader(settings.input, rate=settings.rate))
-        if settings.rate is not None and not names_pictures(settings.input):
+        reader: Reader = stack.enter_context(open_reader(settings.input, rate=render.rate))
+        if render.rate is not None and not names_pictures(settings.input):
             raise UsageError(
-                f"a rate of {settings.rate} was given, and a film has its own"
-                f" ({reader.info.rate}).",
+                f"a rate of {render.rate} was given, and a film has its own ({reader.info.rate}).",
                 where=settings.input,
                 hint="Rates are for folders of pictures.",
             )
         instances: Reader | None = None
-        if settings.instances is not None:
-            instances = stack.enter_context(open_reader(settings.instances, rate=settings.rate))
+        if render.instances is not None:
+            instances = stack.enter_context(open_reader(render.instances, rate=render.rate))
             _check_instances(reader.info, instances.info)
-        model = model or load_model(
-            settings.model, device=settings.device, precision=settings.precision
-        )
-        model = model.seeded(settings.seed)
+        model = model or load_model(render.model, device=render.device, precision=render.precision)
+        model = model.seeded(render.seed)
         if not model.label_nc:
             reader.close()
             reader = stack.enter_context(
-                open_reader(settings.input, labels=False, rate=settings.rate)
+                open_reader(settings.input, labels=False, rate=render.rate)
             )
         label_reader, detection = choose_labels(
-            settings.labels, first_frames_of(settings), reader.info, model
+            render.labels, first_frames_of(settings), reader.info, model
         )
-        sizing = Sizing.plan(reader.info.size_hw, settings.size_hw, settings.fit)
-        painter = Painter(
-            model, sizing, settings.layer, settings.scene_cuts, reader.sequence_starts
-        )
+        sizing = Sizing.plan(reader.info.size_hw, render.size_hw, render.fit)
+        painter = Painter(model, sizing, render.layer, render.scene_cuts, reader.sequence_starts)
         has_instances = instances is not None or label_reader.encoding in WITH_INSTANCES
-        painter = edited(painter, settings.edits, has_instances=has_instances)
-        given = read_pictures(settings.first_frame, sizing) if settings.first_frame else None
+        painter = edited(painter, render.edits, has_instances=has_instances)
+        given = read_pictures(render.first_frame, sizing) if render.first_frame else None
         yield Job(settings, reader, instances, label_reader, detection, painter, given)
 
 
 def first_frames_of(settings: ConvertSettings) -> tuple[Frame, ...]:
     """The frames that detection looks at, from a reader of their own: the run's reader starts at
     its first frame."""
-    with open_reader(settings.input, rate=settings.rate) as reader:
+    with open_reader(settings.input, rate=settings.render.rate) as reader:
         return tuple(islice(reader, LOOK_AHEAD))
 
 

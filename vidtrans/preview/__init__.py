@@ -8,16 +8,15 @@ finished pictures.
     engine.close()
 """
 
+from vidtrans.pipeline.settings import PREVIEW_LAYERS, PreviewLayer
 from vidtrans.preview.engine import PreviewEngine
 from vidtrans.preview.records import (
-    PREVIEW_LAYERS,
     Answer,
     Approximation,
     Budgets,
     Event,
     Failed,
     Opened,
-    PreviewLayer,
     Request,
     Status,
 )

@@ -80,7 +80,7 @@ class PreviewEngine:
     # -- for any thread ----------------------------------------------------------------------------
 
     def open(self, settings: ConvertSettings, edits: EditList | None = None) -> int:
-        """Open ``settings.input`` with ``settings.model`` (its ``output``, ``layer`` and encoder
+        """Open ``settings.input`` with the model of ``settings`` (its output, layer and encoder
         are ignored). ``edits``: None for those of ``settings``.
 
         Gives the generation that the ``Opened`` or ``Failed`` event will carry. A model that is
@@ -92,7 +92,7 @@ class PreviewEngine:
             self._generation += 1
             self._serial += 1
             self._opening = settings
-            self._edits = settings.edits if edits is None else edits
+            self._edits = settings.render.edits if edits is None else edits
             self._film = None
             self._task = None
             self._ahead = None
@@ -232,7 +232,7 @@ class PreviewEngine:
         return self._stopping or self._opening is not None or (self._film is not None and asked)
 
     def _open(self, holder: ExitStack, settings: ConvertSettings, generation: int) -> None:
-        key = (settings.model, settings.device, settings.precision)
+        key = (settings.render.model, settings.render.device, settings.render.precision)
         if self._model is not None and self._model[0] != key:
             self._model = None  # before the next one is loaded: two may not fit
         model = None if self._model is None else self._model[1]

@@ -10,17 +10,8 @@ from vidtrans.errors import Remedy, VidtransError, WordSetting, python_words
 from vidtrans.frame import Bytes, FrameTime, LabelFrame, VideoInfo
 from vidtrans.labels.scheme import Scheme
 from vidtrans.model.card import Card
+from vidtrans.pipeline.settings import PreviewLayer
 
-PreviewLayer = Literal["final", "raw", "warped", "flow", "occlusion", "foreground", "labels"]
-PREVIEW_LAYERS: tuple[PreviewLayer, ...] = (
-    "final",
-    "raw",
-    "warped",
-    "flow",
-    "occlusion",
-    "foreground",
-    "labels",
-)
 Approximation = Literal["fresh", "near", "labels"]
 
 
