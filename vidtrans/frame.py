@@ -1,11 +1,11 @@
-"""The records that travel: one for each room that a frame passes through.
+"""The records of a frame, one for each room that it passes through.
 
 bytes -> ``Frame`` -> ``LabelFrame`` -> (nets: ``Painting``) -> ``Translation`` -> bytes
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -17,8 +17,13 @@ Bytes = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class FrameTime:
-    """When a frame is shown: ``pts * time_base`` seconds, for ``duration * time_base`` seconds
-    where that is known."""
+    """When a frame is shown.
+
+    Attributes:
+        pts: its time, in units of ``time_base``.
+        time_base: seconds.
+        duration: how long it is shown, in units of ``time_base``, None where that is not known.
+    """
 
     pts: int
     time_base: Fraction
@@ -29,9 +34,13 @@ class FrameTime:
 class Frame:
     """One decoded input frame, as the file holds it: ids stay ids, colours stay colours.
 
-    ``pixels``: uint8 RGB [H,W,3]; or uint8/uint16 [H,W] (grey, or indices where ``palette`` is
-    given). ``palette``: uint8 RGB [256,3] of a palette picture, else None. ``index``: 0-based place
-    in the input. ``source``: the file's name, for messages.
+    Attributes:
+        index: its place in the input, 0-based.
+        pixels: uint8 RGB [H,W,3], or uint8 or uint16 [H,W]: grey, or indices where there is a
+            palette.
+        time: when it is shown.
+        palette: uint8 RGB [256,3] of a palette picture, else None.
+        source: the file's name, for messages.
     """
 
     index: int
@@ -49,10 +58,18 @@ class Frame:
 class VideoInfo:
     """What is known of an input before its frames are read.
 
-    ``rate``: frames a second (average for variable timing). ``frames``: their count, None where the
-    container does not say. ``kind``: ``rgb``, ``grey8``, ``grey16`` or ``palette``. ``lossy``: the
-    codec alters pixels, so ids and colours may be off. ``sample_aspect``: width of a pixel over its
-    height.
+    Attributes:
+        source: the file, folder or pattern.
+        size_hw: height and width, pixels.
+        rate: frames a second; the average where the timing varies.
+        time_base: the unit of its times, seconds.
+        frames: the number of frames, None where the container does not say.
+        kind: ``rgb``, ``grey8``, ``grey16`` or ``palette``.
+        codec: ffmpeg's name of the codec.
+        lossy: whether the codec alters pixels, so that ids and colours may be off.
+        sample_aspect: the width of a pixel over its height.
+        duration_s: seconds, None where that is not known.
+        rotation: degrees by which players turn the pictures.
     """
 
     source: str
@@ -70,10 +87,14 @@ class VideoInfo:
 
 @dataclass(frozen=True, slots=True)
 class StyleChoice:
-    """Which of a model's styles paint what, by number from 0: pairs of a class's plane, or an
-    instance's id, and a style.
+    """Which of a model's styles paint what.
 
-    An instance's choice goes before its class's; of several for the same thing the last counts.
+    The choice for an instance overrides that for its class; of several for the same class or
+    instance the last counts.
+
+    Attributes:
+        classes: pairs of a class's plane and the number of a style, from 0.
+        instances: pairs of an instance's id and the number of a style of its class.
     """
 
     classes: tuple[tuple[int, int], ...] = ()
@@ -84,10 +105,14 @@ class StyleChoice:
 class LabelFrame:
     """One frame in the model's own classes.
 
-    ``ids``: uint8 [H,W], planes of the model, 0 .. label_nc - 1. ``instances``: int32 [H,W]
-    instance ids or None. ``image``: uint8 RGB [H,W,3] for models that take pictures instead of
-    labels (label_nc 0), else None. ``styles``: chosen for this frame, where the model has styles
-    and any are chosen.
+    Attributes:
+        index: its place in the input, 0-based.
+        ids: uint8 [H,W], planes of the model, 0 .. label_nc - 1.
+        time: when it is shown.
+        instances: int32 [H,W] instance ids, None where there are none.
+        image: uint8 RGB [H,W,3] for models that take pictures instead of labels (label_nc 0), and
+            for encoders of styles, else None.
+        styles: those chosen for this frame, None where none are.
     """
 
     index: int
@@ -104,15 +129,16 @@ class LabelFrame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Translation:
-    """One output frame: uint8 RGB [H,W,3] ``picture`` with the timestamp of the input frame that it
-    was painted for.
+    """One output frame.
 
-    ``cut``: the history was reset before this frame. ``layers``: other layers asked for, by name,
-    uint8 RGB.
+    Attributes:
+        index: its place in the input and in the output, 0-based.
+        picture: uint8 RGB [H,W,3].
+        time: that of the input frame.
+        cut: whether the history was reset before this frame.
     """
 
     index: int
     picture: Bytes
     time: FrameTime
     cut: bool = False
-    layers: dict[str, Bytes] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from vidtrans.frame import Bytes
 from vidtrans.labels.edit import EditList, ResetAt, StyleClass, StyleInstance
 from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans.preview import Answer, Failed, PreviewEngine, Request
-from vidtrans.styles.sheet import SETTLES
+from vidtrans.styles.sheet import WARM_UP_FRAMES
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ def paint_styles(
     try:
         preview.open(settings, edits)
         for style in range(count):
-            begin = max(frame - SETTLES, 0)
+            begin = max(frame - WARM_UP_FRAMES, 0)
             edit = (
                 StyleClass(target, style, begin, frame + 1)
                 if isinstance(target, str)

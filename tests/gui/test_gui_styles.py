@@ -15,7 +15,7 @@ from vidtrans.model import Card, write_bundle
 from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans.preview import PreviewEngine
 from vidtrans.sequence.model import Model
-from vidtrans.styles.sheet import SETTLES
+from vidtrans.styles.sheet import WARM_UP_FRAMES
 
 CARD = Card(
     name="styled",
@@ -66,8 +66,10 @@ def test_a_model_with_a_memory_shows_no_paint_of_before(
     write_bundle(tmp_path / "town.safetensors", card, networks.tensors())
     whole = (slice(0, 32), slice(0, 64))
     film = settings(label_film, tmp_path / "town.safetensors")
-    thumbs = list(paint_styles(film, EditList(), SETTLES, "car", 3, whole, stop=threading.Event()))
-    labels = np.stack([scene(n) for n in range(SETTLES + 1)])
+    thumbs = list(
+        paint_styles(film, EditList(), WARM_UP_FRAMES, "car", 3, whole, stop=threading.Event())
+    )
+    labels = np.stack([scene(n) for n in range(WARM_UP_FRAMES + 1)])
     for style, thumb in enumerate(thumbs):
         painted = Model(networks, device="cpu").translate(
             labels=labels, edits=EditList((StyleClass("car", style),))

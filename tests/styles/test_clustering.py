@@ -99,7 +99,7 @@ def test_a_model_without_an_encoder(random_networks):
 
 def test_pictures_of_another_size(model):
     frame = parked_cars(0)
-    with pytest.raises(InputError, match="a picture of 20x24 to labels of 40x24"):
+    with pytest.raises(InputError, match="the labels are 40x24, and there is a picture of 20x24"):
         encode_instances(model, replace(frame, image=frame.image[:, :20]))
     with pytest.raises(InputError, match="there is no picture"):
         encode_instances(model, replace(frame, image=None))

@@ -16,7 +16,7 @@ from vidtrans.errors import InputError
 from vidtrans.labels.scheme import load_scheme
 from vidtrans.model.bundle import read_card, write_bundle
 from vidtrans.model.card import Card
-from vidtrans.model.style_centres import Centres, with_styles
+from vidtrans.model.card_styles import Centres, with_styles
 from vidtrans.nets.street import StreetConfig, StreetGenerator
 from vidtrans.nets.things import KIND_IDS, kind_rows
 from vidtrans.styles.clustering import cluster_classes

@@ -181,7 +181,7 @@ def make_styles(
     """Make a model's styles: k-means, class by class, on what its encoder sees in real pictures'
     instances."""
     from vidtrans.model import write_bundle
-    from vidtrans.model.style_centres import style_counts
+    from vidtrans.model.card_styles import style_counts
     from vidtrans.styles.sources import StyleSources, bundle_with_styles
 
     _check_out(out, overwrite)

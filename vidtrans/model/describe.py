@@ -12,9 +12,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from vidtrans.errors import UsageError
 from vidtrans.model.bundle import read_bundle
 from vidtrans.model.card import Bundle
+from vidtrans.model.card_styles import style_counts
 from vidtrans.model.library import find_bundle
 from vidtrans.model.networks import Networks, build
-from vidtrans.model.style_centres import style_counts
 from vidtrans.nets.painting import Conditioning
 
 

@@ -14,8 +14,8 @@ from torch import Tensor
 from vidtrans.atomic_write import whole_file
 from vidtrans.errors import ModelError, OutputError, Remedy
 from vidtrans.model.card import Bundle, Card
-from vidtrans.model.clusters import write_clusters
-from vidtrans.model.style_centres import centres_of
+from vidtrans.model.card_styles import centres_of
+from vidtrans.model.cluster_file import write_clusters
 
 _FILES = {"G": "latest_net_G.pth", "first": "latest_net_G_single.pth", "E": "latest_net_E.pth"}
 _CLUSTERS = "features_clustered_010.npy"

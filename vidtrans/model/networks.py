@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from vidtrans.errors import ModelError
 from vidtrans.model.card import Card
+from vidtrans.model.card_styles import check_card_styles
 from vidtrans.model.strict import check_tensors
-from vidtrans.model.style_centres import check_card_styles
 from vidtrans.nets.dropout import has_dropout
 from vidtrans.nets.painting import Generator
 from vidtrans.nets.pix2pix import Pix2PixConfig, UNet

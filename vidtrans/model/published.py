@@ -14,7 +14,8 @@ from vidtrans.errors import ModelError, UsageError
 from vidtrans.labels.scheme import load_scheme
 from vidtrans.model import infer
 from vidtrans.model.card import Bundle, Card, System
-from vidtrans.model.clusters import PATTERN, read_clusters
+from vidtrans.model.card_styles import with_styles
+from vidtrans.model.cluster_file import PATTERN, read_clusters
 from vidtrans.model.options import (
     KINDS,
     Pix2PixHDOptions,
@@ -26,7 +27,6 @@ from vidtrans.model.options import (
     read_opt_file,
 )
 from vidtrans.model.pickled import read_pth
-from vidtrans.model.style_centres import with_styles
 
 # The published single-image generators' file names, and the one that a folder of one's own may use.
 _SINGLE_NAMES = ("G_single", "G_512", "G_1024", "G_2048")

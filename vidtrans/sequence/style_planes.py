@@ -9,8 +9,8 @@ from torch import Tensor
 
 from vidtrans.errors import InputError, ModelError, Remedy, UsageError
 from vidtrans.frame import LabelFrame, StyleChoice
+from vidtrans.model.card_styles import centres_of, check_choice, check_number, class_names
 from vidtrans.model.networks import Networks
-from vidtrans.model.style_centres import centres_of, check_choice, check_number, class_names
 from vidtrans.nets.features import StyleTable, average_instances, style_planes
 from vidtrans.sequence.transfer import DeviceFrame
 

@@ -1,8 +1,8 @@
-"""Styles made from pictures with labels: the encoder's features of every instance, clustered class
-by class.
+"""Styles made from pictures: the encoder's features of every instance, clustered class by class.
 
-Wang et al. 2018 ("High-Resolution Image Synthesis ... with Conditional GANs"), section 3.4: k-means
-on the features of all training instances of a class; each cluster's centre is a style.
+Wang et al. 2018, "High-Resolution Image Synthesis and Semantic Manipulation with Conditional
+GANs", section 3.4: k-means on the features of all training instances of a class; the centre of each
+cluster is a style.
 """
 
 from __future__ import annotations
@@ -13,25 +13,32 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.cluster.vq import kmeans2
+from scipy.cluster.vq import kmeans2, vq
 
 from vidtrans.errors import InputError, ModelError
 from vidtrans.frame import LabelFrame
-from vidtrans.model.style_centres import Centres
+from vidtrans.model.card_styles import Centres
 from vidtrans.sequence.model import Model
 
 CLUSTERS = 10
-"""Styles of a class, as published."""
+"""The largest number of styles of a class, as published."""
 LEAST_SHARE = 1e-4
-"""Instances that cover less of a picture are left out: a car of three pixels has no look."""
+"""The least share of a picture that an instance covers: 13 pixels at 512x256. The features of fewer
+pixels are those of the edges around them."""
+_ITERATIONS = 50
+"""Of k-means: after scipy's default of 10 the centres may still move."""
 
 Features = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class InstanceFeatures:
-    """The instances of one frame: ``planes`` int64 [n], their classes; ``features`` float64 [n,
-    F], their mean features."""
+    """The instances of one frame.
+
+    Attributes:
+        planes: int64 [n], the plane of each instance's class.
+        features: float64 [n, F] in [-1,1], the mean of its pixels' features.
+    """
 
     planes: npt.NDArray[np.int64]
     features: Features
@@ -40,17 +47,22 @@ class InstanceFeatures:
 def encode_instances(
     model: Model, frame: LabelFrame, *, least_share: float = LEAST_SHARE
 ) -> InstanceFeatures:
-    """What the model's encoder makes of each instance of ``frame``, which has its real picture as
-    ``image``.
+    """The features that the model's encoder finds in each instance of a frame.
 
-    Without an instance map (or with a model whose styles belong to classes) each class is one
-    instance. Raises ModelError where the model has no encoder, InputError where the frame does not
-    suit it.
+    Args:
+        model: a model with an encoder.
+        frame: labels, the real picture as ``image``, and an instance map. Without one, or where the
+            model's styles belong to classes, each class is one instance.
+        least_share: instances that cover a smaller share of the frame (0..1) are left out.
+
+    Raises:
+        ModelError: the model has no encoder.
+        InputError: the frame has no picture, or one of another size.
     """
     encoder = model.networks.encoder
     if encoder is None or not model.label_nc:
         raise ModelError(
-            "has no feature encoder, which styles are made with.",
+            "has no feature encoder, and styles are made with one.",
             where=model.card.name or "the model",
         )
     if frame.image is None or frame.image.shape[:2] != frame.size_hw:
@@ -60,8 +72,8 @@ def encode_instances(
             else f"a picture of {frame.image.shape[1]}x{frame.image.shape[0]}"
         )
         raise InputError(
-            f"there is {found} to labels of {frame.size_hw[1]}x{frame.size_hw[0]}; the same size is"
-            " needed.",
+            f"the labels are {frame.size_hw[1]}x{frame.size_hw[0]}, and there is {found}; a picture"
+            " of the same size is needed.",
             frame=frame.index,
         )
     uploaded = model.upload(frame)
@@ -92,9 +104,21 @@ def make_styles(
     seed: int = 0,
     least_share: float = LEAST_SHARE,
 ) -> Centres:
-    """Each class's styles from ``frames`` with pictures: at most ``clusters``, the commonest first.
+    """The styles of each class, from label frames with pictures.
 
-    The same frames and seed give the same styles. Raises as ``encode_instances`` does.
+    Args:
+        model: a model with an encoder.
+        frames: as `encode_instances` takes them.
+        clusters: the largest number of styles of a class.
+        seed: where k-means begins. The same frames and seed give the same styles.
+        least_share: as for `encode_instances`.
+
+    Returns:
+        For each plane its styles, feature_nc numbers each, the commonest first.
+
+    Raises:
+        ModelError: as `encode_instances`.
+        InputError: as `encode_instances`.
     """
     found: dict[int, list[Features]] = {}
     for frame in frames:
@@ -111,9 +135,17 @@ def make_styles(
 def cluster_classes(
     samples: Mapping[int, Features], *, clusters: int = CLUSTERS, seed: int = 0
 ) -> Centres:
-    """k-means of each class's ``samples`` float [n, F]: its centres [k, F], k at most ``clusters``
-    and at most the number of different samples, in the order of how many samples each stands
-    for."""
+    """The k-means centres of each class's samples.
+
+    Args:
+        samples: for each plane float64 [n, F] in [-1,1].
+        clusters: the largest number of centres of a class.
+        seed: where k-means begins.
+
+    Returns:
+        For each plane with samples its centres, F numbers each: at most ``clusters``, and at most
+        as many as there are different samples; those nearest to the most samples first.
+    """
     return {
         plane: _k_means(samples[plane], clusters, seed).tolist()
         for plane in sorted(samples)
@@ -130,9 +162,14 @@ def _k_means(samples: Features, clusters: int, seed: int) -> Features:
         # Features lie in [-1,1] in every channel, so no channel needs scaling. An empty cluster is
         # left out below.
         centres, _ = kmeans2(
-            samples, k, iter=50, minit="++", missing="warn", seed=np.random.default_rng(seed)
+            samples,
+            k,
+            iter=_ITERATIONS,
+            minit="++",
+            missing="warn",
+            seed=np.random.default_rng(seed),
         )
-    nearest = ((samples[:, None] - centres[None]) ** 2).sum(axis=2).argmin(axis=1)
+    nearest, _ = vq(samples, centres)
     counts = np.bincount(nearest, minlength=len(centres))
     order = np.argsort(-counts, kind="stable")
     return np.asarray(centres[order[counts[order] > 0]], dtype=np.float64)

@@ -1,5 +1,4 @@
-"""A contact sheet of a model's styles: one label frame, each of its classes painted in each of
-the class's styles."""
+"""A contact sheet of a model's styles: each class of a label frame in each of its styles."""
 
 from __future__ import annotations
 
@@ -13,19 +12,21 @@ import numpy.typing as npt
 from vidtrans.errors import UsageError
 from vidtrans.frame import Bytes, LabelFrame, StyleChoice
 from vidtrans.labels.scheme import Scheme, load_scheme
-from vidtrans.model.style_centres import centres_of, class_names
+from vidtrans.model.card_styles import centres_of, class_names
 from vidtrans.nets.range import to_bytes
 from vidtrans.sequence.model import Model
 
 CELL_HW = (120, 200)
-SETTLES = 3
-"""Frames after which a model with a memory paints a thing as it will; its first picture is a
-guess."""
+"""Height and width of a cell, pixels."""
+WARM_UP_FRAMES = 3
+"""Frames that a model with a history paints before the one that is shown: a first picture, which
+has no history to agree with, does not show how a film will look."""
 _NAME_WIDTH = 132
 _GAP = 4
 _INK, _PAPER = (232, 232, 232), (24, 24, 26)
 
 OnPainted = Callable[[int, int], None]
+"""Called with the number of pictures painted, and of those to paint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +45,23 @@ def style_sheet(
     cell_hw: tuple[int, int] = CELL_HW,
     on_painted: OnPainted | None = None,
 ) -> Bytes:
-    """The sheet, uint8 RGB: a row for each class, a column for each style, numbered as edits
-    number them.
+    """A row for each class and a column for each style, numbered as edits number them.
 
-    Everything but the row's class keeps its first style (or the one that the model's seed draws). A
-    cell shows the box around the class's largest instance. ``classes``: by name; empty: all in the
-    frame that have styles. ``on_painted`` is called with the pictures painted and their number.
-    Raises UsageError where the model has no styles, or a class has none or is not in the frame.
+    A cell shows the class's largest instance. All other classes keep their first style, or the one
+    that the model's seed draws.
+
+    Args:
+        model: a model with styles.
+        frame: the labels to paint, in the model's planes.
+        classes: names of classes; empty: all in the frame that have styles.
+        cell_hw: height and width of a cell, pixels.
+        on_painted: called after each picture.
+
+    Returns:
+        uint8 RGB [H,W,3].
+
+    Raises:
+        UsageError: the model has no styles, or a class has none or is not in the frame.
     """
     model.check_styles(StyleChoice())
     rows = _rows(model, frame, classes, cell_hw)
@@ -118,15 +129,13 @@ def _plane(name: str, scheme: Scheme | None) -> int:
     if name.isdecimal():
         return int(name)
     if scheme is None:
-        raise UsageError(
-            f"the model knows its classes by number only, so {name!r} says nothing to it."
-        )
+        raise UsageError(f"the model knows its classes by number only, and {name!r} is no number.")
     return scheme.find(name).id
 
 
 def _painted(model: Model, frame: LabelFrame) -> Bytes:
     state = model.start(frame.size_hw)
-    for _ in range(SETTLES if model.n_frames > 1 else 0):
+    for _ in range(WARM_UP_FRAMES if model.n_frames > 1 else 0):
         state, _ = model.step(state, frame)
     _, painting = model.step(state, frame)
     return np.asarray(to_bytes(painting.picture).cpu().numpy(), dtype=np.uint8)
@@ -135,8 +144,16 @@ def _painted(model: Model, frame: LabelFrame) -> Bytes:
 def box_around(
     mask: npt.NDArray[np.bool_], aspect: float, *, margin: float = 0.3
 ) -> tuple[slice, slice]:
-    """Rows and columns of the box around ``mask`` [H,W] with a margin, as near to ``aspect`` (width
-    / height) as the frame allows."""
+    """The box around a mask, with a margin.
+
+    Args:
+        mask: bool [H,W] with at least one pixel set.
+        aspect: the box's width over its height, as near as the frame allows.
+        margin: on each side, as a share of the mask's height and width.
+
+    Returns:
+        The box's rows and columns; it lies within the frame.
+    """
     limit_h, limit_w = mask.shape
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     height = max(int(rows[-1] - rows[0] + 1) * (1 + 2 * margin), 16)

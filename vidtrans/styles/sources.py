@@ -1,5 +1,4 @@
-"""Styles of a model from films of pictures, labels and instances: everything that ``vidtrans
-models styles`` does."""
+"""Styles of a model from films of pictures, labels and instances: ``vidtrans models styles``."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ from vidtrans.frame import LabelFrame
 from vidtrans.labels.reader import LabelReader
 from vidtrans.media.reader import Reader, open_reader
 from vidtrans.model import Bundle, find_bundle, read_bundle, read_folder
-from vidtrans.model.style_centres import with_styles
+from vidtrans.model.card_styles import with_styles
 from vidtrans.pipeline.setup import LOOK_AHEAD, choose_labels
 from vidtrans.sequence.loading import load_model
 from vidtrans.styles.clustering import CLUSTERS, LEAST_SHARE, make_styles
@@ -26,9 +25,15 @@ OnFrame = Callable[[int], None]
 
 @dataclass(frozen=True)
 class StyleSources:
-    """Where styles come from: films, folders or patterns of ``pictures``, ``labels`` and
-    ``instances`` (None: none), frame by frame. ``scheme``: as ``ConvertSettings.labels``.
-    ``every``: one frame in so many is looked at."""
+    """The films, folders or patterns that styles are made from, frame by frame.
+
+    Attributes:
+        pictures: real pictures.
+        labels: their label maps.
+        instances: their instance maps, None where there are none.
+        scheme: the setting ``labels``: ``auto``, a scheme, or a palette file.
+        every: one frame in so many is used, at least 1.
+    """
 
     pictures: str
     labels: str
@@ -47,17 +52,30 @@ def bundle_with_styles(
     device: str = "auto",
     on_frame: OnFrame | None = None,
 ) -> Bundle:
-    """``model`` with styles made of ``sources``.
+    """A model with styles made from films, in place of its own.
 
-    Raises ModelError where it has no encoder, InputError for what cannot be read or does not fit
-    together, UsageError.
+    Args:
+        model: the name of an installed model, a bundle, or a published folder.
+        sources: the films.
+        clusters: the largest number of styles of a class, at least 1.
+        seed: where k-means begins.
+        least_share: instances that cover a smaller share of a frame (0..1) are left out.
+        device: ``auto``, ``cpu``, or ``cuda``.
+        on_frame: called with the number of each frame that was read.
+
+    Raises:
+        ModelError: the model has no encoder.
+        InputError: a film cannot be read, ends before the labels, or is of another size.
+        UsageError: ``clusters`` or ``sources.every`` is less than 1, or the scheme is unknown.
     """
     if clusters < 1 or sources.every < 1:
-        raise UsageError("there are at least 1 cluster, and 1 frame in every.")
+        raise UsageError(
+            f"clusters is {clusters} and every is {sources.every}; both are at least 1."
+        )
     path = find_bundle(model)
     loaded = load_model(path, device=device)
     if loaded.networks.encoder is None or not loaded.label_nc:
-        raise ModelError("has no feature encoder, which styles are made with.", where=path)
+        raise ModelError("has no feature encoder, and styles are made with one.", where=path)
     with ExitStack() as stack:
         pictures = stack.enter_context(open_reader(sources.pictures, labels=False))
         labels = stack.enter_context(open_reader(sources.labels))
@@ -83,15 +101,16 @@ def _pictured(
     every: int,
     on_frame: OnFrame | None,
 ) -> Iterator[LabelFrame]:
-    """Label frames with their pictures. Raises InputError where one of the films ends before the
-    others."""
+    """Label frames with their pictures. Raises InputError where another film ends before the
+    labels."""
     others = [iter(pictures)] if instances is None else [iter(pictures), iter(instances)]
     for index, frame in enumerate(labels):
         beside = [next(other, None) for other in others]
         for found, reader in zip(beside, (pictures, instances), strict=False):
             if found is None and reader is not None:
                 raise InputError(
-                    f"ends after {index} frames, and the labels go on.", where=reader.info.source
+                    f"ends after {index} frames, and there are more label maps.",
+                    where=reader.info.source,
                 )
         if index % every:
             continue

@@ -1,4 +1,4 @@
-"""A model's styles: what its card holds, and whether a choice of them suits it."""
+"""The styles on a model's card: read, replaced, and checked against a choice of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vidtrans.labels.scheme import load_scheme
 from vidtrans.model.card import Card
 
 Centres = Mapping[int, Sequence[Sequence[float]]]
-"""For each class (by plane) its styles: cluster centres of feature_nc numbers."""
+"""For each plane its class's styles: cluster centres of feature_nc numbers in [-1,1]."""
 
 
 def centres_of(card: Card) -> Centres:
@@ -31,7 +31,12 @@ def with_styles(card: Card, centres: Centres) -> Card:
 
 
 def check_card_styles(card: Card, *, label_nc: int, feature_nc: int, where: str) -> None:
-    """Raises ModelError where the card's styles are none of the network's."""
+    """Checks that the card's styles suit the network.
+
+    Raises:
+        ModelError: there are styles of a plane that the network does not have, or styles that are
+            not ``feature_nc`` finite numbers.
+    """
     for plane, centres in card.styles.items():
         if not plane.isdecimal() or int(plane) >= label_nc:
             raise ModelError(
@@ -42,25 +47,25 @@ def check_card_styles(card: Card, *, label_nc: int, feature_nc: int, where: str)
         for number, centre in enumerate(centres):
             if len(centre) != feature_nc or not all(map(math.isfinite, centre)):
                 raise ModelError(
-                    f"style {number} of class {plane} is no {feature_nc} finite numbers, which the"
-                    " network takes.",
+                    f"style {number} of class {plane} is not the {feature_nc} finite numbers that"
+                    " the network takes.",
                     where=where,
                 )
 
 
 def class_names(card: Card) -> dict[int, str]:
-    """Names of the model's planes, as far as its label scheme gives any."""
+    """The class names of the model's planes; none where its label scheme is not known here."""
     if card.label_scheme is None:
         return {}
     try:
         scheme = load_scheme(card.label_scheme)
-    except VidtransError:  # a scheme of somebody's own, which is not here: numbers will do
+    except VidtransError:  # the palette file of another machine: classes are shown by number
         return {}
     return {entry.id: entry.name for entry in scheme.classes}
 
 
 def style_counts(card: Card) -> dict[str, int]:
-    """How many styles each class has, by name (by number where the model names none)."""
+    """The number of styles of each class, by its name, or by its plane where it has none."""
     names = class_names(card)
     return {
         names.get(plane, str(plane)): len(centres)
@@ -69,7 +74,11 @@ def style_counts(card: Card) -> dict[str, int]:
 
 
 def check_choice(card: Card, feature_nc: int, choice: StyleChoice) -> None:
-    """Raises UsageError where ``choice`` names what the model does not have."""
+    """Checks that the model has the styles of ``choice``.
+
+    Raises:
+        UsageError: the model has no styles, or none of a class or number that is chosen.
+    """
     name = card.name or "the model"
     if not feature_nc:
         raise UsageError(
@@ -103,7 +112,11 @@ def check_choice(card: Card, feature_nc: int, choice: StyleChoice) -> None:
 
 
 def check_number(name: str, count: int, style: int, card: Card) -> None:
-    """Raises UsageError where class ``name``, with ``count`` styles, has none of this number."""
+    """Checks that class ``name``, which has ``count`` styles, has the style of this number.
+
+    Raises:
+        UsageError: it has not.
+    """
     if not count:
         listed = ", ".join(f"{known} ({n})" for known, n in style_counts(card).items())
         raise UsageError(f"class {name} has no styles.", hint=f"Those with styles: {listed}.")

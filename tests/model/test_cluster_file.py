@@ -12,7 +12,7 @@ from numpy.lib import format as npy
 
 from vidtrans.errors import ModelError
 from vidtrans.model import Bundle, Card, read_bundle, read_folder, write_bundle, write_folder
-from vidtrans.model.clusters import read_clusters, write_clusters
+from vidtrans.model.cluster_file import read_clusters, write_clusters
 
 CENTRES = {
     7: np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3),

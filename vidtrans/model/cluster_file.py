@@ -1,4 +1,4 @@
-"""The published cluster files: pix2pixHD's styles, k-means centres of features for each class."""
+"""The cluster files of published pix2pixHD checkpoints: k-means centres of features by class."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ import numpy.typing as npt
 from numpy.lib import format as npy
 
 from vidtrans.errors import ModelError
+from vidtrans.model.card_styles import Centres
 from vidtrans.model.inert_pickle import RefusedError, read_inert
-from vidtrans.model.style_centres import Centres
 
 PATTERN = "features_clustered_*.np[yz]"
-# Far above anything published: a million numbers. Packed ones count as what they unfold to.
+"""The names of such files in a checkpoint folder."""
 _LARGEST = 4 << 20
+"""Bytes, of a million float32 numbers; published files hold 35 classes of ten styles of three. Of a
+compressed file its content counts."""
 _ADVICE = (
     'Where you trust the file, save it again as plain arrays: python -c "import numpy as n; '
     "n.savez('features_clustered_010.npz', "
@@ -42,12 +44,15 @@ _DAMAGED = (
 
 
 def read_clusters(path: str | PathLike[str]) -> Centres:
-    """The centres of every class in a cluster file: the published ``.npy`` (a pickled dictionary:
-    class number -> float [k, F]), a ``.npz`` of arrays named by class number, or a plain ``.npy``
-    [classes, k, F] (rows of NaN left out).
+    """The centres of every class in a cluster file. Nothing in the file is run.
 
-    Nothing in the file is run. Raises ModelError where it cannot be read, or holds anything but
-    such arrays.
+    Args:
+        path: the published ``.npy`` (a pickled dictionary: class number -> float [k, F]), a
+            ``.npz`` of arrays named by class number, or a plain ``.npy`` [classes, k, F], in which
+            rows with NaN are left out.
+
+    Raises:
+        ModelError: the file cannot be read, or holds anything but such arrays.
     """
     file = Path(path)
     try:
@@ -60,18 +65,19 @@ def read_clusters(path: str | PathLike[str]) -> Centres:
         content = _content(data)
     except RefusedError as error:
         raise ModelError(
-            f"is refused: it holds {error}, and nothing in a model file is run.",
+            f"is refused: it holds {error}, and code in a model file is never run.",
             where=file,
             hint=_ADVICE,
         ) from error
     except _DAMAGED as error:
-        raise ModelError(f"is no whole file of cluster centres ({error}).", where=file) from error
+        raise ModelError(
+            f"is damaged, or no file of cluster centres ({error}).", where=file
+        ) from error
     return _centres(content, file)
 
 
 def write_clusters(path: str | PathLike[str], centres: Centres) -> None:
-    """The published form: what the published code loads, and ``read_clusters`` reads without
-    running it."""
+    """Writes a published cluster file, a pickled dictionary, which `read_clusters` reads too."""
     arrays = {
         plane: np.asarray(found, dtype=np.float32) for plane, found in sorted(centres.items())
     }
@@ -83,7 +89,7 @@ def _content(data: bytes) -> Mapping[Any, Any]:
     if data[:4] == b"PK\x03\x04":
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > _LARGEST:
-                raise ValueError("it unfolds to more than any such file holds")
+                raise ValueError(f"its content is larger than {_LARGEST >> 20} MiB")
             return {
                 entry.filename.removesuffix(".npy"): _array(archive.read(entry))
                 for entry in archive.infolist()
@@ -104,7 +110,7 @@ def _content(data: bytes) -> Mapping[Any, Any]:
         or len(content) != 1
         or not isinstance(content[0], dict)
     ):
-        raise ValueError("no dictionary of arrays")
+        raise ValueError("it holds no dictionary of arrays")
     return content[0]
 
 
