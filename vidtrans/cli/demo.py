@@ -118,12 +118,17 @@ def demo(
 
 
 def _spread(frames: int, count: int) -> set[int]:
-    """``count`` frame numbers spread evenly over ``frames``."""
+    """``count`` frame numbers, spread evenly over ``frames`` frames."""
     return {round((i + 0.5) * frames / count - 0.5) for i in range(count)}
 
 
 def _write_sheet(path: Path, pairs: list[Bytes]) -> None:
-    """Label and picture of each frame one above the other, in rows and columns."""
+    """Write a grid of cells: each shows a frame's labels above its picture.
+
+    Args:
+        path: The file to write.
+        pairs: Labels at the left of the picture, uint8 RGB [H,2W,3].
+    """
     import numpy as np
 
     from vidtrans.media.pngs import write_picture

@@ -1,4 +1,4 @@
-"""``vidtrans inspect``: what an input is, and what it is taken for."""
+"""``vidtrans inspect``: an input's properties, its label scheme and its classes."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ def inspect(
     ] = "auto",
     model: Annotated[
         str | None,
-        typer.Option(metavar="MODEL", help="Also tell which classes this model does not have."),
+        typer.Option(metavar="MODEL", help="Also list the classes that this model does not have."),
     ] = None,
     frames: Annotated[
-        int | None, typer.Option(min=1, help="Look at the first FRAMES only.", metavar="FRAMES")
+        int | None, typer.Option(min=1, help="Read only the first FRAMES.", metavar="FRAMES")
     ] = None,
 ) -> None:
-    """Tell what a label video holds, and what it is taken for.
+    """Describe a label video and how its labels are read.
 
-    Size, rate, frames, label scheme, classes with their shares, and what could
-    not be read as a label. Where it is no label map the exit code is 3, and
-    what is known of the file is printed all the same.
+    Size, rate, frames, label scheme, classes with their shares, and the values
+    that are no labels. Where the input is no label map, its other properties are
+    printed and the exit code is 3.
     """
     from vidtrans.labels.detect import parse_labels, resolve
     from vidtrans.media.reader import open_reader

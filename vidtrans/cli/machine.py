@@ -1,5 +1,4 @@
-"""The machine and the versions that a figure was taken with: a figure without them means
-nothing."""
+"""The machine and the versions with which a benchmark was measured."""
 
 from __future__ import annotations
 

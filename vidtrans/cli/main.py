@@ -1,4 +1,4 @@
-"""From the command line to an exit code: one sentence for a user's mistake, never a traceback."""
+"""The entry point: commands end with an exit code, and a user's mistake with one sentence."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(
             errors="backslashreplace"
-        )  # a file's name may be no text; stderr does so by itself
+        )  # a file's name need not be valid text; stderr escapes it by default
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = os.environ.get("VIDTRANS_DEBUG", "") not in ("", "0")
     if "--debug" in arguments:
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return _reader_gone()
     except SystemExit as stop:
-        if isinstance(stop.__context__, BrokenPipeError):  # typer's way to say it
+        if isinstance(stop.__context__, BrokenPipeError):  # typer exits when stdout is closed
             return _reader_gone()
         raise
     except KeyboardInterrupt:
@@ -47,8 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         return _say(error.sentence(option_words), error.exit_code)
     except Exception as error:
-        # The option parser's own errors (typer carries its own copy of click) know their sentence
-        # and their exit code.
+        # The option parser's errors have a sentence and an exit code. Their class cannot be named:
+        # typer carries its own copy of click.
         sentence = getattr(error, "format_message", None)
         if sentence is not None:
             command = getattr(getattr(error, "ctx", None), "command_path", "vidtrans")
@@ -71,7 +71,7 @@ def _say(sentence: str, code: int) -> int:
 
 
 def _reader_gone() -> int:
-    # Python would complain about the closed pipe once more when it flushes at exit.
+    # Python flushes stdout at exit, and would report the closed pipe again.
     devnull = os.open(os.devnull, os.O_WRONLY)
     os.dup2(devnull, sys.stdout.fileno())
     os.close(devnull)

@@ -1,4 +1,4 @@
-"""``vidtrans models``: what is installed, what a model is, and published checkpoints in."""
+"""``vidtrans models``: list, describe, import and export models, and make styles."""
 
 from __future__ import annotations
 
@@ -89,7 +89,8 @@ def import_model(
     ],
     out: Annotated[Path, typer.Argument(help="The bundle to write, OUT.safetensors.")],
     system: Annotated[
-        str | None, typer.Option(help="vid2vid, pix2pixHD or pix2pix (default: told by the files).")
+        str | None,
+        typer.Option(help="vid2vid, pix2pixHD or pix2pix (default: detected from the files)."),
     ] = None,
     option: Annotated[
         list[str] | None,
@@ -140,8 +141,8 @@ def export_model(
     from vidtrans.model import Bundle, build, find_bundle, read_bundle, write_folder
 
     bundle = read_bundle(find_bundle(model))
-    # Through the networks, so that what is written is whole, and float32 as the published code has
-    # it.
+    # Built as networks, which checks that no tensor is missing; float32, as the published code
+    # stores them.
     tensors = build(bundle.card, bundle.tensors, where=bundle.where).tensors()
     for file in write_folder(
         folder, Bundle(bundle.card, tensors, bundle.where), overwrite=overwrite
@@ -167,7 +168,7 @@ def make_styles(
         str, typer.Option("--labels", help="How labels are read, as in convert.")
     ] = "auto",
     clusters: Annotated[int, typer.Option(min=1, max=255, help="Styles of a class, at most.")] = 10,
-    every: Annotated[int, typer.Option(min=1, help="Look at one frame in so many.")] = 1,
+    every: Annotated[int, typer.Option(min=1, help="Use one frame in so many.")] = 1,
     least_share: Annotated[
         float,
         typer.Option(min=0.0, max=1.0, help="Leave out things that cover less of their picture."),
@@ -178,8 +179,8 @@ def make_styles(
         bool, typer.Option("--overwrite", help="Replace an existing bundle.")
     ] = False,
 ) -> None:
-    """Make a model's styles: k-means, class by class, on what its encoder sees in real pictures'
-    instances."""
+    """Make a model's styles: k-means, class by class, on the features that its encoder
+    gives for instances of real pictures."""
     from vidtrans.model import write_bundle
     from vidtrans.model.card_styles import style_counts
     from vidtrans.styles.sources import StyleSources, bundle_with_styles
@@ -195,6 +196,7 @@ def make_styles(
 
 
 def _check_out(out: Path, overwrite: bool) -> None:
+    """Raises UsageError or OutputError where a bundle cannot be written to ``out``."""
     if out.suffix != ".safetensors":
         raise UsageError("a bundle's name ends in .safetensors.", where=out)
     if out.exists() and not overwrite:
@@ -204,7 +206,11 @@ def _check_out(out: Path, overwrite: bool) -> None:
 
 
 def _options(pairs: list[str]) -> dict[str, Any]:
-    """Published options: numbers and truth values as such, the rest as text."""
+    """Published options: numbers and booleans by type, others as text.
+
+    Raises:
+        UsageError: One of ``pairs`` is not KEY=VALUE.
+    """
     values: dict[str, Any] = {}
     for pair in pairs:
         key, sign, text = pair.partition("=")
@@ -218,6 +224,8 @@ def _options(pairs: list[str]) -> dict[str, Any]:
 
 
 def _rows(facts: dict[str, Any], path: Path) -> list[tuple[str, str]]:
+    """The facts of ``vidtrans.model.describe`` as (label, text)."""
+
     def pair(hw: Any) -> str:
         return "not known" if hw is None else f"{hw[1]}x{hw[0]}"
 
@@ -250,6 +258,6 @@ def _rows(facts: dict[str, Any], path: Path) -> list[tuple[str, str]]:
             "cost",
             f"{facts['flop_per_frame'] / 1e9:.1f} GFLOP a frame at {pair(facts['flop_size_hw'])}",
         ),
-        ("provenance", facts["provenance"] or "not told"),
-        ("licence", facts["licence"] or "not told"),
+        ("provenance", facts["provenance"] or "not stated"),
+        ("licence", facts["licence"] or "not stated"),
     ]

@@ -1,5 +1,7 @@
-"""What a command says while it runs: to a person on a terminal, to a program as JSON lines, else
-nothing."""
+"""Progress and notes of a running command, and its interruption by signals.
+
+Progress is a bar on a terminal, or JSON lines for programs, or nothing.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ class ProgressMode(StrEnum):
 
 
 class Summary(Protocol):
-    """What is told of a run that is done."""
+    """The results of a finished run."""
 
     @property
     def output(self) -> Path: ...
@@ -40,16 +42,27 @@ class Summary(Protocol):
 
 
 class Shown(Protocol):
-    """Where a run's progress goes."""
+    """The display of a run's progress."""
 
-    def note(self, sentence: str) -> None: ...
-    def warn(self, sentence: str) -> None: ...
-    def update(self, progress: Progress) -> None: ...
-    def done(self, summary: Summary) -> None: ...
+    def note(self, sentence: str) -> None:
+        """Show a note, such as how the labels are read."""
+        ...
+
+    def warn(self, sentence: str) -> None:
+        """Show a warning."""
+        ...
+
+    def update(self, progress: Progress) -> None:
+        """Show the progress after a frame."""
+        ...
+
+    def done(self, summary: Summary) -> None:
+        """Show the results."""
+        ...
 
 
 class Silence:
-    """Not a terminal: nothing but warnings and errors."""
+    """Shows warnings only, on stderr: where stderr is no terminal, or progress is off."""
 
     def note(self, sentence: str) -> None:
         """Nothing."""
@@ -97,7 +110,11 @@ class JsonLines:
 
 
 class Bar:
-    """A progress bar on a terminal."""
+    """A progress bar on the terminal.
+
+    Args:
+        title: Text before the bar.
+    """
 
     def __init__(self, title: str) -> None:
         from rich.console import Console
@@ -151,7 +168,7 @@ class Bar:
 
 
 def clock(seconds: float) -> str:
-    """``75`` as ``1:15``, ``3675`` as ``1:01:15``."""
+    """A duration in seconds as minutes or hours: ``75`` is ``1:15``, ``3675`` is ``1:01:15``."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
@@ -159,7 +176,12 @@ def clock(seconds: float) -> str:
 
 @contextmanager
 def progress_shown(mode: ProgressMode, title: str) -> Iterator[Shown]:
-    """How progress is shown in this mode, on this stderr."""
+    """The display of progress for a mode; a bar only where stderr is a terminal.
+
+    Args:
+        mode: The value of ``--progress``.
+        title: Text before the bar.
+    """
     if mode is ProgressMode.json:
         yield JsonLines()
     elif mode is ProgressMode.auto and sys.stderr.isatty():

@@ -43,8 +43,8 @@ def styles(
         bool, typer.Option("--overwrite", help="Replace an existing sheet.")
     ] = False,
 ) -> None:
-    """Paint a label picture in every style of every class: which number to give to convert's
-    --style.
+    """Paint a label picture in every style of every class, with the numbers that convert's
+    --style takes.
 
     Example: vidtrans styles mymodel.safetensors labels.png sheet.png --class car
     """
