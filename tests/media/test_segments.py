@@ -1,8 +1,9 @@
-"""Pieces joined give what one uninterrupted run of pieces gives, bit for bit, and each picture
+"""Segments joined give what one uninterrupted run gives, bit for bit, and each picture
 its exact time."""
 
 from __future__ import annotations
 
+import shutil
 from fractions import Fraction
 
 import av
@@ -12,7 +13,7 @@ import pytest
 from vidtrans.errors import OutputError
 from vidtrans.frame import FrameTime
 from vidtrans.media.reader import open_reader
-from vidtrans.media.writer import join_segments, open_segments, parts_folder, remove_parts
+from vidtrans.media.writer import join_segments, open_segments, parts_folder
 
 BASE = Fraction(1, 90000)
 COUNT, LENGTH = 23, 5
@@ -59,7 +60,7 @@ def film(request, tmp_path):
 
 
 def run(settings, frames, first=0, stop=COUNT):
-    """Frames from segment ``first`` on, until ``stop`` breaks the run off inside a piece."""
+    """Frames from segment ``first`` on, until ``stop`` breaks the run off inside a segment."""
     parts = parts_folder(settings["target"])
     with open_segments(parts, first_segment=first, **settings) as writer:
         for index in range(first * LENGTH, stop):
@@ -84,10 +85,9 @@ def test_a_broken_run_gives_the_film_of_a_whole_one(film, frames):
     join_segments(whole, target)
     pictures, times = decoded(target)
     target.unlink()
-    remove_parts(parts_folder(target))
-    assert not parts_folder(target).exists()
+    shutil.rmtree(parts_folder(target))
 
-    closed = run(settings, frames, stop=13)  # killed within the third piece
+    closed = run(settings, frames, stop=13)  # killed within the third segment
     assert len(closed) == 2
     again = run(settings, frames, first=2)
     join_segments(again, target)
@@ -116,7 +116,7 @@ def test_the_pictures_are_those_that_were_written(film, frames):
     assert np.abs(pictures.astype(int) - sent).mean() < 20
 
 
-def test_every_piece_begins_with_a_key_frame(film, frames):
+def test_every_segment_begins_with_a_key_frame(film, frames):
     target, settings = film
     join_segments(run(settings, frames), target)
     keys = []
@@ -139,7 +139,7 @@ def mp4(tmp_path):
     }
 
 
-def test_pieces_of_a_broken_run_that_do_not_count_are_removed(mp4, frames):
+def test_segments_of_a_broken_run_that_do_not_count_are_removed(mp4, frames):
     parts = run(mp4, frames)
     (parts[0].parent / ".000009.packets.77.partial").write_text("half")
     with open_segments(parts[0].parent, first_segment=2, **mp4):
@@ -150,7 +150,7 @@ def test_pieces_of_a_broken_run_that_do_not_count_are_removed(mp4, frames):
     ]
 
 
-def test_an_exception_drops_the_open_piece_only(mp4, frames):
+def test_an_exception_drops_the_open_segment_only(mp4, frames):
     parts = parts_folder(mp4["target"])
 
     def fail():
@@ -165,7 +165,7 @@ def test_an_exception_drops_the_open_piece_only(mp4, frames):
     assert [path.name for path in parts.iterdir()] == ["000000.packets"]
 
 
-def test_pieces_that_do_not_fit_are_refused(mp4, frames, tmp_path):
+def test_segments_that_do_not_fit_are_refused(mp4, frames, tmp_path):
     first, _, *_ = run(mp4, frames)
     other = {**mp4, "target": tmp_path / "other.mp4", "encoder_options": {"crf": "30"}}
     second, *_ = run(other, frames)
@@ -176,7 +176,7 @@ def test_pieces_that_do_not_fit_are_refused(mp4, frames, tmp_path):
     with pytest.raises(OutputError, match="truncated"):
         join_segments([first, second], mp4["target"])
     second.write_bytes(b"something else\n")
-    with pytest.raises(OutputError, match="no piece"):
+    with pytest.raises(OutputError, match="no segment"):
         join_segments([first, second], mp4["target"])
     assert not mp4["target"].exists()
     assert not list(tmp_path.glob(".*partial"))

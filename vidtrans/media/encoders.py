@@ -1,4 +1,4 @@
-"""Which encoder, with which options and pixel format: checked before anything is read."""
+"""The choice of container, encoder, options and pixel format, made before any frame is read."""
 
 from __future__ import annotations
 
@@ -53,8 +53,19 @@ _NEEDS_EVEN = {"h264", "hevc"}
 
 @dataclass(frozen=True)
 class Encoding:
-    """Everything that decides the encoded bits. ``options`` are complete: defaults and the
-    user's."""
+    """Everything that decides the encoded bits.
+
+    Attributes:
+        codec: FFmpeg's name of the encoder, such as ``libx264``.
+        options: The encoder's options: the user's, and the defaults for what the user left open.
+        pixel_format: FFmpeg's name of the encoder's input format, such as ``yuv420p``.
+        size_hw: Height and width of the pictures.
+        rate: Average frames a second, for the container's header.
+        time_base: The unit of the timestamps, in seconds.
+        container: FFmpeg's name of the muxer, such as ``matroska``.
+        sample_aspect: Width of a pixel over its height.
+        container_options: The muxer's options.
+    """
 
     codec: str
     options: Mapping[str, str]
@@ -68,7 +79,8 @@ class Encoding:
 
     @property
     def full_range(self) -> bool:
-        """RGB, grey and the ``yuvj`` formats use all values; other YUV is limited (16 to 235)."""
+        """Whether samples use all values, as RGB, grey and ``yuvj`` do; other YUV is limited
+        (8 bits: 16 to 235)."""
         return self.is_rgb or self.pixel_format.startswith(("yuvj", "gray", "pal8"))
 
     @property
@@ -88,13 +100,29 @@ def choose_encoding(
     sample_aspect: Fraction = Fraction(1),
     container_format: str | None = None,
 ) -> Encoding:
-    """Fill in what the user left open. Raises OutputError for an unknown container, encoder,
-    option or pixel format."""
+    """Choose container, encoder, options and pixel format.
+
+    Args:
+        target: The output; its suffix chooses the container.
+        size_hw: Height and width of the pictures.
+        rate: Average frames a second.
+        time_base: The unit of the timestamps, in seconds.
+        codec: An encoder's or a codec's name, ``auto`` for NVENC where it works, None for the
+            container's default.
+        encoder_options: The encoder's own options by name; they replace the defaults.
+        pixel_format: FFmpeg's name, or None for the encoder's usual one.
+        sample_aspect: Width of a pixel over its height.
+        container_format: FFmpeg's name of a muxer, in place of the suffix.
+
+    Raises:
+        OutputError: An unknown container, encoder, option or pixel format, or one that does not
+            take this size.
+    """
     container = _container(target, container_format)
     name = _codec_name(codec, container, size_hw, target)
     encoder = _encoder(name, target)
     options = _quiet(
-        encoder, _steady(encoder, _options(encoder, encoder_options or {}, target), size_hw)
+        encoder, _deterministic(encoder, _options(encoder, encoder_options or {}, target), size_hw)
     )
     form = pixel_format or _default_format(encoder, size_hw)
     _check_format(encoder, form, size_hw, target)
@@ -207,8 +235,10 @@ def _options(encoder: Codec, given: Mapping[str, str], target: Path) -> dict[str
     return {**{name: value for name, value in defaults.items() if name in known}, **chosen}
 
 
-def _steady(encoder: Codec, options: dict[str, str], size_hw: tuple[int, int]) -> dict[str, str]:
-    """Options with which the same pictures give the same bits.
+def _deterministic(
+    encoder: Codec, options: dict[str, str], size_hw: tuple[int, int]
+) -> dict[str, str]:
+    """Add the options with which the same pictures give the same bits.
 
     x264's AVX-512 code for macroblock trees reads past the end of a row unless its macroblocks come
     in sixteens, so the bits depend on what lies in memory there (measured: 13 different files in 20
@@ -224,7 +254,7 @@ def _steady(encoder: Codec, options: dict[str, str], size_hw: tuple[int, int]) -
 
 
 def _quiet(encoder: Codec, options: dict[str, str]) -> dict[str, str]:
-    """Options with which the encoder tells of errors only.
+    """Add the options with which the encoder logs errors only.
 
     x265 and SVT-AV1 write their settings to stderr whenever they are opened, past FFmpeg's log.
     """
@@ -268,10 +298,10 @@ def _check_format(encoder: Codec, name: str, size_hw: tuple[int, int], target: P
         raise OutputError(f"there is no pixel format {name!r}.", where=target) from None
     chroma = form.components[1] if len(form.components) > 1 else None
     if chroma is not None and encoder.canonical_name in _NEEDS_EVEN:
-        crooked = (chroma.width < form.width and size_hw[1] % 2) or (
+        is_odd = (chroma.width < form.width and size_hw[1] % 2) or (
             chroma.height < form.height and size_hw[0] % 2
         )
-        if crooked:
+        if is_odd:
             raise OutputError(
                 f"{encoder.name} in {name} needs even sides, and the picture is"
                 f" {size_hw[1]}x{size_hw[0]}.",

@@ -1,4 +1,4 @@
-"""Pictures -> packets: one encoder, one scaler, each picture with its own time."""
+"""Pictures to packets: one encoder, one scaler, and every picture's own timestamp."""
 
 from __future__ import annotations
 
@@ -36,7 +36,16 @@ _SINK_BUFFER = 1 << 20
 
 
 def open_container(sink: Any, encoding: Encoding, target: Path) -> OutputContainer:
-    """The container that ``encoding`` names, writing into a file object."""
+    """Open a muxer that writes into a file object.
+
+    Args:
+        sink: A file object as ``av.open`` takes it.
+        encoding: Names the muxer and its options.
+        target: The output, for messages.
+
+    Raises:
+        OutputError: The muxer cannot be opened.
+    """
     try:
         return av.open(
             sink,
@@ -50,8 +59,12 @@ def open_container(sink: Any, encoding: Encoding, target: Path) -> OutputContain
 
 
 def add_encoder(container: OutputContainer, encoding: Encoding, target: Path) -> VideoStream:
-    """A stream with an encoder that is set up but not open. Raises OutputError where the
-    container cannot hold it."""
+    """Add a video stream with an encoder that is set up but not open.
+
+    Raises:
+        OutputError: The encoder is not usable on this machine, or the container cannot hold its
+            packets.
+    """
     height, width = encoding.size_hw
     try:
         stream = container.add_stream(
@@ -94,19 +107,19 @@ def add_encoder(container: OutputContainer, encoding: Encoding, target: Path) ->
 
 
 def _packed(picture: Bytes) -> Bytes:
-    """``picture`` [H,W,3] without gaps. NumPy calls any stride of a side of one pixel
-    contiguous; PyAV does not."""
+    """``picture`` [H,W,3] with the strides that PyAV expects. NumPy takes an array with a side of
+    one pixel for contiguous whatever that side's stride is; PyAV does not."""
     return picture if picture.strides == (picture.shape[1] * 3, 3, 1) else picture.copy()
 
 
 def _matrix(encoding: Encoding) -> int:
-    """BT.709, except in JPEG, whose decoders know BT.601 only (JFIF)."""
+    """The matrix: BT.709, except in JPEG, whose decoders know BT.601 only (JFIF)."""
     return Colorspace.ITU601 if encoding.pixel_format.startswith("yuvj") else Colorspace.ITU709
 
 
 def _gpu(codec: str) -> HWAccel | None:
-    """NVENC in the primary context, where torch lives too, so that frames pass from one to the
-    other as they are."""
+    """The device of NVENC: the primary CUDA context, which torch uses too, so that frames pass
+    from one to the other without a copy."""
     return HWAccel("cuda", options={"primary_ctx": "1"}) if codec.endswith("_nvenc") else None
 
 
@@ -125,7 +138,7 @@ def open_encoder(stream: VideoStream, encoding: Encoding, target: Path) -> None:
 
 
 def write_header(container: OutputContainer, target: Path) -> None:
-    """Begin the file. Raises OutputError where the disk or the container refuses."""
+    """Write the container's header. Raises OutputError where the disk or the container refuses."""
     try:
         container.start_encoding()
     except av.error.ArgumentError as error:
@@ -137,7 +150,13 @@ def write_header(container: OutputContainer, target: Path) -> None:
 
 
 class PictureEncoder:
-    """Feeds one encoder. The packets carry the pictures' own times and durations."""
+    """Feeds one encoder; the packets carry the pictures' own timestamps and durations.
+
+    Args:
+        stream: A stream of ``add_encoder``, opened with ``open_encoder``.
+        encoding: What the stream was made from.
+        target: The output, for messages.
+    """
 
     def __init__(self, stream: VideoStream, encoding: Encoding, target: Path) -> None:
         self._stream = stream
@@ -150,8 +169,16 @@ class PictureEncoder:
         self._cuda: CudaContext | None = None
 
     def encode(self, picture: Bytes, time: FrameTime) -> list[Packet[Any]]:
-        """``picture`` uint8 RGB [H,W,3] of the announced size, or a CUDA frame's NV12 planes for
-        NVENC."""
+        """Encode one picture; the packets that are ready.
+
+        Args:
+            picture: uint8 RGB [H,W,3] of ``encoding.size_hw``; or, for NVENC, a pair of CUDA arrays
+                with NV12 planes: y uint8 [H,W] and uv uint8 [H/2,W/2,2].
+            time: The picture's timestamp, later than the one before.
+
+        Raises:
+            OutputError: A wrong shape or type, or a timestamp that does not grow.
+        """
         frame = (
             self._device_frame(picture)
             if not isinstance(picture, np.ndarray)
@@ -172,6 +199,7 @@ class PictureEncoder:
         return list(self._timed(self._stream.encode(frame)))
 
     def flush(self) -> list[Packet[Any]]:
+        """End the stream; the packets that the encoder still held."""
         return list(self._timed(self._stream.encode(None)))
 
     def _timed(self, packets: list[Packet[Any]]) -> Iterator[Packet[Any]]:
@@ -204,8 +232,8 @@ class PictureEncoder:
         )
 
     def _device_frame(self, planes: Any) -> av.VideoFrame:
-        """NV12 planes (y uint8 [H,W], uv uint8 [H/2,W/2,2]) on a CUDA device, by DLPack; they
-        never visit the host."""
+        """NV12 planes (y uint8 [H,W], uv uint8 [H/2,W/2,2]) of a CUDA device as a frame, by DLPack
+        and without a copy to the host."""
         y, uv = planes
         height, width = self._encoding.size_hw
         kind, device = y.__dlpack_device__()

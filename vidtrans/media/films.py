@@ -1,4 +1,4 @@
-"""A film (or a pipe) as a reader of frames, on PyAV."""
+"""Reads films, pipes and URLs: demuxed and decoded by PyAV."""
 
 from __future__ import annotations
 
@@ -33,29 +33,51 @@ _log = logging.getLogger(__name__)
 
 _NOT_FILMS = {"tty"}  # FFmpeg "plays" any text file with a suffix like .txt as an ANSI film
 AVIO_BUFFER_BYTES = 1 << 16
-"""Bytes that FFmpeg reads ahead of a file object; what is larger it reads in one piece, into the
-frame."""
+"""Bytes of the buffer between a file object and its demuxer. Larger reads, of a frame's data,
+bypass it in one call."""
 
 
 class TruncationCheck(Protocol):
-    """What is known of the bytes of a pipe."""
+    """Knows whether a pipe ended with a whole frame, which demuxers do not report."""
 
     @property
     def at_eof(self) -> bool:
-        """All bytes have come."""
+        """Whether the pipe has ended: no more bytes will come."""
         ...
 
     def check(self, stream: VideoStream, frames: int) -> None:
-        """After the end: raises InputError, at frame ``frames``, where the last bytes are no
-        whole frame."""
+        """Check the end of the pipe, once it has come.
+
+        Args:
+            stream: The video stream.
+            frames: Frames that were decoded before.
+
+        Raises:
+            InputError: The last frame is truncated.
+        """
         ...
 
 
 class FilmReader:
-    """``Reader`` of everything that PyAV opens. See ``vidtrans.media.reader.open_reader``.
+    """A ``Reader`` of everything that PyAV opens. See ``vidtrans.media.reader.open_reader``.
 
-    ``container_options`` go to the demuxer (pipes want a short probe). ``end``: knows whether a
-    pipe was whole, which its demuxer does not tell. ``tags``: see ``PixelReader``.
+    Args:
+        source: A file, a URL, or a file object (a pipe).
+        labels: Keep grey and palette samples as ids.
+        max_side: The greatest height and width that are read.
+        hwaccel: Decode on the GPU where that works.
+        container_format: FFmpeg's name of a demuxer; None to probe the input.
+        container_options: The demuxer's options.
+        low_latency: Decode every packet before the next one is read.
+        truncation: Tells whether a pipe was truncated.
+        tags: Replaces what the stream says of its YUV.
+
+    Attributes:
+        info: See ``Reader.info``.
+        pixel_format: FFmpeg's name of the first frame's pixel format.
+
+    Raises:
+        InputError: The input cannot be opened, is truncated, or holds no frame.
     """
 
     stems: Sequence[str] | None = None
@@ -253,8 +275,8 @@ class FilmReader:
             )
 
     def pictures(self) -> Iterator[tuple[av.VideoFrame, FrameTime]]:
-        """The frames as FFmpeg decoded them, for those who send them on without looking at their
-        pixels."""
+        """Iterate over the frames as FFmpeg decoded them, with their timestamps, for callers that
+        pass frames on without converting them."""
         while (found := self._next()) is not None:
             yield found
 
@@ -305,7 +327,7 @@ class FilmReader:
         return FrameTime(pts=pts, time_base=Fraction(base), duration=picture.duration or None)
 
     def _decode_one(self) -> av.VideoFrame | None:
-        """The next frame as FFmpeg gives it, or None at the end."""
+        """The next frame that FFmpeg decodes, or None at the end."""
         while not self._waiting:
             try:
                 packet, self._held = self._held or next(self._packets, None), None
@@ -314,8 +336,8 @@ class FilmReader:
                         self._truncation.check(self._stream, self._decoded)
                     return None
                 if self._truncation is not None and self._truncation.at_eof:
-                    # No more will come, so the next packet is there or it is not: the last one must
-                    # be whole.
+                    # All bytes are there, so the demuxer can tell which packet is the last one.
+                    # That one must be whole.
                     self._held = next(self._packets, None)
                     if packet.size and (self._held is None or not self._held.size):
                         self._truncation.check(self._stream, self._decoded)
@@ -361,7 +383,8 @@ class FilmReader:
                 self._index += 1
 
     def _jump(self, index: int, time: FrameTime | None) -> bool:
-        """Seek through the container's own index; False where that cannot be exact."""
+        """Seek by timestamp to a keyframe and decode from there; False where the frame cannot be
+        told exactly."""
         if index == 0:
             return False
         if time is not None:
@@ -398,7 +421,7 @@ class FilmReader:
         return True
 
     def _packet_times(self) -> list[int] | None:
-        """The time of every frame, from the packets alone; None where they do not tell."""
+        """Every frame's timestamp, from the packets alone; None where they have none."""
         if self._times is None and self._path is not None:
             with av.open(
                 f"file:{self._path.absolute()}", "r", format=self._format, metadata_errors="replace"
@@ -434,8 +457,10 @@ class FilmReader:
     # -- closing -----------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """From any thread: a thread that is reading stops at the frame it is at, and closes the
-        file itself."""
+        """Close the input, from any thread.
+
+        A thread that is reading meanwhile ends with the frame that it is at, and closes the file.
+        """
         self._closed.set()
         if self._lock.acquire(blocking=False):
             try:

@@ -1,4 +1,4 @@
-"""A film, written under a temporary name and renamed when it is whole."""
+"""Writes a film: encodes, muxes, copies the input's other streams, and renames at the end."""
 
 from __future__ import annotations
 
@@ -26,7 +26,20 @@ from vidtrans.media.stream_copy import StreamCopier
 
 
 class FilmMuxer:
-    """Packets of one encoder, and the tracks copied beside them, into a whole file."""
+    """Muxes the packets of one encoder and the streams copied from another file.
+
+    Args:
+        encoding: Encoder and container.
+        target: The file, which appears with ``commit``.
+        overwrite: Whether an existing file may be replaced.
+        copy_from: A film whose audio, subtitles, attachments, chapters and metadata are copied.
+
+    Attributes:
+        stream: The video stream, whose packets ``mux`` takes.
+
+    Raises:
+        OutputError: ``target`` may not be written, or encoder and container refuse each other.
+    """
 
     def __init__(
         self, encoding: Encoding, target: Path, *, overwrite: bool, copy_from: Path | None
@@ -49,6 +62,10 @@ class FilmMuxer:
             raise
 
     def mux(self, packets: Iterable[Packet[Any]]) -> None:
+        """Write packets of ``stream``, and the other streams' packets that come before them.
+
+        Raises OutputError.
+        """
         with self._writing():
             for packet in packets:
                 if self._tracks is not None and packet.dts is not None:
@@ -56,6 +73,7 @@ class FilmMuxer:
                 self._container.mux(packet)
 
     def commit(self) -> Path:
+        """Write the trailer, sync the file and give it its name. Raises OutputError."""
         with self._writing():
             if self._tracks is not None:
                 self._tracks.copy_until(None)
@@ -65,8 +83,11 @@ class FilmMuxer:
         return self._sink.commit()
 
     def discard(self) -> None:
-        """Remove what was written. Closing the file first keeps PyAV from finishing it when it
-        is collected."""
+        """Remove what was written.
+
+        The file is closed before the container: PyAV writes the trailer of a container that is
+        collected, unless its file is closed.
+        """
         if not self._done:
             self._done = True
             self._sink.discard()
@@ -93,7 +114,7 @@ class FilmMuxer:
 
 
 class FilmWriter:
-    """``Writer`` of a film. See ``vidtrans.media.writer.open_writer``."""
+    """A ``Writer`` of one film. See ``vidtrans.media.writer.open_writer``."""
 
     def __init__(
         self,
@@ -135,6 +156,7 @@ class FilmWriter:
             raise
 
     def abort(self) -> None:
+        """See ``Writer.abort``."""
         self._muxer.discard()
 
     def __enter__(self) -> Self:

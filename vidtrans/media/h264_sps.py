@@ -1,30 +1,41 @@
-"""What an H.264 stream's sequence parameter set tells, and FFmpeg's decoder does not: monochrome
-and lossless coding.
+"""Reads the sequence parameter set (SPS) of H.264, which says what PyAV does not: monochrome and
+lossless coding.
 
-The decoder hands a monochrome stream on as 4:2:0 with grey chroma. Taken for colours, its ids would
-be range converted.
+FFmpeg's decoder gives the frames of a monochrome stream as 4:2:0 with grey chroma. Taken for
+colours, ids would be range converted.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+# profile_idc of the profiles whose SPS holds chroma_format_idc (H.264, 7.3.2.1.1).
 _WITH_CHROMA_FORMAT = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
 
 
 @dataclass(frozen=True, slots=True)
 class SequenceParameterSet:
-    """``chroma_format``: 0 monochrome, 1 4:2:0, 2 4:2:2, 3 4:4:4. ``lossless``: the transform may
-    be bypassed, which encoders announce for lossless coding only
-    (qpprime_y_zero_transform_bypass_flag)."""
+    """What an SPS says of the samples.
+
+    Attributes:
+        chroma_format: chroma_format_idc: 0 monochrome, 1 4:2:0, 2 4:2:2, 3 4:4:4.
+        lossless: qpprime_y_zero_transform_bypass_flag: the transform may be bypassed. Encoders set
+            it for lossless coding only.
+    """
 
     chroma_format: int
     lossless: bool
 
 
 def read_sps(extradata: bytes | None) -> SequenceParameterSet | None:
-    """The first SPS (H.264, 7.3.2.1.1) of ``extradata``, avcC or Annex B; None where there is
-    none."""
+    """Read the first SPS (H.264, 7.3.2.1.1).
+
+    Args:
+        extradata: The codec context's ``extradata``, as avcC or in Annex B's byte stream format.
+
+    Returns:
+        The SPS; None where there is none, or it is cut off.
+    """
     data = extradata or b""
     if (
         data[:1] == b"\x01"

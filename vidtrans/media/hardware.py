@@ -1,4 +1,4 @@
-"""What this build of FFmpeg and this machine can do on a GPU: asked once, by trying."""
+"""What FFmpeg can decode and encode on this machine's GPU, found out once by trying."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from av.video.codeccontext import VideoCodecContext
 
 @cache
 def cuda_decodes() -> bool:
-    """Can this build and this machine decode on an NVIDIA GPU? (A driver that is not there says
-    no here.)"""
+    """Whether this build of FFmpeg and this machine's driver decode on an NVIDIA GPU (NVDEC)."""
     if "cuda" not in hwdevices_available():
         return False
     try:
@@ -27,8 +26,11 @@ def cuda_decodes() -> bool:
 
 @cache
 def nvenc_works() -> bool:
-    """Can this machine encode H.264 on an NVIDIA GPU? Build and driver may be there and the chip
-    lack it (H100, A100)."""
+    """Whether this machine encodes H.264 on an NVIDIA GPU (NVENC).
+
+    An encoder is opened to know: build and driver may be there while the chip has no encoder (A100,
+    H100).
+    """
     if "h264_nvenc" not in av.codecs_available:
         return False
     context = av.CodecContext.create("h264_nvenc", "w")

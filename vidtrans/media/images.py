@@ -1,4 +1,4 @@
-"""An image sequence as a reader of frames: each file decoded as it is stored."""
+"""Reads image sequences: every file decoded to the samples that it stores."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ _PNG_HEAD = 24
 
 
 def _codec_of(data: bytes, path: Path) -> str:
-    """The codec by the file's first bytes: suffixes lie."""
+    """FFmpeg's name of the decoder, by the file's first bytes: suffixes may be wrong.
+
+    Raises InputError for an empty file and for what is no image.
+    """
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return "png"
     if data.startswith(b"\xff\xd8"):
@@ -44,7 +47,18 @@ def _codec_of(data: bytes, path: Path) -> str:
 
 
 class ImageReader:
-    """``Reader`` of image files. See ``vidtrans.media.reader.open_reader``."""
+    """A ``Reader`` of image files. See ``vidtrans.media.reader.open_reader``.
+
+    Args:
+        sequences: The sequences, read one after the other.
+        source: What the user named, for messages.
+        labels: Keep grey and palette samples as ids.
+        max_side: The greatest height and width that are read.
+        rate: Frames a second; None for 25.
+
+    Raises:
+        InputError: The first image cannot be read, or the PNGs differ in size.
+    """
 
     def __init__(
         self,
@@ -101,7 +115,7 @@ class ImageReader:
         # the one before.
         packet.is_keyframe = True
         try:
-            # A decoder that says nothing and gives nothing met a file that was cut off.
+            # For a truncated file a decoder may return no frame and raise nothing.
             pictures = context.decode(packet)
         except av.error.FFmpegError as error:
             del self._contexts[codec]
@@ -138,8 +152,8 @@ class ImageReader:
         )
 
     def _check_sizes(self, first: av.VideoFrame) -> None:
-        """PNGs tell their size in 24 bytes, so a mixed folder is refused before any work is
-        done."""
+        """Refuse PNGs of several sizes before any work is done: their size stands in the first 24
+        bytes."""
         for index, path in enumerate(self._files[1:], start=1):
             try:
                 with path.open("rb") as file:
@@ -196,9 +210,11 @@ class ImageReader:
         self._index = index
 
     def count(self) -> int:
+        """See ``Reader.count``."""
         return len(self._files)
 
     def close(self) -> None:
+        """See ``Reader.close``."""
         self._closed.set()
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""File names of image sequences: natural order, numbers, Cityscapes names, patterns, holes."""
+"""File names of image sequences: natural order, frame numbers, Cityscapes names, patterns, gaps."""
 
 from __future__ import annotations
 
@@ -38,7 +38,12 @@ _PRINTF = re.compile(r"%0?(\d*)d")
 
 @dataclass(frozen=True, slots=True)
 class ImageSequence:
-    """Images that follow one another: ``name`` for messages, ``files`` in order."""
+    """Images that follow one another.
+
+    Attributes:
+        name: The sequence's name, for messages.
+        files: The images in order.
+    """
 
     name: str
     files: tuple[Path, ...]
@@ -46,8 +51,14 @@ class ImageSequence:
 
 @dataclass(frozen=True, slots=True)
 class _NameParts:
-    """Where a file name belongs: the sequence, the kind of image in it, its number (None: not
-    numbered)."""
+    """What a file name says.
+
+    Attributes:
+        sequence: The sequence that the image belongs to: what stands before the frame number.
+        kind: The kind of image, as a pattern: ``*_gtFine_labelIds.png``.
+        frame: The frame number; None where the name holds none.
+        cityscapes: The name is one of Cityscapes: ``city_sequence_frame_kind``.
+    """
 
     sequence: str
     kind: str
@@ -56,7 +67,7 @@ class _NameParts:
 
 
 def natural_key(path: Path) -> tuple[tuple[int, int | str], ...]:
-    """Sorting key in which frame 2 comes before frame 10."""
+    """A sorting key in which frame 2 comes before frame 10."""
     return tuple(
         (0, int(part)) if part.isdecimal() else (1, part.lower())
         for part in re.split(r"(\d+)", str(path))
@@ -79,12 +90,12 @@ def exists(path: str | Path) -> bool:
 
 
 def is_image_name(path: Path) -> bool:
+    """Whether the suffix is an image's, and the file is not hidden."""
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
 
 
 def names_pictures(source: str) -> bool:
-    """Whether ``source`` is a folder, a pattern or a picture, none of which has times of its
-    own."""
+    """Whether ``source`` is a folder, a pattern or an image, none of which has timestamps."""
     path = Path(source)
     return is_pattern(source) or (exists(path) and path.is_dir()) or is_image_name(path)
 
@@ -120,7 +131,7 @@ def frame_key(path: Path) -> tuple[str, int | str]:
 
 
 def _numbers_apart(frames: Sequence[int]) -> tuple[int, float]:
-    """The usual distance from number to number, and how many of the distances are that one (0 to
+    """The most frequent step from number to number, and the share of the steps that are it (0 to
     1)."""
     steps = Counter(b - a for a, b in pairwise(frames))
     step, often = min(steps.items(), key=lambda item: (-item[1], item[0]))
@@ -128,8 +139,10 @@ def _numbers_apart(frames: Sequence[int]) -> tuple[int, float]:
 
 
 def _split(files: Iterable[Path], *, where: str, allow_gaps: bool) -> list[ImageSequence]:
-    """Sequences in natural order; raises InputError for several kinds of image, a number twice,
-    or a hole."""
+    """The sequences of ``files``, in natural order.
+
+    Raises InputError for several kinds of image, a number that comes twice, or a gap.
+    """
     parsed = {path: _name_parts(path) for path in sorted(files, key=natural_key)}
     groups: dict[str, list[Path]] = defaultdict(list)
     for path, parts in parsed.items():
@@ -184,7 +197,7 @@ def _refuse_gaps(files: Sequence[Path], numbers: Sequence[int], step: int, where
 
 
 def _renumbered(path: Path, old: int, new: int) -> str:
-    """The file's name with its frame number replaced, zeros kept."""
+    """The file's name with another frame number of as many digits."""
     spots = [match for match in re.finditer(r"\d+", path.stem) if int(match[0]) == old]
     spot = spots[-1]
     return (
@@ -193,16 +206,24 @@ def _renumbered(path: Path, old: int, new: int) -> str:
 
 
 def is_pattern(source: str) -> bool:
-    """A printf or glob pattern, and not the plain name of something that is there."""
+    """Whether ``source`` is a printf or glob pattern, and no existing file's or folder's name."""
     return bool(_PRINTF.search(source) or glob.has_magic(source)) and not exists(source)
 
 
 def resolve(source: str | Path, *, allow_gaps: bool = False) -> list[ImageSequence]:
-    """The image sequences behind a folder, an image, or a pattern, in the order in which they are
-    read.
+    """Find the image sequences of a folder, an image or a pattern.
 
-    Raises InputError, naming the file, for nothing found, several kinds of image in one folder, or
-    a hole.
+    Args:
+        source: A folder, an image, or a printf (``frame_%06d.png``) or glob (``*_labelIds.png``)
+            pattern.
+        allow_gaps: Accept sequences whose numbers have gaps.
+
+    Returns:
+        The sequences in the order in which they are read.
+
+    Raises:
+        InputError: Nothing is found, one folder holds several kinds of image, a number comes twice,
+            or one is missing. The sentence names the file.
     """
     text = str(source)
     path = Path(source)
@@ -253,11 +274,19 @@ def _printf_files(pattern: Path) -> list[Path]:
 
 
 def list_sequences(folder: str | Path) -> list[ImageSequence]:
-    """The image sequences in a folder and its sub-folders, sorted by name.
+    """List the image sequences in a folder and its sub-folders.
 
     Cityscapes names (``city_seq_frame_type.png``) group by city, sequence and type, other files by
-    folder and the part of the name before the number. Raises InputError where the folder is missing
-    or holds no image.
+    folder and the part of the name before the number.
+
+    Args:
+        folder: The folder.
+
+    Returns:
+        The sequences, sorted by name.
+
+    Raises:
+        InputError: The folder is missing or holds no image.
     """
     top = Path(folder)
     if not top.is_dir():

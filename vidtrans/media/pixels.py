@@ -1,4 +1,4 @@
-"""Decoded frame -> what the file stored: ids stay ids, colours become RGB."""
+"""Decoded frames to arrays: ids stay as they were stored, colours become RGB."""
 
 from __future__ import annotations
 
@@ -22,9 +22,14 @@ _FLAGS = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FUL
 
 
 def kind_of(format_name: str, *, monochrome: bool = False) -> str:
-    """``grey8``, ``grey16``, ``palette`` or ``rgb``: what a frame of this pixel format becomes.
+    """Tell what arrays frames of a pixel format become.
 
-    ``monochrome``: the stream has no chroma, though its decoder makes some up (H.264).
+    Args:
+        format_name: FFmpeg's name of the pixel format.
+        monochrome: The stream has no chroma, although the decoder's format has (H.264).
+
+    Returns:
+        ``grey8``, ``grey16``, ``palette`` or ``rgb``.
     """
     if monochrome:
         return "grey16" if re.search(r"p\d\d", format_name) else "grey8"
@@ -40,8 +45,12 @@ def kind_of(format_name: str, *, monochrome: bool = False) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ColourTags:
-    """Matrix and range of YUV pixels, for containers that lose them. None: as the stream says,
-    or the usual."""
+    """Matrix and range of YUV samples, given by the user for containers that lose them.
+
+    Attributes:
+        matrix: None for what the stream says, or else ``usual_matrix``.
+        full_range: None for what the stream says, or else limited.
+    """
 
     matrix: Literal["bt709", "bt601"] | None = None
     full_range: bool | None = None
@@ -51,17 +60,21 @@ MATRICES = {"bt709": Colorspace.ITU709, "bt601": Colorspace.ITU601}
 
 
 def usual_matrix(height: int) -> Literal["bt709", "bt601"]:
-    """What untagged YUV of this many lines is taken for, as players do."""
+    """The matrix that players assume for untagged YUV of this many lines."""
     return "bt709" if height >= 720 else "bt601"
 
 
 class PixelReader:
-    """Turns decoded frames into arrays with one scaler, which keeps its tables from frame to frame.
+    """Turns the decoded frames of one stream into arrays.
 
-    ``labels``: grey and palette pixels stay as they were stored; False: every frame becomes RGB.
-    ``shared``: the decoder may still refer to its frames (inter coding), so their pixels are
-    copied. ``monochrome``: see ``kind_of``. ``tags``: what the user says of the stream's YUV, over
-    what the stream says.
+    Its scaler keeps its tables from frame to frame.
+
+    Args:
+        labels: Keep grey and palette samples as they were stored; False: every frame becomes RGB.
+        shared: The decoder may still refer to its frames (inter coding), so samples are copied.
+        source: The input's name, for messages.
+        monochrome: See ``kind_of``.
+        tags: Replaces what the stream says of its YUV.
     """
 
     def __init__(
@@ -81,8 +94,15 @@ class PixelReader:
         self._scaler = VideoReformatter()
 
     def read(self, frame: VideoFrame) -> tuple[Ids, Bytes | None]:
-        """(uint8 RGB [H,W,3] or uint8/uint16 [H,W], palette uint8 [256,3] or None), upright,
-        C-contiguous."""
+        """Convert one frame, turned by its display matrix.
+
+        Returns:
+            Pixels, C-contiguous: uint8 RGB [H,W,3], or uint8 or uint16 ids [H,W]; and the palette
+            uint8 RGB [256,3] that the ids are indices of, or None.
+
+        Raises:
+            InputError: FFmpeg cannot convert the pixel format.
+        """
         kind = kind_of(frame.format.name, monochrome=self._monochrome)
         palette = None
         pixels: Ids
@@ -118,7 +138,7 @@ class PixelReader:
                 return rows.view("<u2")[:, : frame.width].astype(np.uint16)
             return rows[:, : frame.width].copy()
         if name.startswith("ya"):
-            # Grey with alpha: the alpha is not an id.
+            # Grey with alpha: alpha is no part of the id.
             deep = name != "ya8"
             line = frame.planes[0].line_size
             raw = np.frombuffer(memoryview(frame.planes[0]), np.uint8).reshape(frame.height, line)

@@ -1,4 +1,4 @@
-"""A folder of PNGs, each of them whole under its name or not there."""
+"""Writes pictures as image files: one, or a folder of PNGs. Each is there whole or not at all."""
 
 from __future__ import annotations
 
@@ -45,9 +45,20 @@ def write_picture(path: str | PathLike[str], picture: Bytes, *, what: str) -> No
 
 
 class FolderWriter:
-    """``Writer`` of PNGs. See ``vidtrans.media.writer.open_writer``.
+    """A ``Writer`` of PNGs. See ``vidtrans.media.writer.open_writer``.
 
-    Pictures that are whole stay after ``abort``: a run that goes on needs them.
+    Pictures that are written stay after ``abort``: a resumed run goes on after them.
+
+    Args:
+        folder: Where the PNGs go; made where it is missing.
+        size_hw: Height and width of the pictures.
+        overwrite: Whether the folder may hold PNGs already, which are replaced.
+        stems: The PNGs' names without suffix, frame by frame; None, or names that come twice:
+            000000, 000001, ...
+        first_index: The first frame that will be written, in a resumed run.
+
+    Raises:
+        OutputError: The folder cannot be written, or holds PNGs and ``overwrite`` is False.
     """
 
     def __init__(
@@ -87,7 +98,7 @@ class FolderWriter:
         return self._folder / f"{index:06d}.png"
 
     def write(self, picture: Bytes, time: FrameTime) -> None:
-        """See ``Writer.write``; the time is the file's place in the order."""
+        """See ``Writer.write``. A PNG has no timestamp; its name gives the order."""
         target = self.path_of(self._index)
         if picture.shape != (*self._size_hw, 3) or picture.dtype != np.uint8:
             raise OutputError(
@@ -107,8 +118,10 @@ class FolderWriter:
         self._index += 1
 
     def finish(self) -> Path:
-        """See ``Writer.finish``. Of a longer run that is overwritten no picture stays behind the
-        last one."""
+        """See ``Writer.finish``.
+
+        PNGs that follow the last one, of a longer run that is overwritten, are removed.
+        """
         if self._overwrite and self._stems is None:
             for stale in takewhile(Path.is_file, map(self.path_of, count(self._index))):
                 try:
@@ -126,6 +139,7 @@ class FolderWriter:
             raise OutputError(cannot_write(error), where=self._folder) from error
 
     def abort(self) -> None:
+        """See ``Writer.abort``."""
         if self._made:
             with contextlib.suppress(OSError):  # not empty: it stays
                 self._folder.rmdir()

@@ -1,15 +1,15 @@
-"""Frames in: films, image folders, patterns and pipes, all behind one small interface.
+"""Reads frames from films, image folders, patterns and pipes through one interface.
 
     with open_reader("labels.mkv") as reader:
         print(reader.info)
         for frame in reader:
             ...
 
-What a frame holds follows from the file, never from a guess: grey stays grey (8 or 16 bit ids, the
-plane as it was stored, no range conversion), a palette picture stays indices with its palette,
-everything else becomes RGB with the matrix and range that the stream is tagged with (untagged:
-BT.709 from 720 lines up, BT.601 below; limited range, as players do). A label stream in YUV is
-therefore read as *colours*; ids belong in a grey stream.
+The pixel format decides what a frame holds. Grey stays grey: 8 or 16 bit ids as they were stored,
+without range conversion. A palette picture stays indices with its palette. Everything else becomes
+RGB, with the matrix and range that the stream is tagged with; untagged YUV counts as limited range,
+BT.709 from 720 lines up and BT.601 below, as in players. A label stream in YUV is therefore read as
+*colours*; ids belong in a grey stream.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ from vidtrans.media.naming import (
 )
 
 MAX_SIDE = 16384
-"""Pictures wider or higher than this are refused before memory is taken for them."""
+"""Pictures wider or higher than this are refused before memory is taken for them. It is x264's
+limit, so no larger picture could be written by default."""
 
 HwAccel = Literal["auto", "none"]
 
@@ -43,37 +44,46 @@ __all__ = ["MAX_SIDE", "HwAccel", "ImageSequence", "Reader", "list_sequences", "
 
 
 class Reader(Protocol):
-    """An open input: iterate it once for its frames, in order, each with its own time.
+    """An open input, iterated once for its frames, in order.
 
-    Errors while iterating are ``InputError`` with the file and the frame's number. One thread
-    iterates; ``close`` may be called from any.
+    Iteration raises ``InputError`` with the file and the frame's number. One thread iterates;
+    ``close`` may be called from any.
+
+    Attributes:
+        info: What is known of the input.
+        stems: File names without suffix, one for each frame, of an image sequence; else None.
+        sequence_starts: Frames that begin another sequence (Cityscapes names in one folder), other
+            than frame 0. Each is a cut, whatever the pictures look like.
     """
 
     info: VideoInfo
     stems: Sequence[str] | None
-    """File names without suffix, one for each frame, of an image sequence (a folder of PNGs is
-    named after them)."""
     sequence_starts: frozenset[int]
-    """Frames that begin another sequence (Cityscapes names in one folder): a cut, whatever the
-    pictures look like. Frame 0 is not among them."""
 
     def __iter__(self) -> Iterator[Frame]: ...
     def seek(self, index: int, time: FrameTime | None = None) -> None:
-        """The next frame is number ``index`` (0-based), without decoding what lies before it where
-        the container allows.
+        """Let iteration go on with a frame, without decoding those before it where the container
+        allows.
 
-        ``time`` is that frame's time where the caller knows it (a snapshot does), which spares a
-        pass over the packets. Raises InputError when the input ends before, or is a pipe that has
-        passed it.
+        Args:
+            index: The frame's number from 0.
+            time: The frame's timestamp where the caller knows it, which saves a pass over the
+                packets.
+
+        Raises:
+            InputError: The input ends before, or is a pipe that has passed the frame.
         """
         ...
 
     def count(self) -> int:
-        """The exact number of frames (a pass over the packets, not the pixels, where the
-        container does not say)."""
+        """Count the frames exactly: where the container does not say, by a pass over the packets
+        without decoding them. Raises InputError for a pipe."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close the input, from any thread. Safe to call twice."""
+        ...
+
     def __enter__(self) -> Self: ...
     def __exit__(
         self,
@@ -94,18 +104,22 @@ def open_reader(
     max_side: int = MAX_SIDE,
     low_latency: bool = False,
 ) -> Reader:
-    """Open a film, an image, a folder of images, a printf (``frame_%06d.png``) or glob
-    (``*_labelIds.png``) pattern, or a file object (a pipe: no seeking).
+    """Open an input. Its first frame is decoded, so that ``info`` tells what is really there.
 
-    ``labels``: keep grey and palette pixels as ids (see the module); False: every frame is uint8
-    RGB [H,W,3]. ``hwaccel``: "auto" decodes on the GPU where this build and machine can, and falls
-    back by itself. ``rate``: frames a second of an image sequence (25 where not given); a film
-    keeps its own times. ``allow_gaps``: read a numbered image sequence although numbers are
-    missing. ``low_latency``: hand each frame over before the next one is read (pipes).
+    Args:
+        source: A film, an image, a folder of images, a printf (``frame_%06d.png``) or glob
+            (``*_labelIds.png``) pattern, a URL, or a file object (a pipe, which cannot seek).
+        labels: Keep grey and palette samples as ids; False: every frame is uint8 RGB [H,W,3].
+        container_format: FFmpeg's name of a demuxer; None to probe the input.
+        hwaccel: ``auto`` decodes on the GPU where that works, ``none`` on the CPU.
+        rate: Frames a second of an image sequence, 25 where None. A film has timestamps.
+        allow_gaps: Read a numbered image sequence although numbers are missing.
+        max_side: The greatest height and width that are read.
+        low_latency: Give every frame before the next one is read (pipes).
 
-    The first frame is decoded here, so that ``info`` tells what is really there. Raises InputError
-    with one sentence for what is missing, unreadable, truncated, empty, too large, has a hole or
-    mixed sizes.
+    Raises:
+        InputError: The input is missing, unreadable, truncated, empty or too large, an image
+            sequence has a gap, or images differ in size.
     """
     if not isinstance(source, (str, Path)):
         return FilmReader(

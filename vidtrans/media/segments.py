@@ -1,18 +1,17 @@
-"""A film in closed pieces, and the pieces joined without encoding again.
+"""Segments of a film, encoded apart and muxed into one file without encoding again.
 
-A piece holds the encoder's packets as they came out of it: times, durations and bits are exact for
-every codec, which no container promises (Matroska rounds to milliseconds, NUT loses the reordering
-of H.264). The join opens the same encoder once more for its header and muxes the packets of all
-pieces behind it. Each piece was encoded by an encoder of its own, so it starts with a key frame and
-does not depend on what came before: a run that was broken off and resumed gives the same bits as
-one that was not.
+A segment's file holds the packets as the encoder gave them: timestamps, durations and data are
+exact for every codec, which no container promises (Matroska rounds to milliseconds, NUT loses the
+reordering of H.264). To join them, the same encoder is opened once more for its header, and the
+packets of all segments are muxed. Every segment has an encoder of its own, so it starts with a
+keyframe and does not depend on those before it: an interrupted and resumed run gives the same bits
+as one without a break.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -37,10 +36,11 @@ _PACKET = struct.Struct("<qqqBI")  # pts, dts, duration, key frame, bytes
 _END = struct.Struct("<qqqBI").pack(0, 0, 0, 255, 0)
 
 
-class _Nowhere:
-    """A sink for the container that an encoder needs around it; the packets go into the piece."""
+class _NullFile:
+    """A file object that drops what a muxer writes. An encoder needs a container; its packets go
+    into the segment's file."""
 
-    name = "piece"
+    name = "segment"
 
     def write(self, data: bytes) -> int:
         return len(data)
@@ -55,7 +55,7 @@ def _header(encoding: Encoding) -> bytes:
 
 
 class PacketSegments:
-    """``SegmentWriter``. See ``vidtrans.media.writer.open_segments``."""
+    """A ``SegmentWriter`` of packets. See ``vidtrans.media.writer.open_segments``."""
 
     def __init__(
         self, parts: Path, encoding: Encoding, target: Path, *, first_segment: int = 0
@@ -68,11 +68,11 @@ class PacketSegments:
         self._container: OutputContainer | None = None
         self._encoder(
             target
-        )  # settings that the encoder refuses are told now, not at the first picture
+        )  # raises for settings that the encoder refuses, before the first picture
         try:
             parts.mkdir(exist_ok=True)
             for stale in parts.iterdir():
-                # What lies behind the last piece that counts was not finished with it.
+                # Segments after the last one that counts are of the interrupted run.
                 numbered = (
                     stale.suffix == ".packets"
                     and stale.stem.isdigit()
@@ -84,20 +84,21 @@ class PacketSegments:
             raise OutputError(cannot_write(error), where=parts) from error
 
     def _encoder(self, target: Path) -> PictureEncoder:
-        self._let_go()
-        self._container = open_container(_Nowhere(), self._encoding, target)
+        self._free_encoder()
+        self._container = open_container(_NullFile(), self._encoding, target)
         stream = add_encoder(self._container, self._encoding, target)
         open_encoder(stream, self._encoding, target)
         return PictureEncoder(stream, self._encoding, target)
 
-    def _let_go(self) -> None:
-        """Free the encoder now: it lies in a cycle with its container, and a megabyte for each
-        piece adds up until Python looks for cycles."""
+    def _free_encoder(self) -> None:
+        """Free the encoder now: it and its container refer to each other, and a megabyte for each
+        segment adds up until Python collects such cycles."""
         container, self._container = self._container, None
         if container is not None:
             container.close()
 
     def path_of(self, number: int) -> Path:
+        """The file of segment ``number``."""
         return self._parts / f"{number:06d}.packets"
 
     def write(self, picture: Bytes, time: FrameTime) -> None:
@@ -128,20 +129,21 @@ class PacketSegments:
         file, pictures = self._file, self._pictures
         if file is None or pictures is None:
             raise OutputError(
-                "a piece without a picture cannot be closed.", where=self.path_of(self._number)
+                "a segment without a picture cannot be closed.", where=self.path_of(self._number)
             )
         self._pack(file, pictures.flush())
         self._store(file, _END)
         self._file = self._pictures = None
-        self._let_go()
+        self._free_encoder()
         path = file.commit()
         self._number += 1
         return path
 
     def abort(self) -> None:
+        """See ``SegmentWriter.abort``."""
         file, self._file = self._file, None
         self._pictures = None
-        self._let_go()
+        self._free_encoder()
         if file is not None:
             file.discard()
 
@@ -159,7 +161,7 @@ class PacketSegments:
 
 def _read_header(file: BinaryIO, path: Path) -> Encoding:
     if file.readline() != _MAGIC:
-        raise OutputError("is no piece of a film.", where=path)
+        raise OutputError("is no segment of a film.", where=path)
     fields = json.loads(file.readline())
     for name in ("rate", "time_base", "sample_aspect"):
         fields[name] = Fraction(fields[name])
@@ -174,7 +176,7 @@ def _packets(
         head = file.read(_PACKET.size)
         if len(head) < _PACKET.size:
             raise OutputError(
-                "this piece is truncated.", where=path, hint="Remove it and resume again."
+                "this segment is truncated.", where=path, hint="Remove it and resume again."
             )
         pts, dts, duration, key, size = _PACKET.unpack(head)
         if head == _END:
@@ -182,7 +184,7 @@ def _packets(
         data = file.read(size)
         if len(data) < size:
             raise OutputError(
-                "this piece is truncated.", where=path, hint="Remove it and resume again."
+                "this segment is truncated.", where=path, hint="Remove it and resume again."
             )
         packet: Packet[Any] = Packet(data)
         packet.pts, packet.dts, packet.duration, packet.is_keyframe = pts, dts, duration, bool(key)
@@ -196,7 +198,7 @@ def join(
 ) -> Path:
     """See ``vidtrans.media.writer.join_segments``."""
     if not parts:
-        raise OutputError("there are no pieces to join.", where=target)
+        raise OutputError("there are no segments to join.", where=target)
     with contextlib.ExitStack() as stack:
         try:
             files = [(path, stack.enter_context(path.open("rb"))) for path in parts]
@@ -206,7 +208,7 @@ def join(
         for encoding, (path, _) in zip(encodings, files, strict=True):
             if encoding != encodings[0]:
                 raise OutputError(
-                    "this piece was encoded with other settings than the first.", where=path
+                    "this segment was encoded with other settings than the first.", where=path
                 )
         muxer = FilmMuxer(encodings[0], target, overwrite=overwrite, copy_from=copy_from)
         stack.callback(muxer.discard)
@@ -214,17 +216,9 @@ def join(
         for path, file in files:
             for packet in _packets(file, path, muxer.stream, encodings[0].time_base):
                 if last is not None and packet.dts is not None and packet.dts <= last:
-                    # Each encoder begins with times before its first picture's, to make room for
-                    # reordering.
+                    # An encoder's first DTS lies before its first PTS, to leave room for
+                    # reordering, and so before the last DTS of the segment before.
                     packet.dts = last + 1
                 last = packet.dts
                 muxer.mux([packet])
         return muxer.commit()
-
-
-def remove_parts(parts: Path) -> None:
-    """Remove the pieces (after a join)."""
-    with contextlib.suppress(OSError):
-        for path in parts.glob("*.packets"):
-            path.unlink()
-        os.rmdir(parts)  # noqa: PTH106

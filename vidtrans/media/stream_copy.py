@@ -1,5 +1,5 @@
-"""What the input film holds besides its pictures, copied as it is: audio, subtitles,
-attachments, chapters, metadata."""
+"""Stream copy: audio, subtitles, attachments, chapters and metadata of the input, without encoding
+them again."""
 
 from __future__ import annotations
 
@@ -28,10 +28,19 @@ _STATISTICS = ("_statistics", "bps", "number_of_", "duration-")
 
 
 class StreamCopier:
-    """Adds the other tracks of ``source`` to ``container`` (before its header), then feeds them in
-    step with the pictures.
+    """Copies the streams of a film that are no video.
 
-    Tracks that the container cannot hold are left out with a warning: nothing is encoded again.
+    It adds the streams to the output, whose header must not be written yet, and then muxes their
+    packets interleaved with the pictures'. A stream that the container cannot hold is left out with
+    a warning.
+
+    Args:
+        source: The film to copy from.
+        container: The output.
+        pictures: The output's video stream, which takes the input stream's metadata.
+
+    Raises:
+        InputError: ``source`` cannot be opened.
     """
 
     def __init__(self, source: Path, container: OutputContainer, pictures: VideoStream) -> None:
@@ -87,8 +96,14 @@ class StreamCopier:
         self._streams[stream.index] = copy
 
     def copy_until(self, seconds: Fraction | None) -> None:
-        """Mux what comes before ``seconds`` (None: all that is left), so that the file is
-        interleaved."""
+        """Mux the packets up to a time, so that the output is interleaved.
+
+        Args:
+            seconds: The time of the next picture; None for all packets that are left.
+
+        Raises:
+            InputError: The input is damaged.
+        """
         while (packet := self._held or self._read()) is not None:
             at = packet.dts if packet.dts is not None else packet.pts
             if seconds is not None and at is not None and at * packet.time_base > seconds:
@@ -107,5 +122,6 @@ class StreamCopier:
             ) from error
 
     def close(self) -> None:
+        """Close the input."""
         self._packets = iter(())
         self._input.close()

@@ -1,7 +1,7 @@
-"""Is a file whole? Asked before any work is done, from the sizes that its container declares.
+"""Checks before any work is done that a file is as long as its container says.
 
-FFmpeg reads what is there and stops without a word where a file was cut off; a run over half a film
-must not look like a run over the whole one.
+FFmpeg's demuxers report the end of a truncated file like the end of a whole one; a run over half a
+film must not look like a run over the whole film.
 """
 
 from __future__ import annotations
@@ -16,12 +16,21 @@ from vidtrans.errors import InputError
 from vidtrans.media.ebml import ElementId, read_element
 
 _INDEX_TAIL = 20_000
-"""Index entries looked at, from the end: samples lie in order, and a film of days should open at
-once."""
+"""Index entries that are checked, from the end: samples lie in order, and a film of several days
+should open at once."""
 
 
 def check_whole(path: Path, container: InputContainer, stream: VideoStream) -> None:
-    """Raise InputError if ``path`` ends before what its container says it holds."""
+    """Check that a file is not truncated.
+
+    Args:
+        path: The file.
+        container: The demuxer that reads it.
+        stream: Its video stream.
+
+    Raises:
+        InputError: The file ends before what its container says it holds.
+    """
     names = set(container.format.name.split(","))
     size = path.stat().st_size
     if "mp4" in names:
@@ -40,8 +49,7 @@ def check_whole(path: Path, container: InputContainer, stream: VideoStream) -> N
 
 
 def frame_bytes(form: VideoFormat) -> int:
-    """Bytes of one uncompressed frame of this format and size, planes without padding between
-    their lines."""
+    """Bytes of one uncompressed frame of this format and size, without padding between lines."""
     parts = form.components
     if len({part.plane for part in parts}) == 1:
         return form.width * form.height * form.padded_bits_per_pixel // 8

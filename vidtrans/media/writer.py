@@ -1,4 +1,4 @@
-"""Pictures out: a film or a folder of PNGs, whole under its name or not there at all.
+"""Writes pictures to a film or a folder of PNGs, which is there whole or not at all.
 
     times = {"rate": info.rate, "time_base": info.time_base}
     with open_writer("street.mp4", size_hw=(512, 1024), **times) as writer:
@@ -25,7 +25,7 @@ from vidtrans.media.encoders import choose_encoding
 from vidtrans.media.filmwriter import FilmWriter
 from vidtrans.media.naming import is_image_name, is_pattern
 from vidtrans.media.pngs import FolderWriter
-from vidtrans.media.segments import PacketSegments, join, remove_parts
+from vidtrans.media.segments import PacketSegments, join
 
 __all__ = [
     "SegmentWriter",
@@ -35,25 +35,31 @@ __all__ = [
     "open_segments",
     "open_writer",
     "parts_folder",
-    "remove_parts",
 ]
 
 
 class Writer(Protocol):
-    """An open output. Errors are ``OutputError`` with the file and one sentence; nothing is left
-    behind after one."""
+    """An open output.
+
+    Its methods raise ``OutputError`` with the file. Leaving it without ``finish`` removes what was
+    written.
+    """
 
     def write(self, picture: Bytes, time: FrameTime) -> None:
-        """``picture``: uint8 RGB [H,W,3] of the size that was announced; ``time`` must grow from
-        picture to picture."""
+        """Write one picture.
+
+        Args:
+            picture: uint8 RGB [H,W,3] of the size that the writer was opened with.
+            time: Its timestamp, later than that of the picture before.
+        """
         ...
 
     def finish(self) -> Path:
-        """Flush, sync, rename: the output is there, whole. Returns its path."""
+        """Flush the encoder, sync the file and give it its name; its path."""
         ...
 
     def abort(self) -> None:
-        """Drop what was written (PNGs that are whole stay). Safe to call twice and after
+        """Remove what was written, apart from whole PNGs. Safe to call twice and after
         ``finish``."""
         ...
 
@@ -82,15 +88,30 @@ def open_writer(
     stems: Sequence[str] | None = None,
     first_index: int = 0,
 ) -> Writer:
-    """Open a film (by suffix: mp4, mov, mkv, webm, avi, nut) or, for ``OUT/`` or no suffix, a
-    folder of PNGs.
+    """Open a film or a folder of PNGs.
 
-    ``codec``: any encoder by name; None: libx264 (webm: libvpx-vp9); "auto": NVENC where there is
-    one, else libx264. ``copy_from``: the input film, whose audio, subtitles, attachments, chapters
-    and metadata are copied as they are. ``stems``: names of the PNGs, one for each frame (else
-    000000.png, ...). ``first_index``: the first frame that will be written, where PNGs of a resumed
-    run are there already. Raises OutputError before anything is read: exists already, no such
-    folder, not writable, no such encoder or option.
+    Args:
+        target: A film (mp4, m4v, mov, mkv, webm, avi, nut), or a folder: ``OUT/``, an existing one,
+            or a name without suffix.
+        size_hw: Height and width of the pictures.
+        rate: Average frames a second.
+        time_base: The unit of the timestamps, in seconds.
+        codec: Any encoder by name; None for libx264 (webm: libvpx-vp9, nut: ffv1); ``auto`` for
+            NVENC where it works.
+        encoder_options: The encoder's own options by name.
+        pixel_format: FFmpeg's name; None for the encoder's usual one.
+        overwrite: Whether an existing output may be replaced.
+        copy_from: The input film, whose audio, subtitles, attachments, chapters and metadata are
+            copied without encoding them again.
+        sample_aspect: Width of a pixel over its height.
+        container_format: FFmpeg's name of a muxer, in place of the suffix.
+        stems: Names of the PNGs without suffix, one for each frame; None for 000000, 000001, ...
+        first_index: The first frame that will be written, where PNGs of a resumed run are there
+            already.
+
+    Raises:
+        OutputError: The output exists already or cannot be written, or encoder, options and
+            container do not suit each other.
     """
     path = Path(target)
     if is_folder_target(target) and container_format is None:
@@ -119,12 +140,12 @@ def open_writer(
 
 
 def is_folder_target(target: str | Path) -> bool:
-    """``OUT/``, a folder that exists, or a name without suffix: PNGs go there."""
+    """Whether PNGs go to ``target``: it ends in ``/``, is a folder, or has no suffix."""
     return str(target).endswith("/") or Path(target).is_dir() or not Path(target).suffix
 
 
 def _film(source: str | Path | None) -> Path | None:
-    """The input, where it is a film that can have other tracks."""
+    """The input as a path, where it is a film, which may hold other streams."""
     if source is None or is_pattern(str(source)):
         return None
     path = Path(source)
@@ -132,17 +153,24 @@ def _film(source: str | Path | None) -> Path | None:
 
 
 class SegmentWriter(Protocol):
-    """A film in closed pieces, for runs that can be resumed: every piece starts with a key frame
-    and is whole."""
+    """Writes a film in segments, for runs that can be resumed.
 
-    def write(self, picture: Bytes, time: FrameTime) -> None: ...
+    Every segment starts with a keyframe and depends on no other.
+    """
+
+    def write(self, picture: Bytes, time: FrameTime) -> None:
+        """See ``Writer.write``."""
+        ...
+
     def close_segment(self) -> Path:
-        """Close the piece: encoded to its last picture, synced and renamed. The next ``write``
-        begins another."""
+        """Flush the encoder, sync the segment and give it its name; its path.
+
+        The next ``write`` begins another segment. Raises OutputError.
+        """
         ...
 
     def abort(self) -> None:
-        """Drop the open piece; closed ones stay."""
+        """Remove the open segment; closed ones stay."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -155,7 +183,7 @@ class SegmentWriter(Protocol):
 
 
 def parts_folder(target: str | Path) -> Path:
-    """Where the pieces of ``target`` lie: ``.NAME.parts`` beside it."""
+    """The folder of the segments of ``target``: ``.NAME.parts`` beside it."""
     target = Path(target)
     if target.name in ("", ".."):  # "." and its like, which have a name only when written out
         target = target.resolve()
@@ -177,11 +205,15 @@ def open_segments(
     first_segment: int = 0,
     overwrite: bool = False,
 ) -> SegmentWriter:
-    """Pieces 000000.packets, 000001.packets, ... in ``parts`` (made if missing), encoded as for
-    ``target``.
+    """Open a folder for segments ``000000.packets``, ``000001.packets``, ... of a film.
 
-    ``first_segment``: the number of the next piece; later pieces that a broken run left are
-    removed. Raises OutputError as ``open_writer`` does.
+    Args:
+        parts: The folder; made where it is missing.
+        target: The film. It decides the encoding, and appears with ``join_segments``.
+        first_segment: The number of the next segment. Later ones, of an interrupted run, are
+            removed.
+
+    The other arguments and errors are those of ``open_writer``.
     """
     path = Path(target)
     check_free(path, overwrite=overwrite)
@@ -206,9 +238,19 @@ def join_segments(
     overwrite: bool = False,
     copy_from: str | Path | None = None,
 ) -> Path:
-    """Join pieces into ``target`` without encoding again, every picture with its exact time. The
-    pieces stay.
+    """Mux segments into a film without encoding again. Timestamps are exact, and the segments stay.
 
-    Raises OutputError for a piece that is truncated or was encoded with other settings.
+    Args:
+        parts: The segments in order.
+        target: The film.
+        overwrite: Whether an existing film may be replaced.
+        copy_from: See ``open_writer``.
+
+    Returns:
+        The film's path.
+
+    Raises:
+        OutputError: A segment is truncated or was encoded with other settings, or the film cannot
+            be written.
     """
     return join(parts, Path(target), overwrite=overwrite, copy_from=_film(copy_from))
