@@ -28,6 +28,7 @@ lint: setup-test  ## style, types, layers
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy
+	$(VENV)/mypy --platform win32
 	$(VENV)/lint-imports
 
 format: setup-test  ## style, mended where it can be

@@ -21,8 +21,8 @@ wheel=dist/vidtrans-$version-py3-none-any.whl
 "$python" -m twine check --strict dist/*
 
 say "installing the wheel into an environment of its own"
-"$python" -m venv "$check/venv"
-"$check/venv/bin/python" -m pip install -q "$wheel"
+"$python" -m venv --without-pip "$check/venv"
+"$python" -m pip --python "$check/venv/bin/python" install -q "$wheel"
 
 say "using it"
 cd "$check"  # so that the repository's packages are not found in the working directory
@@ -34,7 +34,9 @@ found=$("$check/venv/bin/vidtrans" --version)
 "$check/venv/bin/vidtrans" demo --progress none
 cd - >/dev/null
 
-"$python" -m cyclonedx_py environment "$check/venv/bin/python" --pyproject pyproject.toml \
+# The bill's subject is described by pyproject.toml, which leaves the version to vidtrans/__init__.py.
+sed "s/^dynamic = .*/version = \"$version\"/" pyproject.toml >"$check/pyproject.toml"
+"$python" -m cyclonedx_py environment "$check/venv/bin/python" --pyproject "$check/pyproject.toml" \
     --output-reproducible --validate --of JSON -o "dist/vidtrans-$version.cdx.json"
 say "done"
 ls -l dist

@@ -52,6 +52,8 @@ class Run:
 def _run(clip: Path, frames: int, middle: Sequence[str]) -> Run:
     """``ffmpeg | middle | ffmpeg`` over ``frames`` frames. Raises CalledProcessError where one
     of them fails."""
+    if sys.platform == "win32":
+        sys.exit("vidtrans_ffmpeg.bench needs poll and wait4, which Windows does not have.")
     ends = ["ffmpeg", "-v", "error", "-nostdin"]
     send = [
         *ends,
