@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from vidtrans.frame import Bytes
-from vidtrans.labels.boundary import boundary, instances_from_labels
+from vidtrans.labels.boundary import boundary
 from vidtrans.labels.palette import colourise
 from vidtrans.labels.scheme import Scheme
 from vidtrans.nets.range import to_bytes
@@ -53,10 +53,7 @@ def _row(clip: Clip, scheme: Scheme | None) -> dict[str, Bytes]:
     elif ids is not None and scheme is not None:
         shown["labels"] = colourise(ids, scheme)
     if last.instances is not None:
-        edges = boundary(last.instances[0].numpy())
-        shown["boundary"] = _grey(edges)
-    elif ids is not None:
-        shown["boundary of classes"] = _grey(boundary(instances_from_labels(ids)))
+        shown["boundary"] = _grey(boundary(last.instances[0].numpy()))
     if last.features is not None:
         shown["features"] = to_bytes(last.features[:, :3]).numpy()
     shown["real"] = to_bytes(last.real).numpy()

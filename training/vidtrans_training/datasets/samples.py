@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from vidtrans.errors import InputError, VidtransError
+from vidtrans.labels.boundary import instances_from_labels
 from vidtrans_training.clip import Clip
 from vidtrans_training.datasets.geometry import Geometry, Motion, Transform
 from vidtrans_training.datasets.material import Material, RawFrame, UnknownClasses
@@ -115,6 +117,11 @@ class Samples:
         assert self.history is not None
         return [clip for clip in self.material.sequences if len(clip) > self.history]
 
+    @property
+    def longest(self) -> int:
+        """Frames of the longest sequence."""
+        return max(map(len, self.material.sequences))
+
     def order(self, epoch: int) -> list[int]:
         """The units in the order in which an epoch visits them."""
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self))
@@ -196,10 +203,8 @@ class Samples:
             if first.labels is None
             else torch.stack([torch.from_numpy(geometry.nearest(_some(f.labels))) for f in frames]),
             instances=None
-            if first.instances is None
-            else torch.stack(
-                [torch.from_numpy(geometry.nearest(_some(f.instances))) for f in frames]
-            ),
+            if first.instances is None and first.labels is None
+            else torch.stack([torch.from_numpy(geometry.nearest(_instances(f))) for f in frames]),
             images=None
             if first.image is None
             else torch.stack([geometry.picture(_some(f.image)) for f in frames]),
@@ -305,6 +310,13 @@ def _same_size(frames: Sequence[RawFrame]) -> None:
                 f"is {wide}x{high}, but {first.name} of the same sequence is {w}x{h}.",
                 where=frame.name,
             )
+
+
+def _instances(frame: RawFrame) -> npt.NDArray[np.int32]:
+    """The frame's instances; without a map every class is one thing, as when a model is used."""
+    if frame.instances is not None:
+        return frame.instances
+    return instances_from_labels(_some(frame.labels))
 
 
 def _features(geometry: Geometry, picture: np.ndarray) -> Tensor:
