@@ -281,13 +281,23 @@ def trusted_pixels(
     return ((now - moved) ** 2).sum(1)[0].lt(TRUSTED_BELOW).numpy()
 
 
-DIS_METHOD = f"dis-medium opencv-{cv2.__version__}"
+DIS_METHOD = f"dis-2 opencv-{cv2.__version__}"
+"""Changes with `dis_flow`, so that estimates of the old one are made again."""
 
 
 def dis_flow(current: Bytes, earlier: Bytes) -> npt.NDArray[np.float32]:
-    """Dense inverse search, OpenCV's medium preset."""
+    """Dense inverse search, down to single pixels.
+
+    The medium preset stops at half the size. On streets of 512x256 pixels the finest scale, denser
+    patches and more iterations bring its mean end-point error over one frame from 0.91 to 0.70
+    pixels (``vidtrans-train flow-error``) for twice the time, which the cache makes bearable.
+    """
     now, before = (cv2.cvtColor(each, cv2.COLOR_RGB2GRAY) for each in (current, earlier))
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    dis.setFinestScale(0)
+    dis.setPatchStride(3)
+    dis.setGradientDescentIterations(50)
+    dis.setVariationalRefinementIterations(10)
     flow = dis.calc(now, before, np.zeros((*now.shape, 2), np.float32))
     return np.ascontiguousarray(np.moveaxis(flow, -1, 0), np.float32)
 

@@ -225,6 +225,14 @@ class Transform:
         scaled = self._scaled(size_hw, self.load_size)
         return Geometry(scaled, (0, 0), scaled)
 
+    def check(self, size_hw: tuple[int, int]) -> None:
+        """Refuse pictures that are too small for the crop.
+
+        Raises:
+            InputError: Pictures of ``size_hw`` are.
+        """
+        self.draw(size_hw, np.random.default_rng(0))
+
     def size_of(self, size_hw: tuple[int, int]) -> tuple[int, int]:
         """Height and width of the largest sample of pictures of ``size_hw``."""
         return self._size(size_hw, self._scaled(size_hw, self.load_size))

@@ -74,7 +74,7 @@ _FILM_SUFFIXES = frozenset({".mkv", ".mp4", ".mov", ".avi", ".webm", ".nut", ".m
 def find_layout(
     root: Path,
     *,
-    kind: Kind | Literal["auto"] = "auto",
+    kind: Literal["auto", Kind] = "auto",
     phase: str = "train",
     direction: Direction = "AtoB",
     condition: Condition = "labels",

@@ -178,10 +178,20 @@ class Material:
         return replace(self, layout=replace(self.layout, sequences=kept))
 
     def size_hw(self) -> tuple[int, int]:
-        """Height and width of the first picture."""
-        first = self.sequences[0]
-        render_if_missing(first)
-        return self.decoder.decode(first.frames[0].picture, labels=False).size_hw
+        """Height and width of the first picture that can be read.
+
+        Raises:
+            InputError: None can be read.
+        """
+        refused: InputError | None = None
+        for sequence in self.sequences:
+            render_if_missing(sequence)
+            for frame in sequence.frames:
+                try:
+                    return self.decoder.decode(frame.picture, labels=False).size_hw
+                except InputError as error:
+                    refused = refused or error
+        raise refused or InputError("holds no frames.", where=self.layout.root)
 
     def read(self, sequence: SequenceSources, indices: Sequence[int]) -> list[RawFrame]:
         """Frames of a sequence, as stored.
