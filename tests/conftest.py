@@ -36,11 +36,14 @@ def tiny_model(tmp_path_factory) -> Path:
     from dataclasses import asdict
 
     from vidtrans.model import Card, write_bundle
+    from vidtrans.model.street_classes import foreground_classes, street_classes
     from vidtrans.nets.street import StreetConfig, StreetGenerator
 
-    config = StreetConfig(channels=(4, 8, 8, 8), blocks=(1, 1, 1, 1, 1))
+    config = StreetConfig(
+        fg_labels=foreground_classes(), channels=(4, 8, 8, 8), blocks=(1, 1, 1, 1, 1)
+    )
     torch.manual_seed(1)
-    network = StreetGenerator(config)
+    network = StreetGenerator(config, street_classes())
     card = Card(
         name="tiny",
         system="vid2vid",

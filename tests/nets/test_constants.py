@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from vidtrans.model.street_classes import street_classes
 from vidtrans.nets.constants import constant, kept
 from vidtrans.nets.painting import Conditioning, SceneMeasurements
 from vidtrans.nets.pix2pix import Pix2PixConfig, UNet
@@ -54,7 +55,7 @@ def past(scales: int, frames: int) -> tuple[torch.Tensor, ...]:
     )
 
 
-STREET = StreetConfig(channels=(4, 8, 8, 8), blocks=(1, 1, 1, 1, 1), feature_nc=3)
+STREET = StreetConfig(fg_labels=(26,), channels=(4, 8, 8, 8), blocks=(1, 1, 1, 1, 1), feature_nc=3)
 STYLES = {"features": torch.zeros(1, 3, 64, 96)}
 # Numbers that no other test uses, so that nothing is kept of them yet.
 CROP = Viewport((136, 200), (64, 96), ((8, 4),))
@@ -64,6 +65,7 @@ MEASURED = SceneMeasurements(
 VID2VID = Vid2VidConfig(
     use_instance=True,
     foreground=True,
+    foreground_labels=(26,),
     channels=4,
     downsamplings=1,
     blocks=1,
@@ -71,15 +73,19 @@ VID2VID = Vid2VidConfig(
     scales=2,
 )
 CASES = {
-    "street": (lambda: StreetGenerator(STREET), labels(2, **STYLES), past(1, 2)),
-    "street, first frame": (lambda: StreetGenerator(STREET), labels(2, **STYLES), None),
+    "street": (lambda: StreetGenerator(STREET, street_classes()), labels(2, **STYLES), past(1, 2)),
+    "street, first frame": (
+        lambda: StreetGenerator(STREET, street_classes()),
+        labels(2, **STYLES),
+        None,
+    ),
     "street, padded": (
-        lambda: StreetGenerator(STREET),
+        lambda: StreetGenerator(STREET, street_classes()),
         labels(2, viewport=Viewport.padded((46, 74), (64, 96), 4), **STYLES),
         past(1, 2),
     ),
     "street, crop": (
-        lambda: StreetGenerator(STREET),
+        lambda: StreetGenerator(STREET, street_classes()),
         labels(2, viewport=CROP, measured=MEASURED, **STYLES),
         past(1, 2),
     ),

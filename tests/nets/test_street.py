@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from vidtrans.model.street_classes import foreground_classes, street_classes
 from vidtrans.nets.extent import extents
 from vidtrans.nets.painting import Conditioning, SceneMeasurements
 from vidtrans.nets.place import place_planes
@@ -14,7 +15,8 @@ from vidtrans.nets.street_geometry import FRONTS_M, places, scene_after, scene_p
 from vidtrans.nets.viewport import Viewport
 from vidtrans.nets.warp import warp
 
-SMALL = StreetConfig(channels=(4, 8, 8, 16), blocks=(1, 1, 1, 1, 1))
+CITYSCAPES = street_classes()
+SMALL = StreetConfig(fg_labels=foreground_classes(), channels=(4, 8, 8, 16), blocks=(1, 1, 1, 1, 1))
 
 
 def window(height: int = 32, width: int = 64, frames: int = 2, batch: int = 1) -> Conditioning:
@@ -28,7 +30,7 @@ def window(height: int = 32, width: int = 64, frames: int = 2, batch: int = 1) -
 @pytest.fixture
 def street() -> StreetGenerator:
     torch.manual_seed(0)
-    return StreetGenerator(SMALL).eval()
+    return StreetGenerator(SMALL, CITYSCAPES).eval()
 
 
 def set_flow(street: StreetGenerator, x: float, y: float) -> None:
@@ -107,7 +109,7 @@ def test_a_frame_does_not_depend_on_the_rest_of_the_batch(street):
 def test_a_crop_knows_its_place(street):
     whole = window(32, 64)
     steps = extents(whole.ids[:, -1], whole.boundary[:, -1])
-    scene = scene_after(None, whole.ids[:, -1], None)
+    scene = scene_after(None, whole.ids[:, -1], None, CITYSCAPES)
     measured = SceneMeasurements(steps, scene)
     here = replace(whole, viewport=Viewport.whole((32, 64)), measured=measured)
     assert torch.equal(street(here, None).picture, street(whole, None).picture)
@@ -136,7 +138,7 @@ def test_it_remembers_how_far_it_has_come(street):
 @torch.inference_mode()
 def test_longer_windows_and_no_foreground():
     config = StreetConfig(n_frames=3, fg_labels=(), channels=SMALL.channels, blocks=SMALL.blocks)
-    street = StreetGenerator(config).eval()
+    street = StreetGenerator(config, CITYSCAPES).eval()
     past = torch.rand(1, 6, 32, 64) * 2 - 1
     painting = street(window(frames=3), (past,))
     assert painting.foreground is None
@@ -169,7 +171,10 @@ def test_places_are_convolved_as_if_all_planes_were_whole(street):
 def styled() -> StreetGenerator:
     torch.manual_seed(0)
     street = StreetGenerator(
-        StreetConfig(channels=SMALL.channels, blocks=SMALL.blocks, feature_nc=3)
+        StreetConfig(
+            fg_labels=SMALL.fg_labels, channels=SMALL.channels, blocks=SMALL.blocks, feature_nc=3
+        ),
+        CITYSCAPES,
     ).eval()
     for layer in (street.style_mid, street.style_fine, street.style_shown):
         nn.init.normal_(layer.weight)  # as training would make them; they begin with nothing
@@ -194,7 +199,7 @@ def test_styles_paint_the_things_that_have_them(styled):
 
 def test_styles_begin_with_nothing_and_are_asked_for(styled):
     torch.manual_seed(0)
-    new = StreetGenerator(styled.config).eval()
+    new = StreetGenerator(styled.config, CITYSCAPES).eval()
     ids = torch.full((1, 2, 32, 64), 26, dtype=torch.uint8)
     with torch.inference_mode():
         looks = [

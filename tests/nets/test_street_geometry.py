@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from vidtrans.model.street_classes import street_classes
 from vidtrans.nets.street_geometry import (
     EYE_M,
     FOCAL,
@@ -19,6 +20,7 @@ from vidtrans.nets.street_geometry import (
 from vidtrans.nets.viewport import Viewport
 
 HEIGHT, WIDTH = 256, 512
+CITYSCAPES = street_classes()
 
 
 def street_between(left: float, right: float) -> torch.Tensor:
@@ -44,36 +46,42 @@ def flow_of_ground(metres: float) -> torch.Tensor:
 
 @pytest.mark.parametrize("measures", [(10.3, 7.5), (8.0, 12.0)])
 def test_fronts_are_where_houses_meet_the_ground(measures):
-    assert fronts(street_between(*measures))[0].tolist() == pytest.approx(measures, rel=0.03)
+    assert fronts(street_between(*measures), CITYSCAPES)[0].tolist() == pytest.approx(
+        measures, rel=0.03
+    )
 
 
 def test_fronts_that_nobody_sees_are_unknown():
-    assert fronts(torch.full((2, HEIGHT, WIDTH), 7, dtype=torch.uint8)).isnan().all()
+    assert fronts(torch.full((2, HEIGHT, WIDTH), 7, dtype=torch.uint8), CITYSCAPES).isnan().all()
 
 
 @pytest.mark.parametrize("metres", [0.0, 0.4, 1.2])
 def test_advance_is_told_by_the_ground(metres):
-    found = advance(street_between(10, 7), flow_of_ground(metres))
+    found = advance(street_between(10, 7), flow_of_ground(metres), CITYSCAPES)
     assert found.item() == pytest.approx(metres, abs=0.02)
     sky = torch.full((1, HEIGHT, WIDTH), 23, dtype=torch.uint8)
-    assert advance(sky, flow_of_ground(metres)).item() == 0
+    assert advance(sky, flow_of_ground(metres), CITYSCAPES).item() == 0
 
 
 def test_a_scene_goes_on_and_follows_slowly():
-    first = scene_after(None, street_between(10, 7), None)
+    first = scene_after(None, street_between(10, 7), None, CITYSCAPES)
     assert first[0].tolist() == pytest.approx([0, 10, 7], rel=0.03)
-    second = scene_after(first, street_between(12, 7), flow_of_ground(0.5))
+    second = scene_after(first, street_between(12, 7), flow_of_ground(0.5), CITYSCAPES)
     assert second[0].tolist() == pytest.approx([0.5, 10.2, 7], rel=0.05)
-    hidden = scene_after(second, torch.full((1, HEIGHT, WIDTH), 26, dtype=torch.uint8), None)
+    hidden = scene_after(
+        second, torch.full((1, HEIGHT, WIDTH), 26, dtype=torch.uint8), None, CITYSCAPES
+    )
     assert torch.equal(hidden, second)
 
 
 def test_one_side_tells_the_other_and_nothing_is_usual():
     ids = street_between(9, 7)
     ids[:, :, : WIDTH // 2] = 21  # trees hide the left
-    left, right = scene_after(None, ids, None)[0, 1:].tolist()
+    left, right = scene_after(None, ids, None, CITYSCAPES)[0, 1:].tolist()
     assert left - right == pytest.approx(FRONTS_M[0] - FRONTS_M[1])
-    usual = scene_after(None, torch.full((1, HEIGHT, WIDTH), 23, dtype=torch.uint8), None)
+    usual = scene_after(
+        None, torch.full((1, HEIGHT, WIDTH), 23, dtype=torch.uint8), None, CITYSCAPES
+    )
     assert usual[0, 1:].tolist() == pytest.approx(FRONTS_M)
 
 

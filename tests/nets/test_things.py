@@ -4,11 +4,13 @@ with it."""
 import pytest
 import torch
 
+from vidtrans.model.street_classes import street_classes
 from vidtrans.nets.extent import extents
 from vidtrans.nets.things import KINDS, SIDE, ThingPlaces, ThingTexture, thing_places
 from vidtrans.nets.viewport import Viewport
 
 FULL_HW = (128, 256)
+CITYSCAPES = street_classes()
 
 
 def a_thing(label: int, top: int, left: int, height: int, width: int) -> torch.Tensor:
@@ -18,7 +20,7 @@ def a_thing(label: int, top: int, left: int, height: int, width: int) -> torch.T
 
 
 def places_of(ids: torch.Tensor) -> ThingPlaces:
-    return thing_places(extents(ids, None), ids[:, ::2, ::2], Viewport.whole(FULL_HW))
+    return thing_places(extents(ids, None), ids[:, ::2, ::2], Viewport.whole(FULL_HW), CITYSCAPES)
 
 
 def test_only_things_have_places():
@@ -51,7 +53,7 @@ def test_crops_know_their_side():
     ids = a_thing(26, 40, 160, 32, 64)
     steps = extents(ids, None)
     right = Viewport(FULL_HW, (128, 128), ((0, 128),))
-    half = thing_places(steps[..., 32:], ids[:, ::2, 128::2], right)
+    half = thing_places(steps[..., 32:], ids[:, ::2, 128::2], right, CITYSCAPES)
     whole = places_of(ids)
     assert torch.equal(half.row, whole.row[..., 64:])
 

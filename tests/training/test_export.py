@@ -15,6 +15,7 @@ from vidtrans.errors import ModelError
 from vidtrans.labels.scheme import load_scheme
 from vidtrans.model.bundle import read_bundle
 from vidtrans.model.networks import build
+from vidtrans.model.street_classes import foreground_classes, street_classes
 from vidtrans.nets.painting import Conditioning
 from vidtrans.nets.street import StreetConfig, StreetGenerator
 from vidtrans.sequence.loading import load_model
@@ -47,7 +48,10 @@ def test_an_exported_bundle_paints_the_same_pictures(tmp_path):
     bundle = read_bundle(tmp_path / "toy.safetensors")
     found = build(bundle.card, bundle.tensors, where="toy").generator
     state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
-    trained = StreetGenerator(StreetConfig(channels=(4, 8, 8, 8), blocks=(1, 1, 1, 1, 1)))
+    trained = StreetGenerator(
+        StreetConfig(fg_labels=foreground_classes(), channels=(4, 8, 8, 8), blocks=(1, 1, 1, 1, 1)),
+        street_classes(),
+    )
     trained.load_state_dict(state["parts"]["average"])
     ids = torch.tensor([7, 11, 26])[torch.randint(0, 3, (1, 2, 32, 64))]
     past = torch.rand(1, 3, 32, 64) * 2 - 1
@@ -116,7 +120,7 @@ def test_unseen_classes_borrow_from_relatives():
 
 def test_relatives_are_classes_and_keep_the_foreground():
     scheme = load_scheme("cityscapes")
-    foreground = set(StreetConfig().fg_labels)
+    foreground = set(foreground_classes())
     for name, relative in RELATIVES.items():
         assert (scheme.find(name).id in foreground) == (scheme.find(relative).id in foreground), (
             name

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from vidtrans.errors import UsageError
+from vidtrans.model.street_classes import foreground_classes
 from vidtrans.validation import first_problem
 
 
@@ -22,7 +23,7 @@ class ModelSettings(_Settings):
     colours of things."""
 
     label_nc: int = 35
-    fg_labels: tuple[int, ...] = (24, 25, 26, 27, 28, 29, 30, 31, 32, 33)
+    fg_labels: tuple[int, ...] = foreground_classes()
     n_frames: int = Field(2, ge=2)
     channels: tuple[int, int, int, int] = (24, 48, 96, 160)
     blocks: tuple[int, int, int, int, int] = (1, 2, 1, 1, 1)

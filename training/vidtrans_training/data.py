@@ -24,6 +24,7 @@ from torch import Tensor
 
 from vidtrans.errors import InputError
 from vidtrans.labels.boundary import boundary, instances_from_labels
+from vidtrans.model.street_classes import street_classes
 from vidtrans.nets.extent import STRIDE, extents
 from vidtrans.nets.painting import SceneMeasurements
 from vidtrans.nets.street_geometry import scene_after
@@ -195,7 +196,9 @@ def _route(
     scene: Tensor | None = None
     scenes = []
     for labels, flow in zip(ids, flows, strict=True):
-        scene = scene_after(scene, torch.from_numpy(labels)[None], torch.from_numpy(flow)[None])
+        scene = scene_after(
+            scene, torch.from_numpy(labels)[None], torch.from_numpy(flow)[None], street_classes()
+        )
         scenes.append(scene)
     return torch.cat(scenes).numpy()
 

@@ -17,8 +17,9 @@ from vidtrans.labels.scheme import load_scheme
 from vidtrans.model.bundle import read_card, write_bundle
 from vidtrans.model.card import Card
 from vidtrans.model.card_styles import Centres, with_styles
+from vidtrans.model.street_classes import street_classes
 from vidtrans.nets.street import StreetConfig, StreetGenerator
-from vidtrans.nets.things import KIND_IDS, kind_rows
+from vidtrans.nets.things import kind_rows
 from vidtrans.styles.clustering import cluster_classes
 from vidtrans_training import checkpoint
 from vidtrans_training.config import TrainingConfig
@@ -70,7 +71,7 @@ def export(run: Path, out: Path, *, name: str = "street") -> Card:
     """
     state = checkpoint.read(run / "checkpoint.pt")
     config = TrainingConfig.model_validate_json(state["config"])
-    generator = StreetGenerator(StreetConfig(**config.model.model_dump()))
+    generator = StreetGenerator(StreetConfig(**config.model.model_dump()), street_classes())
     generator.load_state_dict(state["parts"]["average"])
     folders = [
         folder
@@ -148,7 +149,7 @@ def colour_styles(folders: Collection[Path]) -> Centres:
         )
     )
     classes = {entry.id: entry.name for entry in load_scheme("cityscapes").classes}
-    for label in {label for ids in KIND_IDS for label in ids} - set(centres):
+    for label in {label for ids in street_classes().kinds for label in ids} - set(centres):
         relative = _seen_relative(classes[label], set(centres))
         if relative in centres:
             centres[label] = centres[relative]
@@ -202,11 +203,12 @@ def _borrow_textures(texels: Tensor, seen: Collection[int]) -> Tensor:
     scheme = load_scheme("cityscapes")
     names = {entry.id: entry.name for entry in scheme.classes}
     borrowed = texels.clone()
-    for number, ids in enumerate(KIND_IDS):
+    kinds = street_classes().kinds
+    for number, ids in enumerate(kinds):
         if any(identity in seen for identity in ids):
             continue
         relative = _seen_relative(names[ids[0]], seen)
-        for other, others in enumerate(KIND_IDS):
+        for other, others in enumerate(kinds):
             same_size = (
                 borrowed[:, :, kind_rows(number)].shape == borrowed[:, :, kind_rows(other)].shape
             )

@@ -13,8 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vidtrans.labels.scheme import load_scheme
+from vidtrans.model.street_classes import street_classes
 from vidtrans.nets.street import StreetGenerator
-from vidtrans.nets.street_geometry import is_ground, places
+from vidtrans.nets.street_geometry import places
 from vidtrans.nets.texture import (
     COLOURS,
     FRONT_TEXELS_M,
@@ -30,7 +32,6 @@ from vidtrans.nets.things import ASPECTS, KINDS, SIDE, thing_places
 from vidtrans.nets.viewport import Viewport
 from vidtrans_training.data import Clip
 
-_BUILDING = 11
 _FARTHEST_M = 30.0
 _EVERY = 3
 
@@ -53,6 +54,8 @@ def mean_textures(clips: Iterable[Clip]) -> MeanTextures:
     ]
     road = [_Mean(round(WIDE_M / across), round(ROAD_M / along)) for along, across in ROAD_TEXELS_M]
     things = _Mean(ASPECTS * KINDS * SIDE, SIDE)
+    classes = street_classes()
+    (building,) = load_scheme("cityscapes").ids("building")
     for clip in clips:
         view = Viewport.whole(clip.size_hw)
         for t in range(0, clip.frames, _EVERY):
@@ -60,15 +63,17 @@ def mean_textures(clips: Iterable[Clip]) -> MeanTextures:
             rgb = torch.from_numpy(clip.rgb[t]).float() / 127.5 - 1
             labels = torch.from_numpy(clip.labels[t])
             on_front = (
-                (labels == _BUILDING) & (at.up > 0) & (at.up < HIGH_M) & (at.far < _FARTHEST_M)
+                (labels == building) & (at.up > 0) & (at.up < HIGH_M) & (at.far < _FARTHEST_M)
             )
-            on_road = is_ground(labels) & (at.ahead_width < 0.5) & (at.aside.abs() < WIDE_M / 2)
+            on_road = (
+                classes.is_ground(labels) & (at.ahead_width < 0.5) & (at.aside.abs() < WIDE_M / 2)
+            )
             for mean, size in zip(fronts, FRONT_TEXELS_M, strict=True):
                 mean.add(front_texel(at, size), rgb, on_front[0])
             for mean, size in zip(road, ROAD_TEXELS_M, strict=True):
                 mean.add(road_texel(at, size), rgb, on_road[0])
             steps = torch.from_numpy(clip.extents[t : t + 1])
-            on = thing_places(steps, labels[None, ::2, ::2], view)
+            on = thing_places(steps, labels[None, ::2, ::2], view, classes)
             row = on.aspect.round() * (KINDS * SIDE) + on.row
             things.add((row, on.column), rgb[::2, ::2], on.there[0])
     shown = things.colours().view(COLOURS, ASPECTS, KINDS * SIDE, SIDE)

@@ -26,6 +26,7 @@ from torch import Tensor
 
 from vidtrans.errors import InputError, ModelError, UsageError
 from vidtrans.model.bundle import read_bundle
+from vidtrans.model.street_classes import street_classes
 from vidtrans.nets.painting import Painting
 from vidtrans.nets.street import StreetConfig, StreetGenerator
 from vidtrans.nets.warp import warp
@@ -68,7 +69,7 @@ class Trainee:
 def new_trainee(config: TrainingConfig, device: torch.device) -> Trainee:
     torch.manual_seed(config.seed)
     model, judges = config.model, config.discriminator
-    generator = StreetGenerator(StreetConfig(**model.model_dump())).to(device)
+    generator = StreetGenerator(StreetConfig(**model.model_dump()), street_classes()).to(device)
     average = copy.deepcopy(generator).requires_grad_(False)
     judge = MultiscaleDiscriminator(
         3, judges.channels, judges.layers, judges.scales, model.label_nc

@@ -13,8 +13,10 @@ from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 
 from vidtrans.errors import ModelError
+from vidtrans.labels.scheme import load_scheme
 from vidtrans.model.card import Card
 from vidtrans.model.card_styles import check_card_styles
+from vidtrans.model.street_classes import foreground_classes, street_classes
 from vidtrans.model.strict import check_tensors
 from vidtrans.nets.dropout import has_dropout
 from vidtrans.nets.painting import Generator
@@ -156,9 +158,14 @@ def empty(card: Card, where: str) -> Networks:
         if card.architecture == "street":
             from vidtrans.nets.street import StreetConfig, StreetGenerator
 
-            generator: Any = StreetGenerator(_config(StreetConfig, card.generator))
+            things = {"fg_labels": foreground_classes(card.label_scheme)}
+            generator: Any = StreetGenerator(
+                _config(StreetConfig, things | card.generator), street_classes(card.label_scheme)
+            )
         elif card.system == "vid2vid":
-            generator = Vid2Vid(_config(Vid2VidConfig, card.generator))
+            # The published default, where a card is silent.
+            cars = {"foreground_labels": load_scheme("cityscapes").ids("car")}
+            generator = Vid2Vid(_config(Vid2VidConfig, cars | card.generator))
         elif card.system == "pix2pixhd":
             generator = Pix2PixHD(_config(Pix2PixHDConfig, card.generator))
         elif card.generator.get("kind") == "resnet":

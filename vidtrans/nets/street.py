@@ -24,10 +24,9 @@ from vidtrans.nets import extent, street_geometry
 from vidtrans.nets.lookup import LabelLookup
 from vidtrans.nets.painting import Conditioning, History, Painting
 from vidtrans.nets.place import PLANES, place_planes
+from vidtrans.nets.street_classes import StreetClasses
 from vidtrans.nets.street_geometry import (
     ScenePlanes,
-    is_front,
-    is_ground,
     places,
     scene_after,
     scene_planes,
@@ -52,7 +51,7 @@ class StreetConfig:
     """
 
     label_nc: int = 35
-    fg_labels: tuple[int, ...] = (24, 25, 26, 27, 28, 29, 30, 31, 32, 33)
+    fg_labels: tuple[int, ...] = ()
     n_frames: int = 2
     channels: tuple[int, int, int, int] = (24, 48, 96, 160)
     blocks: tuple[int, int, int, int, int] = (1, 2, 1, 1, 1)
@@ -116,9 +115,10 @@ class StreetGenerator(nn.Module):
     read in: the network knows where the vanishing point of the film's picture is, and cells show
     what they show without padding."""
 
-    def __init__(self, config: StreetConfig | None = None) -> None:
+    def __init__(self, config: StreetConfig, classes: StreetClasses) -> None:
         super().__init__()
-        self.config = config = config or StreetConfig()
+        self.config = config
+        self.classes = classes
         self.n_frames = config.n_frames
         fine, mid, wide, deep = config.channels
         blocks_in, blocks_deep, blocks_out, blocks_mid, blocks_fine = config.blocks
@@ -226,7 +226,7 @@ class StreetGenerator(nn.Module):
         if measured is None:
             before = None if history is None or len(history) == 1 else history[1]
             moved = None if flow is None else view.crop(flow)
-            now = scene_after(before, view.crop(ids[:, -1]), moved)
+            now = scene_after(before, view.crop(ids[:, -1]), moved, self.classes)
         else:
             now = measured.scene
         y = self.blocks_mid(y + self.scene_mid(scene_planes(places(now, view, 4))))
@@ -308,8 +308,9 @@ class StreetGenerator(nn.Module):
     def _textures(self, now: Tensor, view: Viewport, steps: Tensor, ids: Tensor) -> Tensor:
         """What the textures of the street and of the things in it hold, float [N,C,H/2,W/2]."""
         cells = ids[:, -1, ::2, ::2]
-        street = self.texture(places(now, view, 2), is_front(cells), is_ground(cells))
-        both: Tensor = street + self.things(thing_places(steps, cells, view))
+        front, ground = self.classes.is_front(cells), self.classes.is_ground(cells)
+        street = self.texture(places(now, view, 2), front, ground)
+        both: Tensor = street + self.things(thing_places(steps, cells, view, self.classes))
         return both
 
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vidtrans.nets.constants import constant, membership
+from vidtrans.nets.constants import constant
+from vidtrans.nets.street_classes import StreetClasses
 from vidtrans.nets.viewport import Viewport
 
 EYE_M = 1.4
@@ -29,15 +30,6 @@ HORIZON = 0.476
 FRONTS_M = (10.3, 7.5)
 """Metres to the fronts on the left and on the right where none are seen yet."""
 
-_GROUND_IDS = (
-    6,
-    7,
-    8,
-    9,
-    10,
-    22,
-)  # of Cityscapes' labelIds: ground, road, sidewalk, parking, rail track, terrain
-_FRONT_IDS = (11, 12, 13)  # building, wall, fence
 _AHEAD_M = (6.0, 3.0, 2.0)
 _ASIDE_M = (8.0, 4.0, 2.0, 1.0)
 _ALONG_M = (48.0, 24.0, 12.0, 6.0, 3.0, 1.5)
@@ -49,15 +41,17 @@ CELLS = 2 * (len(_ASIDE_M) + len(_UP_M)) + 2
 PLANES = ROWS + COLUMNS + CELLS
 
 
-def scene_after(scene: Tensor | None, ids: Tensor, flow: Tensor | None) -> Tensor:
+def scene_after(
+    scene: Tensor | None, ids: Tensor, flow: Tensor | None, classes: StreetClasses
+) -> Tensor:
     """The scene of a frame: float [N,3], metres travelled, to the fronts on the left, to those on
     the right.
 
     ``scene``: that of the frame before (None: this is the first, and nothing is travelled).
-    ``ids``: labels [N,H,W]. ``flow`` [N,2,H,W]: pixels, to the frame before. Fronts follow what is
-    seen slowly, so that noise in the labels does not shake the houses.
+    ``ids``: labels [N,H,W], of ``classes``. ``flow`` [N,2,H,W]: pixels, to the frame before. Fronts
+    follow what is seen slowly, so that noise in the labels does not shake the houses.
     """
-    seen = fronts(ids)
+    seen = fronts(ids, classes)
     # Where one side is hidden the other tells: the camera drives in the right half of the street.
     right_of_middle = constant((FRONTS_M[0] - FRONTS_M[1], FRONTS_M[1] - FRONTS_M[0]), ids.device)
     seen = torch.where(seen.isnan(), seen.flip(1) + right_of_middle, seen)
@@ -66,17 +60,17 @@ def scene_after(scene: Tensor | None, ids: Tensor, flow: Tensor | None) -> Tenso
         return torch.cat(
             [seen.new_zeros(len(seen), 1), torch.where(seen.isnan(), usual, seen)], dim=1
         )
-    travelled = scene[:, :1] + (0 if flow is None else advance(ids, flow)[:, None])
+    travelled = scene[:, :1] + (0 if flow is None else advance(ids, flow, classes)[:, None])
     kept = scene[:, 1:]
     return torch.cat([travelled, torch.where(seen.isnan(), kept, kept.lerp(seen, 0.1))], dim=1)
 
 
-def fronts(ids: Tensor) -> Tensor:
+def fronts(ids: Tensor, classes: StreetClasses) -> Tensor:
     """Metres to the house fronts on the left and on the right, float [N,2], from where houses (or
     walls, or fences) in ``ids`` [N,H,W] meet the ground; NaN where none do."""
     height, width = ids.shape[-2:]
     columns = ids[:, :, 1::4]
-    touching = is_front(columns[:, :-1]) & is_ground(columns[:, 1:])
+    touching = classes.is_front(columns[:, :-1]) & classes.is_ground(columns[:, 1:])
     v = (torch.arange(1, height, device=ids.device) / height - HORIZON)[:, None]
     u = (torch.arange(1, width, 4, device=ids.device) + 0.5 - width / 2) / height
     aside = u.abs() * (EYE_M - PAVEMENT_M) / v.clamp(min=0.02)
@@ -85,14 +79,14 @@ def fronts(ids: Tensor) -> Tensor:
     return torch.stack(sides, dim=1)
 
 
-def advance(ids: Tensor, flow: Tensor) -> Tensor:
+def advance(ids: Tensor, flow: Tensor, classes: StreetClasses) -> Tensor:
     """How many metres the camera went since the frame before, float [N]: the median of what the
     ground's ``flow`` says."""
     height = ids.shape[-2]
     v = ((torch.arange(0, height, 4, device=ids.device) + 0.5) / height - HORIZON)[:, None]
     before = v + flow[:, 1, ::4, ::4].float() / height
     told = EYE_M * FOCAL * (1 / before.clamp(min=0.02) - 1 / v.clamp(min=0.02))
-    ground = is_ground(ids[:, ::4, ::4]) & (v > 0.06) & (before > 0.03)
+    ground = classes.is_ground(ids[:, ::4, ::4]) & (v > 0.06) & (before > 0.03)
     return _median(told, ground).nan_to_num(0).clamp(-3, 5)
 
 
@@ -207,17 +201,3 @@ def _waves(
         angle = metres.remainder(length) * (2 * math.pi / length)
         planes += [angle.sin() * strength, angle.cos() * strength]
     return planes
-
-
-def is_ground(ids: Tensor) -> Tensor:
-    """Where ``ids`` are of the ground: bool of the same shape."""
-    return _among(ids, _GROUND_IDS)
-
-
-def is_front(ids: Tensor) -> Tensor:
-    """Where ``ids`` are of houses, walls or fences: bool of the same shape."""
-    return _among(ids, _FRONT_IDS)
-
-
-def _among(ids: Tensor, wanted: tuple[int, ...]) -> Tensor:
-    return membership(wanted, ids.device)[ids.int()]

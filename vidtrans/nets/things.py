@@ -17,14 +17,11 @@ from torch import Tensor, nn
 
 from vidtrans.nets.constants import constant, kept, to_device
 from vidtrans.nets.extent import STRIDE
+from vidtrans.nets.street_classes import OBJECT_KINDS, VEHICLE_KINDS, StreetClasses
 from vidtrans.nets.texture import COLOURS, GAIN
 from vidtrans.nets.viewport import Viewport
 
-# Cityscapes' labelIds of each kind of thing.
-_VEHICLES = ((26,), (27, 28, 29, 30, 31))
-_OTHERS = ((24,), (25,), (32, 33), (19,), (20,))
-KIND_IDS = (*_VEHICLES, *_OTHERS)
-KINDS = 2 * len(_VEHICLES) + len(_OTHERS)
+KINDS = 2 * VEHICLE_KINDS + OBJECT_KINDS
 ASPECTS = 4
 SIDE = 24
 """Texels along each side of a thing."""
@@ -63,11 +60,10 @@ class ThingTexture(nn.Module):
 
 
 def kind_rows(number: int) -> slice:
-    """The rows of texels of ``KIND_IDS[number]``: of vehicles both those that come and those
-    that go."""
-    vehicles = len(_VEHICLES)
-    first = 2 * number if number < vehicles else vehicles + number
-    return slice(first * SIDE, (first + (2 if number < vehicles else 1)) * SIDE)
+    """The rows of texels of the kind ``number`` of `StreetClasses.kinds`: of vehicles both those
+    that come and those that go."""
+    first = 2 * number if number < VEHICLE_KINDS else VEHICLE_KINDS + number
+    return slice(first * SIDE, (first + (2 if number < VEHICLE_KINDS else 1)) * SIDE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,9 +77,11 @@ class ThingPlaces:
     there: Tensor
 
 
-def thing_places(steps: Tensor, cells: Tensor, viewport: Viewport) -> ThingPlaces:
-    """``steps`` uint8 [N,4,h/2,w/2] of `extent.extents`; ``cells`` integer [N,h,w]: the labels;
-    ``viewport``: what they show of the film's picture."""
+def thing_places(
+    steps: Tensor, cells: Tensor, viewport: Viewport, classes: StreetClasses
+) -> ThingPlaces:
+    """``steps`` uint8 [N,4,h/2,w/2] of `extent.extents`; ``cells`` integer [N,h,w]: labels of
+    ``classes``; ``viewport``: what they show of the film's picture."""
     height, width = viewport.picture_hw
     up, down, left, right = steps.float().unbind(1)
     wide, high = left + right + 1, up + down + 1
@@ -94,8 +92,8 @@ def thing_places(steps: Tensor, cells: Tensor, viewport: Viewport) -> ThingPlace
     halves = constant((0.25, 0.75), steps.device)
     across = (_double(left) + halves.repeat(steps.shape[-1])) / _double(wide)
     down_it = (_double(up) + halves.repeat(steps.shape[-2])[:, None]) / _double(high)
-    kind = _kinds(cells.device)[cells.int()]
-    kind = kind + ((kind < 2 * len(_VEHICLES)) & ~_double(coming))
+    kind = _kinds(classes, cells.device)[cells.int()]
+    kind = kind + ((kind < 2 * VEHICLE_KINDS) & ~_double(coming))
     return ThingPlaces(
         row=kind.clamp(max=KINDS - 1) * SIDE + down_it * (SIDE - 1),
         column=across * (SIDE - 1),
@@ -109,12 +107,12 @@ def _double(x: Tensor) -> Tensor:
 
 
 @kept(maxsize=8)
-def _kinds(device: torch.device) -> Tensor:
+def _kinds(classes: StreetClasses, device: torch.device) -> Tensor:
     """The kind of every label id; that of vehicles is the one of those that come towards the
     camera."""
     table = torch.full((256,), KINDS)
-    for number, ids in enumerate(_VEHICLES):
+    for number, ids in enumerate(classes.vehicles):
         table[list(ids)] = 2 * number
-    for number, ids in enumerate(_OTHERS):
-        table[list(ids)] = 2 * len(_VEHICLES) + number
+    for number, ids in enumerate(classes.objects):
+        table[list(ids)] = 2 * VEHICLE_KINDS + number
     return to_device(table, device)

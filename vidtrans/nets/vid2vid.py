@@ -41,7 +41,7 @@ class Vid2VidConfig:
     use_instance: bool = False
     flow: bool = True
     foreground: bool = False
-    foreground_labels: tuple[int, ...] = (26,)
+    foreground_labels: tuple[int, ...] = ()
     channels: int = 128
     downsamplings: int = 3
     blocks: int = 9
@@ -208,6 +208,8 @@ class Vid2Vid(nn.Module):
         super().__init__()
         if config.foreground and not config.label_nc:
             raise ValueError("a foreground needs labels, and label_nc is 0")
+        if config.foreground and not config.foreground_labels:
+            raise ValueError("a foreground needs foreground_labels, and there are none")
         if config.n_frames < 2:
             raise ValueError(f"n_frames_G is {config.n_frames}; vid2vid needs at least 2")
         self.config = config
