@@ -1,4 +1,4 @@
-"""What a painting is made of, as pictures for the eye."""
+"""The layers of a painting as pictures."""
 
 from __future__ import annotations
 
@@ -14,24 +14,41 @@ from vidtrans.nets.painting import Painting
 from vidtrans.nets.range import to_bytes
 from vidtrans.pipeline.settings import LAYERS
 
-# A flow of this share of the picture's width is shown in full colour; a fixed scale keeps films
-# from flickering.
 _FULL_COLOUR = 1 / 24
+"""The length of flow shown at full saturation, as a share of the picture's width. It is fixed: a
+scale for each frame would flicker."""
 
 
 def render_layer(
     painting: Painting, layer: str, labels: LabelFrame, scheme: str | None = "cityscapes"
 ) -> Tensor:
-    """One layer as uint8 RGB [H,W,3] on the painting's device (``compare``: [H,2W,3]).
+    """One layer of a painting as a picture.
 
-    ``final``: the picture. ``raw``: painted anew, with the foreground. ``warped``: the previous
-    picture moved by the flow; black where there is none. ``flow``: direction as hue, length as
-    saturation; white where nothing moves, and where there is no flow. ``occlusion``: white is
-    painted anew, black carried over; white where nothing could be carried over. ``foreground``: the
-    foreground's own picture on grey, grey alone where there is none. ``labels``: in the colours of
-    ``scheme`` (Cityscapes' where None). ``compare``: labels at the left of the picture. On a
-    sequence's first frames, which have no flow, these are the neutral pictures. Raises UsageError
-    for another name.
+    A layer that the painting lacks, as flow on the first frames of a sequence, is a neutral
+    picture.
+
+    Args:
+        painting: The painted frame.
+        layer: One of
+
+            - ``final``: the finished picture.
+            - ``raw``: the picture before blending with the warped one, with the foreground.
+            - ``warped``: the previous picture moved by the flow; neutral: black.
+            - ``flow``: direction as hue, length as saturation; neutral, as no motion: white.
+            - ``occlusion``: the blending weight: white is painted anew, black carried over;
+              neutral: white.
+            - ``foreground``: the foreground's own picture on grey; neutral: grey.
+            - ``labels``: the labels in the colours of ``scheme``.
+            - ``compare``: the labels at the left of the finished picture.
+        labels: The labels of the frame, for ``labels`` and ``compare``.
+        scheme: The scheme whose colours the labels are shown in. None: the picture that the model
+            paints from, or Cityscapes' colours where there is none.
+
+    Returns:
+        uint8 RGB [H,W,3] on the painting's device; [H,2W,3] for ``compare``.
+
+    Raises:
+        UsageError: There is no such layer.
     """
     if layer == "final":
         return to_bytes(painting.picture)

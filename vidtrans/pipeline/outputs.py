@@ -22,7 +22,7 @@ from vidtrans.errors import OutputError, Remedy
 from vidtrans.frame import Bytes, Frame, FrameTime
 from vidtrans.media.pngs import FolderWriter
 from vidtrans.media.writer import SegmentWriter
-from vidtrans.pipeline.runfolder import RunFolder, Span, written
+from vidtrans.pipeline.runfolder import RunFolder, Span, write_errors
 from vidtrans.sequence.state import State
 
 STASH_BYTES = 256 << 20
@@ -145,7 +145,7 @@ class FilmOutput:
         end = self._first + len(self._times)
         first = end - len(self._pictures)
         path = self._run.path_for("rest", first, ".npy")
-        with written(path), path.open("wb") as file:
+        with write_errors(path), path.open("wb") as file:
             for picture in self._pictures:
                 np.save(file, picture, allow_pickle=False)
         times = tuple(self._times[-len(self._pictures) :])

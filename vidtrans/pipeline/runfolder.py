@@ -1,11 +1,10 @@
-"""The hidden folder beside an output in which a run keeps what is done, so that no run is ever
-lost.
+"""The hidden folder beside an output that holds a run's finished frames, to resume it.
 
-``.film.mp4.parts/`` holds ``run.json`` (the facts that decide the pictures: a run is only resumed
-with the same), ``ledger.jsonl`` (one line for each span of finished frames), the spans' files, and
-the snapshot of the generator's state after the last span. A line is written only after its files
-are on the disk, and only ever appended: whatever moment the power goes, the whole lines describe
-whole files. It is removed when the output is whole.
+``.film.mp4.parts/`` holds ``run.json`` (the facts that decide the pictures, which a resumed run
+must share), ``ledger.jsonl`` (one line for each span of finished frames), the files of the spans,
+and the generator's state after the last span. A line is appended only after its files are on the
+disk, so that after a power cut the complete lines describe complete files. The folder is removed
+when the output is complete.
 """
 
 from __future__ import annotations
@@ -37,11 +36,15 @@ FORMAT = 1
 class Span:
     """Finished frames ``first`` .. ``end - 1``.
 
-    ``kind``: ``part`` for an encoded segment, or for pictures already in their folder; ``rest`` for
-    the pictures of a segment that was not yet full, kept as they came from the generator.
-    ``checksum``: of the input frame ``end - 1``, to know it again. ``times``: of a rest, when each
-    of its frames is shown; of a part, when the last one is (memory must not grow with a film's
-    length). ``file``: name in the run's folder.
+    Attributes:
+        kind: ``part`` for an encoded segment or for PNGs in their folder; ``rest`` for the
+            unencoded pictures of an incomplete segment.
+        first: The first frame.
+        end: The frame after the last one.
+        checksum: CRC-32 of the input frame ``end - 1``, which identifies the input.
+        times: Of a ``rest``, the time of each frame; of a ``part``, that of the last frame only, so
+            that memory does not grow with the length of the film.
+        file: Name in the run's folder; None for PNGs.
     """
 
     kind: Literal["part", "rest"]
@@ -68,7 +71,11 @@ class Span:
 
     @classmethod
     def from_json(cls, line: str) -> Span:
-        """Raises ValueError, KeyError or TypeError for a line that was not written whole."""
+        """Read a line of the ledger.
+
+        Raises:
+            ValueError, KeyError, TypeError: The line is incomplete.
+        """
         raw = json.loads(line)
         times = tuple(
             FrameTime(int(pts), Fraction(base), duration) for pts, base, duration in raw["times"]
@@ -84,8 +91,8 @@ class Span:
 
 
 @contextlib.contextmanager
-def written(place: Path) -> Iterator[None]:
-    """What fails to be written inside is told as an OutputError about ``place``."""
+def write_errors(place: Path) -> Iterator[None]:
+    """Raise an OSError of this context as an OutputError about ``place``."""
     try:
         yield
     except OutputError:
@@ -95,8 +102,10 @@ def written(place: Path) -> Iterator[None]:
 
 
 class RunFolder:
-    """The parts of one run, held by one process at a time. Use as a context manager; leaving it
-    removes nothing."""
+    """The finished frames of one run, locked by one process at a time.
+
+    Leaving the context releases the lock; the folder stays where it holds finished frames.
+    """
 
     def __init__(
         self,
@@ -110,12 +119,11 @@ class RunFolder:
     ) -> None:
         self.folder = folder
         self.id = run_id
-        """Tells this run from another of the same output; a run that is resumed keeps it."""
+        """Identifies the run among those of the same output; a resumed run keeps it."""
         self.overwrite = overwrite
-        """The run was started (now or when it first began) with leave to replace an existing
-        output."""
+        """Whether the run may replace an existing output, as it was first started or resumed."""
         self.resumed = resumed
-        """An earlier process began this run, though it may not have finished any frame of it."""
+        """Whether an earlier process began this run, even if it finished no frame."""
         self._lock = lock
         self._spans = spans
 
@@ -123,10 +131,13 @@ class RunFolder:
     def open(
         cls, output: Path, facts: dict[str, str], *, resume: bool, overwrite: bool
     ) -> RunFolder:
-        """Begin a run, or take up an earlier one.
+        """Begin a run, or resume an earlier one.
 
-        ``facts``: what decides the pictures, by name, in words: compared with the facts of the run
-        that is resumed.
+        Args:
+            output: The output of the run.
+            facts: What decides the pictures, as name and text; a resumed run must have the same.
+            resume: Go on with an earlier run where there is one.
+            overwrite: Start anew where there is an earlier run.
 
         Raises:
             OutputError: the folder cannot be written; frames of an earlier run are kept there and
@@ -140,9 +151,9 @@ class RunFolder:
         lock = _locked(folder, output)
         try:
             for left in folder.parent.glob(f"{glob.escape(folder.name)}.*"):
-                if left.suffix[1:].isdigit():  # of a run that was killed while it tidied up
+                if left.suffix[1:].isdigit():  # left by a run that was killed in ``remove``
                     shutil.rmtree(left, ignore_errors=True)
-            with written(output):
+            with write_errors(output):
                 return cls._begin(folder, lock, output, facts, resume=resume, overwrite=overwrite)
         except BaseException:
             if made:
@@ -173,7 +184,7 @@ class RunFolder:
             run = _read_run(folder)
             _compare(run["facts"], facts, output)
             _sweep(folder, keep=kept)
-            # Without a torn last line, to which the next would be glued.
+            # Without an incomplete last line, to which the next one would be appended.
             _write_whole(folder / "ledger.jsonl", "".join(span.to_json() + "\n" for span in kept))
             return cls(
                 folder,
@@ -219,8 +230,7 @@ class RunFolder:
 
     @property
     def spans(self) -> tuple[Span, ...]:
-        """Finished frames, in order: parts first, then the rests of the segment that is not yet
-        full."""
+        """The finished frames in order: parts, then the rests of an incomplete segment."""
         return tuple(self._spans)
 
     @property
@@ -230,11 +240,12 @@ class RunFolder:
 
     @property
     def rests(self) -> tuple[Span, ...]:
+        """The spans of the incomplete segment, in order."""
         return tuple(s for s in self._spans if s.kind == "rest")
 
     @property
     def frames(self) -> int:
-        """Frames that need not be made again."""
+        """The number of finished frames."""
         return self._spans[-1].end if self._spans else 0
 
     @property
@@ -243,16 +254,28 @@ class RunFolder:
         return self._state_after(self.frames)
 
     def path_for(self, kind: str, first: int, suffix: str) -> Path:
-        """Where to write the file of a span that is yet to come."""
+        """The path for the file of the next span.
+
+        Args:
+            kind: As in ``Span``.
+            first: The span's first frame.
+            suffix: The file's suffix, with its dot.
+        """
         return self.folder / f"{kind}-{first:08d}{suffix}"
 
     def keep(self, span: Span, save_state: Callable[[Path], None]) -> None:
-        """Make a span last: its file, the state after it, then its line. A part replaces the
-        rests inside it."""
+        """Make a span permanent: its file, the state after it, then its line in the ledger.
+
+        A ``part`` replaces the rests inside it.
+
+        Args:
+            span: The finished frames; their file is written already.
+            save_state: Saves the generator's state after them to a path.
+        """
         before = list(self._spans)
         stale = [s for s in before if s.kind == "rest"] if span.kind == "part" else []
         state = self._state_after(span.end)
-        with written(self.folder):
+        with write_errors(self.folder):
             if span.file:
                 sync_file(self.folder / span.file)
             save_state(state)
@@ -262,7 +285,7 @@ class RunFolder:
                 ledger.flush()
                 os.fsync(ledger.fileno())
         self._spans = [s for s in before if s not in stale] + [span]
-        # Only now are older files of no use to anybody.
+        # The line is on the disk, so nothing refers to the older files any more.
         old_state = self._state_after(before[-1].end) if before else None
         for path in [
             *(self.folder / s.file for s in stale if s.file),
@@ -272,8 +295,10 @@ class RunFolder:
                 path.unlink(missing_ok=True)
 
     def remove(self) -> None:
-        """The output is whole: the parts go, all at once, so that another run never begins in a
-        folder that vanishes."""
+        """Remove the folder.
+
+        It is renamed first, so that no other run begins in a folder that is being emptied.
+        """
         leaving = self.folder.with_name(f"{self.folder.name}.{os.getpid()}")
         if os.name == "nt":  # a folder with an open file cannot be renamed there
             self.close()
@@ -285,6 +310,7 @@ class RunFolder:
         shutil.rmtree(leaving, ignore_errors=True)
 
     def close(self) -> None:
+        """Release the lock."""
         self._lock.close()
 
     def __enter__(self) -> RunFolder:
@@ -296,8 +322,7 @@ class RunFolder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Whatever came between: a run without a finished span leaves nothing behind; one with
-        spans leaves them."""
+        """Remove the folder of a run without finished frames; release the lock."""
         if not self._spans and not self._lock.closed:
             self.remove()
         self.close()
@@ -312,7 +337,7 @@ def _locked(folder: Path, output: Path, *, create: bool = True) -> IO[str]:
     gone = OutputError(
         "another run of this output ended just now.", where=output, hint="Start this one again."
     )
-    with written(output):
+    with write_errors(output):
         if create:
             folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -333,14 +358,16 @@ def _lock(lock: IO[str], output: Path) -> None:
     try:
         held = lock_descriptor(lock.fileno(), blocking=False)
     except OSError:
-        return  # a file system without locks: nothing tells of a second run there
+        return  # the file system has no locks: a second run cannot be detected
     if not held:
         raise OutputError("another run is writing this output at the moment.", where=output)
 
 
 def _is_still(file: IO[str], path: Path) -> bool:
-    """Whether the open ``file`` is the one called ``path``: a run that ended in between took its
-    own away."""
+    """Whether the open ``file`` still is the one at ``path``.
+
+    It is not where the run that made it ended between opening and locking.
+    """
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except OSError:
@@ -348,7 +375,7 @@ def _is_still(file: IO[str], path: Path) -> bool:
 
 
 class _Run(TypedDict):
-    """What ``run.json`` says."""
+    """The content of ``run.json``."""
 
     id: str
     facts: dict[str, str]
@@ -356,6 +383,7 @@ class _Run(TypedDict):
 
 
 def _read_run(folder: Path) -> _Run:
+    """Raises OutputError where ``run.json`` is missing, damaged or of another format."""
     try:
         run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         if run["format"] == FORMAT:
@@ -375,8 +403,7 @@ def _read_run(folder: Path) -> _Run:
 
 
 def _read_ledger(folder: Path) -> list[Span]:
-    """The spans whose files are there. The last line may be torn: a power cut came while it was
-    written."""
+    """The spans whose files exist. An incomplete last line, left by a power cut, is ignored."""
     try:
         lines = (folder / "ledger.jsonl").read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError):
@@ -396,6 +423,7 @@ def _read_ledger(folder: Path) -> list[Span]:
 
 
 def _compare(then: dict[str, str], now: dict[str, str], output: Path) -> None:
+    """Raises UsageError where the facts of the interrupted run and of this one differ."""
     for name in {**then, **now}:
         if then.get(name) != now.get(name):
             raise UsageError(
@@ -409,8 +437,7 @@ def _compare(then: dict[str, str], now: dict[str, str], output: Path) -> None:
 
 
 def _sweep(folder: Path, *, keep: list[Span]) -> None:
-    """Remove files that no whole line speaks of: the segment that was being written when the run
-    was killed."""
+    """Remove the files of no span, such as the segment at work when the run was killed."""
     names = {"lock", "run.json", "ledger.jsonl"} | {s.file for s in keep if s.file}
     if keep:
         names.add(f"state-{keep[-1].end:08d}.safetensors")

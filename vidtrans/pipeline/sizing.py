@@ -14,9 +14,14 @@ from vidtrans.frame import LabelFrame
 
 @dataclass(frozen=True, slots=True)
 class Sizing:
-    """``input_hw``: as decoded. ``scaled_hw``: the labels are resized to this, and pictures leave
-    with it. ``net_hw``: the network sees pictures of at least this size; `vidtrans.sequence` pads
-    them and takes the padding off again."""
+    """The sizes of a run, (height, width) in pixels.
+
+    Attributes:
+        input_hw: The decoded labels.
+        scaled_hw: The resized labels, and the output.
+        net_hw: The least size that the network sees; `vidtrans.sequence` pads to it and removes
+            the padding again.
+    """
 
     input_hw: tuple[int, int]
     scaled_hw: tuple[int, int]
@@ -29,8 +34,14 @@ class Sizing:
         size_hw: tuple[int, int] | None,
         fit: Literal["pad", "resize"],
     ) -> Sizing:
-        """``resize``: exactly ``size_hw``. ``pad``: as large as fits into it at the input's
-        aspect, the rest padded."""
+        """The sizes for a wanted size.
+
+        Args:
+            input_hw: The size of the input.
+            size_hw: The wanted size; None for the input's.
+            fit: ``resize`` to exactly ``size_hw``, or ``pad``: the largest size within it that
+                keeps the input's aspect, padded to it for the network.
+        """
         if size_hw is None:
             return cls(input_hw, input_hw, input_hw)
         if fit == "resize":
@@ -40,22 +51,28 @@ class Sizing:
         return cls(input_hw, scaled, size_hw)
 
     def sample_aspect(self, of_input: Fraction) -> Fraction:
-        """Width of an output pixel over its height, so that the film keeps its shape on the
-        screen."""
+        """The sample aspect ratio of the output, which keeps the display aspect of the input.
+
+        Args:
+            of_input: The input's sample aspect ratio, width over height of a pixel.
+        """
         if self.scaled_hw == self.input_hw or self.scaled_hw != self.net_hw:
-            return of_input  # the aspect was kept (to the rounding of a pixel)
+            return of_input  # the resizing kept the aspect, up to rounding to whole pixels
         (h, w), (H, W) = self.input_hw, self.scaled_hw
         return of_input * Fraction(w * H, h * W)
 
     def scale(self, labels: LabelFrame) -> LabelFrame:
-        """The label frame at ``scaled_hw``: ids and instances by their nearest pixel, pictures by
-        area."""
+        """Resize a label frame to ``scaled_hw``.
+
+        Ids and instances take their nearest pixel. Pictures are averaged over areas where they
+        shrink and interpolated bicubically where they grow.
+        """
         if self.scaled_hw == self.input_hw:
             return labels
         instances = None
         if labels.instances is not None:
-            # OpenCV resizes no int32; a nearest pixel is copied whole, so its bits may pass as
-            # float32.
+            # OpenCV cannot resize int32. Nearest-pixel resizing copies values unchanged, so their
+            # bits can be passed as float32.
             instances = self._nearest(labels.instances.view(np.float32)).view(np.int32)
         image = None
         if labels.image is not None:
