@@ -225,8 +225,8 @@ def test_styles_that_are_none_of_the_networks(styled, tmp_path):
 
     for styles, said in (
         ({"40": [[0.0, 0.0, 0.0]]}, "styles of class '40', and the network's classes are 0 to 34"),
-        ({"26": [[0.0, 0.0]]}, "style 0 of class 26 is no 3 finite numbers"),
-        ({"26": [[0.0, 0.0, float("nan")]]}, "no 3 finite numbers"),
+        ({"26": [[0.0, 0.0]]}, "style 0 of class 26 is not the 3 finite numbers"),
+        ({"26": [[0.0, 0.0, float("nan")]]}, "not the 3 finite numbers"),
     ):
         with pytest.raises(ModelError, match=said):
             build(STYLED.model_copy(update={"styles": styles}), styled.tensors, where="odd")

@@ -252,7 +252,7 @@ def test_styles_asked_of_models_that_take_no_features(make, published_model, str
         UsageError, match=r"no styles to choose from.*pix2pixhd that takes no features"
     ):
         plain.translate(labels=street[0], edits=styled(StyleClass("car", 0)))
-    with pytest.raises(UsageError, match="first-frame"):
+    with pytest.raises(UsageError, match="first_frame"):
         published_model().translate(labels=street[0], edits=styled(StyleClass("car", 0)))
 
 

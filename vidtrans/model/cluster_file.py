@@ -65,14 +65,12 @@ def read_clusters(path: str | PathLike[str]) -> Centres:
         content = _content(data)
     except RefusedError as error:
         raise ModelError(
-            f"is refused: it holds {error}, and code in a model file is never run.",
+            f"is refused: it holds {error}, and nothing in a model file is run.",
             where=file,
             hint=_ADVICE,
         ) from error
     except _DAMAGED as error:
-        raise ModelError(
-            f"is damaged, or no file of cluster centres ({error}).", where=file
-        ) from error
+        raise ModelError(f"is no whole file of cluster centres ({error}).", where=file) from error
     return _centres(content, file)
 
 
@@ -89,7 +87,7 @@ def _content(data: bytes) -> Mapping[Any, Any]:
     if data[:4] == b"PK\x03\x04":
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > _LARGEST:
-                raise ValueError(f"its content is larger than {_LARGEST >> 20} MiB")
+                raise ValueError(f"it unfolds to more than {_LARGEST >> 20} MiB")
             return {
                 entry.filename.removesuffix(".npy"): _array(archive.read(entry))
                 for entry in archive.infolist()

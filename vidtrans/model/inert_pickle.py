@@ -1,9 +1,8 @@
-"""Pickled arrays read without running the pickle: its opcodes are looked at, nothing that it names
-is ever imported or called.
+"""Pickled arrays, interpreted without importing or calling anything that the pickle names.
 
-numpy saves a dictionary of arrays as a pickle. Of pickle's language only what such a file needs is
-understood: numbers, texts, lists, tuples, dictionaries, and numpy's own way to write an array of
-plain numbers. Anything else is refused.
+numpy saves a dictionary of arrays as a pickle. Only the opcodes that such a file needs are
+interpreted: numbers, texts, bytes, lists, tuples, dictionaries, and the calls by which numpy
+reconstructs an array of plain numbers. Anything else is refused.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ import numpy as np
 _T = TypeVar("_T")
 _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
 _LARGEST_STACK = 1 << 20
+"""Values: a published cluster file has about a thousand."""
 
 
 class RefusedError(ValueError):
@@ -26,7 +26,7 @@ class RefusedError(ValueError):
 
 @dataclass(frozen=True)
 class _Name:
-    """Something that the pickle would import: only its name."""
+    """The name of something that unpickling would import."""
 
     module: str
     name: str
@@ -37,12 +37,12 @@ class _Name:
 
 @dataclass(eq=False)
 class _Type:
-    """A numpy dtype that is being told."""
+    """A numpy dtype under construction: its code without the byte order, and the byte order."""
 
     code: str
     order: str = "="
 
-    def known(self) -> np.dtype[Any]:
+    def dtype(self) -> np.dtype[Any]:
         order = (
             "|"
             if self.code in ("b1", "i1", "u1")
@@ -68,8 +68,7 @@ class _Type:
 
 @dataclass(eq=False)
 class _Array:
-    """A numpy array that is being told; ``value`` is the array, or a nested list for an array of
-    objects."""
+    """A numpy array under construction: ``value`` is the array, or the list of its objects."""
 
     value: Any = None
 
@@ -99,13 +98,19 @@ _PASSED_OVER = frozenset(("PROTO", "FRAME"))
 
 
 def read_inert(data: bytes) -> Any:
-    """What the pickle ``data`` holds: numbers, texts, bytes, tuples, lists, dictionaries, numpy
-    arrays of numbers.
+    """The value that a pickle holds.
 
-    An array of objects becomes the list of its objects. Raises RefusedError for anything else, and
-    for a damaged pickle.
+    Args:
+        data: a pickle of any protocol.
+
+    Returns:
+        Numbers, texts, bytes, tuples, lists, dictionaries and numpy arrays of numbers; an array of
+        objects becomes the list of its objects.
+
+    Raises:
+        RefusedError: the pickle is damaged, or holds anything else.
     """
-    machine = _Machine()
+    machine = _PickleMachine()
     try:
         for opcode, argument, _ in pickletools.genops(data):
             machine.step(opcode.name, argument)
@@ -128,7 +133,9 @@ def read_inert(data: bytes) -> Any:
 
 
 @dataclass(eq=False)
-class _Machine:
+class _PickleMachine:
+    """The stack and the memo of pickle's virtual machine."""
+
     stack: list[Any] = field(default_factory=list)
     memo: dict[int, Any] = field(default_factory=dict)
 
@@ -174,10 +181,10 @@ class _Machine:
             stack.append(_Name(str(module), str(name)))
         elif opcode == "REDUCE":
             arguments = stack.pop()
-            stack.append(_made(stack.pop(), arguments))
+            stack.append(_construct(stack.pop(), arguments))
         elif opcode == "BUILD":
             state = stack.pop()
-            _tell(stack[-1], state)
+            _set_state(stack[-1], state)
         else:
             raise RefusedError(f"the opcode {opcode}")
 
@@ -188,10 +195,10 @@ class _Machine:
         return items
 
 
-def _made(called: Any, arguments: Any) -> Any:
-    """What numpy's own constructors would give; a call of anything else is refused."""
+def _construct(called: Any, arguments: Any) -> Any:
+    """The result of a call by which numpy reconstructs arrays; any other call is refused."""
     if not isinstance(called, _Name) or not isinstance(arguments, tuple):
-        raise RefusedError("a call of no name")
+        raise RefusedError("a call of something that is no name")
     if (
         called.module in _MULTIARRAY
         and called.name == "_reconstruct"
@@ -199,7 +206,7 @@ def _made(called: Any, arguments: Any) -> Any:
     ):
         return _Array()
     if called.module in _MULTIARRAY and called.name == "scalar" and isinstance(arguments[0], _Type):
-        kind = arguments[0].known()
+        kind = arguments[0].dtype()
         return np.frombuffer(_raw(arguments[1]), kind, count=1)[0].item()
     if called == _Name("numpy", "dtype"):
         return _Type(
@@ -212,7 +219,8 @@ def _made(called: Any, arguments: Any) -> Any:
     raise RefusedError(f"a call of {called}")
 
 
-def _tell(thing: Any, state: Any) -> None:
+def _set_state(thing: Any, state: Any) -> None:
+    """Completes a dtype or an array, as ``__setstate__`` does."""
     if isinstance(thing, _Type):
         if state[1] in ("<", ">"):
             thing.order = state[1]
@@ -225,7 +233,7 @@ def _tell(thing: Any, state: Any) -> None:
             raise RefusedError("an array with too few or too many values")
         thing.value = raw
         return
-    known, data = _expect(kind, _Type).known(), _raw(raw)
+    known, data = _expect(kind, _Type).dtype(), _raw(raw)
     if math.prod(shape) * known.itemsize != len(data) or any(side < 0 for side in shape):
         raise RefusedError("an array whose size is not its shape's")
     thing.value = np.frombuffer(data, known).reshape(shape, order="F" if by_columns else "C").copy()
@@ -241,8 +249,7 @@ def _pairs(items: list[Any]) -> dict[Any, Any]:
 
 
 def _check_size(value: Any) -> None:
-    """Lists that hold one another many times over are small in a file and endless once they are
-    written out."""
+    """Refuses values that share parts so often that they would not fit into memory as a tree."""
     left, waiting = _LARGEST_STACK, [value]
     while waiting:
         value = waiting.pop()
@@ -258,7 +265,7 @@ def _check_size(value: Any) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """``value`` without this module's own wrappers."""
+    """``value`` with the arrays in place of `_Array`."""
     if isinstance(value, _Array):
         if value.value is None:
             raise RefusedError("an array without values")

@@ -17,7 +17,7 @@ from vidtrans.labels.scheme import load_scheme
 from vidtrans.model.card import Card
 from vidtrans.model.card_styles import check_card_styles
 from vidtrans.model.street_classes import foreground_classes, street_classes
-from vidtrans.model.strict import check_tensors
+from vidtrans.model.tensor_check import check_tensors
 from vidtrans.nets.dropout import has_dropout
 from vidtrans.nets.painting import Generator
 from vidtrans.nets.pix2pix import Pix2PixConfig, UNet

@@ -21,8 +21,10 @@ StatisticsKind = Literal["frame", "running"]
 
 
 class _Options(BaseModel):
-    """None means: not said. What is not said is read off the tensors, or has the published
-    default."""
+    """Options that all systems have.
+
+    None: the option is inferred from the tensors, or has the published default.
+    """
 
     # An epoch is a text that often looks like a number.
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
@@ -37,8 +39,7 @@ class _Options(BaseModel):
 
 
 class SingleOptions(BaseModel):
-    """The single-image generator that paints vid2vid's first frames. ``file``: its file's name
-    in the folder."""
+    """The single-image generator of vid2vid's first frames; ``file`` is its name in the folder."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -50,6 +51,8 @@ class SingleOptions(BaseModel):
 
 
 class Vid2VidOptions(_Options):
+    """Options of vid2vid (Wang et al. 2018b), and how a sequence begins."""
+
     label_nc: Count | None = None
     n_frames_G: Count | None = None  # noqa: N815
     use_instance: bool | None = None
@@ -74,6 +77,8 @@ class Vid2VidOptions(_Options):
 
 
 class Pix2PixHDOptions(_Options):
+    """Options of pix2pixHD (Wang et al. 2018a)."""
+
     label_nc: Count | None = None
     n_downsample_global: Count | None = None
     n_blocks_global: Count | None = None
@@ -89,6 +94,8 @@ class Pix2PixHDOptions(_Options):
 
 
 class Pix2PixOptions(_Options):
+    """Options of pix2pix (Isola et al. 2017)."""
+
     num_downs: Count | None = None
     dropout: bool | None = None
     no_dropout: bool | None = None
@@ -104,9 +111,14 @@ KINDS: dict[str, type[Vid2VidOptions] | type[Pix2PixHDOptions] | type[Pix2PixOpt
 def parse_options(
     system: str, values: Mapping[str, Any]
 ) -> Vid2VidOptions | Pix2PixHDOptions | Pix2PixOptions:
-    """``values`` checked; a text says what it would say in ``opt.txt``.
+    """The options of a published system, checked.
 
-    Raises UsageError that names an unknown option with the nearest known one, or a wrong value.
+    Args:
+        system: ``vid2vid``, ``pix2pixhd`` or ``pix2pix``.
+        values: by their published names; a text is read as ``opt.txt`` would be.
+
+    Raises:
+        UsageError: an option is unknown (the nearest are offered), or its value is wrong.
     """
     values = {
         name: _value(value) if isinstance(value, str) else value for name, value in values.items()
@@ -119,11 +131,17 @@ def parse_options(
 
 
 def read_opt_file(path: str | PathLike[str], system: str) -> dict[str, Any]:
-    """What ``opt.txt`` says of the network: lines ``name: value``; training's own names in it are
-    passed over.
+    """The options in a checkpoint folder's ``opt.txt``, lines of ``name: value``.
 
-    So is ``which_epoch``: there it is the epoch that training went on from, not the one to read.
-    Raises ModelError where it cannot be read.
+    Options of training alone are left out. So is ``which_epoch``, which there is the epoch that
+    training was continued from.
+
+    Args:
+        path: the file.
+        system: as for `parse_options`.
+
+    Raises:
+        ModelError: the file cannot be read, or is larger than 1 MiB.
     """
     file = Path(path)
     try:
@@ -132,18 +150,17 @@ def read_opt_file(path: str | PathLike[str], system: str) -> dict[str, Any]:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"cannot be read: {error}.", where=file) from error
-    said: dict[str, Any] = {}
+    stated: dict[str, Any] = {}
     for line in text.splitlines():
         found = re.match(r"\s*([A-Za-z_]\w*)\s*:(.*)$", line)
         if found is None or found[1] == "which_epoch" or found[1] not in KINDS[system].model_fields:
             continue
         # Later versions of the published code append "[default: ...]".
-        said[found[1]] = _value(re.sub(r"\[default:.*\]\s*$", "", found[2]).strip())
-    if system == "vid2vid" and said.get("netG") not in (None, "global", "local"):
-        del said[
-            "netG"
-        ]  # "composite", "compositeLocal": how training built it, which the tensors tell too
-    return {name: value for name, value in said.items() if value is not None and value != ""}
+        stated[found[1]] = _value(re.sub(r"\[default:.*\]\s*$", "", found[2]).strip())
+    if system == "vid2vid" and stated.get("netG") not in (None, "global", "local"):
+        # "composite" and "compositeLocal" are training's names; the tensors tell the same.
+        del stated["netG"]
+    return {name: value for name, value in stated.items() if value is not None and value != ""}
 
 
 def _value(text: str) -> Any:
@@ -153,10 +170,10 @@ def _value(text: str) -> Any:
         return text
 
 
-def contradictions(given: Mapping[str, Any], said: Mapping[str, Any]) -> list[str]:
-    """Options that are given otherwise than ``opt.txt`` says, in words."""
+def contradictions(given: Mapping[str, Any], stated: Mapping[str, Any]) -> list[str]:
+    """A sentence for each option that is given and that ``opt.txt`` states otherwise."""
     return [
-        f"{name} is given as {value}, and opt.txt says {said[name]}"
+        f"{name} is given as {value}, and opt.txt says {stated[name]}"
         for name, value in given.items()
-        if name in said and value is not None and said[name] is not None and value != said[name]
+        if value is not None and stated.get(name) not in (None, value)
     ]

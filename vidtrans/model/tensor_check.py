@@ -1,4 +1,4 @@
-"""Tensors against a network, by name and shape: nothing is skipped in silence."""
+"""Tensors compared with a network, by name and shape: none is skipped without a word."""
 
 from __future__ import annotations
 
@@ -17,10 +17,21 @@ def check_tensors(
     where: str,
     hint: str | None = None,
 ) -> dict[str, Tensor]:
-    """``found`` as the network needs it: float32, and counters where old files have none.
+    """Converts a file's tensors to what a network's parameters and buffers are.
 
-    Raises ModelError that names every missing, unexpected and misshapen tensor with the shapes
-    found and expected.
+    Args:
+        expected: the network's tensors by name; only their shapes and types count.
+        found: the file's tensors by name. ``num_batches_tracked`` may be missing: files from before
+            PyTorch 0.4.1 have none.
+        where: the file, for messages.
+        hint: what to do if they do not fit.
+
+    Returns:
+        The tensors of ``found`` under the names of ``expected``, contiguous and of its types.
+
+    Raises:
+        ModelError: tensors are missing, unexpected or of another shape (each is named, with the
+            shapes found and expected), are no plain arrays, or hold numbers that are not finite.
     """
     missing = [
         name for name in expected if name not in found and not name.endswith("num_batches_tracked")
@@ -34,11 +45,11 @@ def check_tensors(
             _report(expected, found, missing, unexpected, misshapen), where=where, hint=hint
         )
 
-    fitting: dict[str, Tensor] = {}
+    converted: dict[str, Tensor] = {}
     for name, like in expected.items():
         if name not in found:
-            # PyTorch before 0.4.1 had no such counter; nothing that is computed here reads it.
-            fitting[name] = torch.zeros(like.shape, dtype=like.dtype)
+            # The counter of a file that has none; no result depends on it.
+            converted[name] = torch.zeros(like.shape, dtype=like.dtype)
             continue
         tensor = found[name]
         if (
@@ -49,10 +60,10 @@ def check_tensors(
         ):
             kind = "without values" if tensor.is_meta else f"{tensor.layout}, {tensor.dtype}"
             raise ModelError(f"tensor {name} is no plain array of numbers ({kind}).", where=where)
-        fitting[name] = tensor.detach().to(like.dtype).contiguous()
-        if like.dtype.is_floating_point and not bool(torch.isfinite(fitting[name]).all()):
+        converted[name] = tensor.detach().to(like.dtype).contiguous()
+        if like.dtype.is_floating_point and not bool(torch.isfinite(converted[name]).all()):
             raise ModelError(f"tensor {name} holds numbers that are not finite.", where=where)
-    return fitting
+    return converted
 
 
 def _report(

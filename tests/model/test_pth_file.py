@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from vidtrans.errors import ModelError
-from vidtrans.model.pickled import read_pth
+from vidtrans.model.pth_file import read_pth
 
 TENSORS = {"model.1.weight": torch.arange(6.0).reshape(2, 3), "model.1.bias": torch.zeros(2)}
 

@@ -1,4 +1,4 @@
-"""Reading published ``.pth`` files without running anything that they hold."""
+"""Published ``.pth`` checkpoint files, read without running code that they hold."""
 
 from __future__ import annotations
 
@@ -16,20 +16,29 @@ from torch import Tensor
 from vidtrans.errors import ModelError
 
 _LARGEST_FILE = 16 << 30
+"""Bytes: far more than any published checkpoint has."""
 
 
 def read_pth(path: str | PathLike[str]) -> dict[str, Tensor]:
-    """The tensors of a checkpoint file, zip or old, under their names, without DataParallel's
-    ``module.``.
+    """The tensors of a checkpoint file by name.
 
-    Only ``torch.load(weights_only=True)`` ever sees it. Raises ModelError where the file is
-    missing, truncated, holds anything but named tensors, or would have to run code to be read.
+    The file is read by ``torch.load(weights_only=True)`` and nothing else.
+
+    Args:
+        path: a file of ``torch.save``, in its zip format or the one before.
+
+    Returns:
+        The tensors, on the CPU; the prefix ``module.`` of DataParallel is taken off.
+
+    Raises:
+        ModelError: the file is missing or truncated, holds anything but named tensors, or could
+            only be read by running code that it holds.
     """
     file = Path(path)
     _check_container(file)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about pickles' versions, which is no user's concern
+            warnings.simplefilter("ignore")  # about pickle versions, which no user can change
             content = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ModelError(
@@ -45,7 +54,7 @@ def read_pth(path: str | PathLike[str]) -> dict[str, Tensor]:
     except Exception as error:
         # What torch raises on damaged bytes depends on where the damage lies: EOFError, KeyError,
         # RuntimeError, ...
-        raise ModelError(f"is not a whole checkpoint ({_short(error)}).", where=file) from error
+        raise ModelError(f"is truncated or damaged ({_short(error)}).", where=file) from error
     return _named_tensors(content, file)
 
 
@@ -65,10 +74,9 @@ def _check_container(file: Path) -> None:
         with zipfile.ZipFile(file) as archive:
             inside = sum(entry.file_size for entry in archive.infolist())
     except (zipfile.BadZipFile, OSError) as error:
-        raise ModelError(f"is not a whole checkpoint ({_short(error)}).", where=file) from error
+        raise ModelError(f"is truncated or damaged ({_short(error)}).", where=file) from error
     if inside > size:
-        # torch.save stores without compression: a compressed one would unfold to who knows what
-        # size.
+        # torch.save stores without compression, and a small compressed file may hold terabytes.
         raise ModelError(
             "is refused: its parts are compressed, which torch.save never does.", where=file
         )
@@ -96,12 +104,10 @@ def _reason(error: Exception) -> str:
     found = re.search(r"GLOBAL ([\w.]+\w)", str(error))
     if found:
         return f"reading it would have to call {found[1]}, and a model file must hold tensors only"
-    # The line that says it stands between advice on how to load the file all the same, which is not
-    # for users.
-    told = re.search(r"(Unsupported .*|Can only .*|Invalid .*)", str(error))
-    return (
-        f"it holds more than tensors ({told[1].strip() if told else 'an unknown kind of pickle'})"
-    )
+    # The reason stands between advice on how to load the file all the same, which is unsafe.
+    stated = re.search(r"(Unsupported .*|Can only .*|Invalid .*)", str(error))
+    what = stated[1].strip() if stated else "an unknown kind of pickle"
+    return f"it holds more than tensors ({what})"
 
 
 def _short(error: Exception) -> str:

@@ -1,4 +1,8 @@
-"""A network's configuration read off its tensors' names and shapes, as far as they tell."""
+"""Published options inferred from the names and shapes of a checkpoint's tensors.
+
+The layouts of the published networks are those of Isola et al. 2017 and Wang et al. 2018a and
+2018b. What shapes cannot tell is missing from the results.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 Shapes = Mapping[str, tuple[int, ...]]
+"""The shape of each tensor of a file, by name."""
 
 
 def _inside(shapes: Shapes, part: str) -> dict[str, tuple[int, ...]]:
@@ -19,8 +24,12 @@ def _inside(shapes: Shapes, part: str) -> dict[str, tuple[int, ...]]:
 
 
 def _kernels(shapes: Shapes, size: int | None = None) -> list[tuple[int, ...]]:
-    """Shapes of the convolutions that are no residual block's, in order; of ``size`` x ``size``
-    where it is given."""
+    """The shapes [out, in, h, w] of the convolutions outside residual blocks, in order.
+
+    Args:
+        shapes: a sequence of layers, named by number.
+        size: only kernels of ``size`` x ``size``; None: all.
+    """
     found = [
         (int(name.split(".")[0]), shape)
         for name, shape in shapes.items()
@@ -36,47 +45,59 @@ def _blocks(shapes: Shapes) -> int:
 
 
 def norm_kind(shapes: Shapes) -> str:
-    """``batch`` where any norm has a weight, else ``instance``."""
+    """``batch`` where any norm has a weight: published instance norms have none."""
     affine = any(name.endswith(".weight") and len(shape) == 1 for name, shape in shapes.items())
     return "batch" if affine else "instance"
 
 
 def stores_statistics(shapes: Shapes) -> bool:
+    """Whether the norms store running statistics."""
     return any(name.endswith("running_mean") for name in shapes)
 
 
 def vid2vid(scales: Mapping[int, Shapes]) -> dict[str, Any]:
-    """Published options of a vid2vid generator from its scales' tensors (0 the coarsest)."""
+    """Options of a vid2vid generator.
+
+    Args:
+        scales: the shapes of each scale's tensors, 0 the coarsest.
+
+    Returns:
+        Options by their published names, and ``planes``: input planes of one frame.
+    """
     coarsest = scales[0]
-    said: dict[str, Any] = {"n_scales_spatial": len(scales), "norm": norm_kind(coarsest)}
+    options: dict[str, Any] = {"n_scales_spatial": len(scales), "norm": norm_kind(coarsest)}
     seg = _inside(coarsest, "model_down_seg")
     wide, narrow = _kernels(seg, 7), _kernels(seg, 3)
-    said["n_downsample_G"] = len(narrow)
-    said["n_blocks"] = _blocks(seg) + _blocks(_inside(coarsest, "model_res_img"))
-    said["fg"] = any(name.startswith("indv_down.") for name in coarsest)
-    said["no_flow"] = not any(name.startswith("model_final_flow.") for name in coarsest)
+    options["n_downsample_G"] = len(narrow)
+    options["n_blocks"] = _blocks(seg) + _blocks(_inside(coarsest, "model_res_img"))
+    options["fg"] = any(name.startswith("indv_down.") for name in coarsest)
+    options["no_flow"] = not any(name.startswith("model_final_flow.") for name in coarsest)
     output = _kernels(_inside(coarsest, "model_final_img"), 7)
-    said["output_nc"] = output[0][0] if output else 3
+    options["output_nc"] = output[0][0] if output else 3
     pictures = _kernels(_inside(coarsest, "model_down_img"), 7)
-    if pictures and said["output_nc"]:
-        said["n_frames_G"] = pictures[0][1] // said["output_nc"] + 1
+    if pictures and options["output_nc"]:
+        options["n_frames_G"] = pictures[0][1] // options["output_nc"] + 1
     if wide:
-        said["ngf"] = wide[0][0]
-        if said.get("n_frames_G"):
-            said["planes"] = wide[0][1] // said["n_frames_G"]
+        options["ngf"] = wide[0][0]
+        if options.get("n_frames_G"):
+            options["planes"] = wide[0][1] // options["n_frames_G"]
     if len(scales) > 1:
-        said["n_blocks_local"] = _blocks(_inside(scales[1], "model_up_img"))
-    return said
+        options["n_blocks_local"] = _blocks(_inside(scales[1], "model_up_img"))
+    return options
 
 
 def pix2pixhd(shapes: Shapes) -> dict[str, Any]:
-    """Published options of a global generator or of local enhancers around one."""
+    """Options of a pix2pixHD global generator, or of local enhancers around one.
+
+    Returns:
+        Options by their published names, and ``planes``: input planes.
+    """
     model = _inside(shapes, "model")
     enhancers = 0
     while any(name.startswith(f"model{enhancers + 1}_1.") for name in shapes):
         enhancers += 1
     wide, narrow = _kernels(model, 7), _kernels(model, 3)
-    said: dict[str, Any] = {
+    options: dict[str, Any] = {
         "netG": "local" if enhancers else "global",
         "n_local_enhancers": enhancers,
         # Down and up alike.
@@ -85,20 +106,21 @@ def pix2pixhd(shapes: Shapes) -> dict[str, Any]:
         "norm": norm_kind(shapes),
     }
     if wide:
-        said["ngf"] = wide[0][0]
-        said["planes"] = wide[0][1]
-        said["output_nc"] = wide[-1][0]
+        options["ngf"] = wide[0][0]
+        options["planes"] = wide[0][1]
+        options["output_nc"] = wide[-1][0]
     if enhancers:
         last = _kernels(_inside(shapes, f"model{enhancers}_1"), 7)
-        said["ngf"] = last[0][0] if last else None
+        options["ngf"] = last[0][0] if last else None
         upper = _inside(shapes, f"model{enhancers}_2")
-        said["n_blocks_local"] = _blocks(upper)
+        options["n_blocks_local"] = _blocks(upper)
         out = _kernels(upper, 7)
-        said["output_nc"] = out[0][0] if out else 3
-    return said
+        options["output_nc"] = out[0][0] if out else 3
+    return options
 
 
 def encoder(shapes: Shapes) -> dict[str, Any]:
+    """Options of pix2pixHD's feature encoder, by their published names."""
     model = _inside(shapes, "model")
     wide, narrow = _kernels(model, 7), _kernels(model, 3)
     if len(wide) < 2:
@@ -112,43 +134,54 @@ def encoder(shapes: Shapes) -> dict[str, Any]:
 
 
 def is_unet(shapes: Shapes) -> bool:
-    """Whether these are the names of pix2pix's U-Net, which no other system has."""
+    """Whether the names are those of pix2pix's U-Net, the only network of nested modules."""
     return any(name.startswith("model.model.") for name in shapes)
 
 
 def pix2pix(shapes: Shapes) -> dict[str, Any]:
-    """Published options of a U-Net or a ResNet generator."""
+    """Options of a pix2pix U-Net or ResNet generator.
+
+    Returns:
+        Options by their published names, and for a ResNet ``dropout_layers``: whether its blocks
+        have one.
+    """
     if is_unet(shapes):
-        # By the deepest name, so that a tensor that is missing on the way is missed, and no smaller
-        # network is seen.
+        # By the deepest name: a tensor that is missing above it is then reported as missing, and no
+        # smaller network is inferred.
         downs = max(name.count("model.") for name in shapes) - 1
         first, last = shapes.get("model.model.0.weight"), shapes.get("model.model.3.weight")
-        said: dict[str, Any] = {
+        options: dict[str, Any] = {
             "netG": f"unet_{2**downs}",
             "num_downs": downs,
             "norm": norm_kind(shapes),
         }
         if first is not None and len(first) == 4:
-            said |= {"ngf": first[0], "input_nc": first[1]}
+            options |= {"ngf": first[0], "input_nc": first[1]}
         if last is not None and len(last) == 4:
-            said["output_nc"] = last[1]
-        return said
+            options["output_nc"] = last[1]
+        return options
     model = _inside(shapes, "model")
     wide = _kernels(model, 7)
     blocks = _blocks(model)
-    said = {"netG": f"resnet_{blocks}blocks", "norm": norm_kind(shapes)}
+    options = {"netG": f"resnet_{blocks}blocks", "norm": norm_kind(shapes)}
     # A dropout layer moves a block's second convolution from 5 to 6.
-    said["dropout_layers"] = any(
+    options["dropout_layers"] = any(
         re.match(r"\d+\.conv_block\.6\.weight", n) and len(s) == 4 for n, s in model.items()
     )
     if len(wide) > 1:
-        said |= {"ngf": wide[0][0], "input_nc": wide[0][1], "output_nc": wide[-1][0]}
-    return said
+        options |= {"ngf": wide[0][0], "input_nc": wide[0][1], "output_nc": wide[-1][0]}
+    return options
 
 
 def system(files: Mapping[str, Shapes]) -> str | None:
-    """Which published system the files (``G``, ``G0``, ``E``, ...) belong to, None where they
-    tell nothing."""
+    """The published system of a checkpoint folder.
+
+    Args:
+        files: the shapes of each file's tensors, by what the file holds: ``G``, ``G0``, ``E``.
+
+    Returns:
+        ``vid2vid``, ``pix2pixhd`` or ``pix2pix``; None where they are of none of these.
+    """
     if any(re.fullmatch(r"G\d+", name) for name in files):
         return "vid2vid"
     shapes = files.get("G", {})
@@ -160,5 +193,5 @@ def system(files: Mapping[str, Shapes]) -> str | None:
     wide = _kernels(model, 7)
     if not wide:
         return None
-    # pix2pix's ResNet paints from pictures and halves twice.
+    # pix2pix's ResNet takes pictures, so at most 4 planes, and halves and doubles the size twice.
     return "pix2pix" if wide[0][1] <= 4 and len(_kernels(model, 3)) == 4 else "pix2pixhd"
