@@ -105,7 +105,7 @@ def memory(
         film = Path(folder) / "labels.mkv"
         _write_long_film(film, settings, frames)
         figures = measure_memory(
-            settings.model_copy(update={"input": str(film), "size_hw": None}),
+            settings.model_copy(update={"input": str(film)}),
             frames=frames,
             every=every,
         )
@@ -152,7 +152,7 @@ def preview(
     with tempfile.TemporaryDirectory(prefix="vidtrans-bench-") as folder:
         film = Path(folder) / "labels.mkv"
         write_scenes(film, settings, frames, settings.render.size_hw)
-        settings = settings.model_copy(update={"input": str(film), "size_hw": None})
+        settings = settings.model_copy(update={"input": str(film)})
         figures = measure_preview(settings, play=play, seeks=seeks)
     figures["peak_memory_mib"] = round(peak_memory_mib(), 1)
     _print(figures | {"machine": describe_machine(figures["device"])})
