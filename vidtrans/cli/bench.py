@@ -1,4 +1,4 @@
-"""``vidtrans bench``: how fast, and how much memory, as JSON."""
+"""``vidtrans bench``: speed and memory, as JSON."""
 
 from __future__ import annotations
 
@@ -135,8 +135,8 @@ def preview(
     ] = 1000,
     seeks: Annotated[int, typer.Option(min=10, help="Seeks of each kind.")] = 100,
 ) -> None:
-    """Scrub a ten-minute film as the editor does: frames that are at hand, and frames painted
-    again from a snapshot."""
+    """Scrub a ten-minute film as the editor does: cached frames, and frames painted again from
+    a snapshot."""
     from vidtrans.cli.machine import describe_machine, peak_memory_mib
     from vidtrans.cli.measure_preview import measure_preview, write_scenes
 
@@ -166,7 +166,11 @@ def _settings(input: str | None, **values: Any) -> ConvertSettings:
 
 
 def _write_long_film(path: Path, settings: ConvertSettings, frames: int) -> None:
-    """The input's frames over and over, at the size of the measurement, in a lossless grey film."""
+    """Write a lossless grey film that repeats the input's first 100 frames at the measured size.
+
+    Raises:
+        UsageError: The input is no film of 8-bit grey ids.
+    """
     import av
     import cv2
     import numpy as np
@@ -182,7 +186,7 @@ def _write_long_film(path: Path, settings: ConvertSettings, frames: int) -> None
     with av.open(str(path), "w") as container:
         stream = container.add_stream("ffv1", rate=Fraction(25))
         stream.width, stream.height, stream.pix_fmt = width, height, "gray"
-        # There and back again, so that the film has no cuts.
+        # Forwards and backwards in turn, so that the film has no cuts.
         for picture in islice(cycle(pictures + pictures[-2:0:-1]), frames):
             small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
             frame = av.VideoFrame.from_ndarray(np.asarray(small, dtype=np.uint8), format="gray")

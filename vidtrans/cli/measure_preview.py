@@ -1,5 +1,4 @@
-"""How a long film scrubs: how soon a frame is there that is at hand, and one that must be
-painted again."""
+"""The latency of scrubbing a long film: of cached frames and of frames painted again."""
 
 from __future__ import annotations
 
@@ -26,9 +25,9 @@ from vidtrans.preview import Answer, Budgets, Event, Failed, Opened, PreviewEngi
 RATE = 17
 SCENE_FRAMES = 20 * RATE
 CACHED_MS = 16.0
-"""A picture that is at hand has to be there before the screen's next refresh."""
+"""The goal for a cached picture: within one refresh of a 60 Hz screen."""
 OVERHEAD_MS = 50.0
-"""What a seek may take on top of the frames that have to be painted since the last snapshot."""
+"""The goal for a seek, on top of painting the frames since the last snapshot."""
 _PATIENCE_S = 600.0
 
 
@@ -40,13 +39,21 @@ def measure_preview(
     seed: int = 1,
     budgets: Budgets | None = None,
 ) -> dict[str, Any]:
-    """Play the first ``play`` frames of ``settings.input``, then seek in them at random; plain
-    values for JSON.
+    """Play the first frames of a film, then seek at random.
 
-    ``cached``: a frame that was seen, asked for by ``submit``. ``replayed``: the finished pictures
-    are dropped first, so that each seek paints from the last snapshot; ``over_ms`` is what it took
-    beyond painting these frames one after the other. ``unseen``: jumps to where nobody was yet: an
-    approximation first, then the frame from its scene's beginning.
+    Args:
+        settings: The film and the model.
+        play: Frames to play.
+        seeks: Seeks among the played frames.
+        seed: Of the random frames.
+        budgets: The memory that the preview may take; None for its defaults.
+
+    Returns:
+        Plain values for JSON, among them the latencies of three kinds of seeks. ``cached``: to a
+        played frame. ``replayed``: to a played frame after the finished pictures were dropped, so
+        that it is painted from the last snapshot; ``over_ms`` is the time beyond painting these
+        frames one after the other. ``unseen``: to frames that were not played: first an
+        approximation, then the exact frame, painted from the beginning of its scene.
     """
     inbox = _Inbox()
     draw = random.Random(seed)
@@ -57,25 +64,25 @@ def measure_preview(
         opened = inbox.wait(lambda event: event if isinstance(event, Opened) else None)
         open_s = time.perf_counter() - began
         play = min(play, opened.frames)
-        asked = _Asker(engine, inbox)
+        requests = _Requests(engine, inbox)
         began = time.perf_counter()
         for frame in range(play):
-            asked.seek(frame)
+            requests.seek(frame)
         play_ms = (time.perf_counter() - began) * 1000 / play
         seen = _spread(draw, range(play), seeks)
-        cached = [asked.seek(frame).seconds * 1000 for frame in seen if asked.at_hand(frame)]
+        cached = [requests.seek(frame).seconds * 1000 for frame in seen if requests.at_hand(frame)]
         status_ms = _median_ms(engine.status, 20)
         status = engine.status()
         engine.forget_pictures()
         over, replays, slowest = [], [], 0.0
         for frame in seen:
-            answer = asked.seek(frame, approximate=False)
+            answer = requests.seek(frame, approximate=False)
             over.append((answer.seconds - answer.painting_s) * 1000)
             replays.append(answer.replayed)
             slowest = max(slowest, answer.seconds * 1000)
             engine.forget_pictures()
         unseen = [
-            asked.first_and_last(frame)
+            requests.first_and_last(frame)
             for frame in _spread(draw, range(play, opened.frames), max(1, seeks // 20))
         ]
         figures: dict[str, Any] = {
@@ -119,10 +126,13 @@ def measure_preview(
 def write_scenes(
     path: Path, settings: ConvertSettings, frames: int, size_hw: tuple[int, int]
 ) -> None:
-    """A long label film from the input's first frames: there and back again, every 20 seconds with
-    other classes, a cut.
+    """Write a long label film of scenes of 20 s.
 
-    Raises UsageError where the input is no film of 8-bit grey ids.
+    It repeats the input's first 100 frames forwards and backwards. Each scene permutes the classes,
+    which makes a cut.
+
+    Raises:
+        UsageError: The input is no film of 8-bit grey ids.
     """
     with open_reader(settings.input) as reader:
         if reader.info.kind != "grey8":
@@ -148,7 +158,7 @@ def write_scenes(
 
 
 class _Inbox:
-    """Events of the engine, and somebody who waits for one of them."""
+    """A queue of the engine's events."""
 
     def __init__(self) -> None:
         self._events: list[Event] = []
@@ -160,8 +170,17 @@ class _Inbox:
             self._more.notify_all()
 
     def wait(self, wanted: Callable[[Event], Any]) -> Any:
-        """The first event for which ``wanted`` gives something, and that. Raises VidtransError
-        for a failure."""
+        """Wait for an event and drop those before it.
+
+        Args:
+            wanted: Gives a result for the event that is waited for, and None for others.
+
+        Returns:
+            The result of ``wanted``.
+
+        Raises:
+            VidtransError: The engine failed, or gave no such event in time.
+        """
         with self._more:
             while True:
                 for event in self._events:
@@ -175,8 +194,8 @@ class _Inbox:
                     raise VidtransError(f"the preview gave no answer in {_PATIENCE_S:.0f} s.")
 
 
-class _Asker:
-    """Asks one frame after the other, each when the one before is there."""
+class _Requests:
+    """Requests frames one after the other, and waits for each."""
 
     def __init__(self, engine: PreviewEngine, inbox: _Inbox) -> None:
         self._engine = engine
@@ -189,7 +208,7 @@ class _Asker:
         )
 
     def seek(self, frame: int, *, approximate: bool = False) -> Answer:
-        """The exact answer."""
+        """Request a frame and wait for its exact picture."""
         self._id += 1
         self._engine.submit(Request(self._id, frame, approximate=approximate))
         answer = self._inbox.wait(lambda event: event if self._is_exact(event) else None)
@@ -197,7 +216,7 @@ class _Asker:
         return answer
 
     def first_and_last(self, frame: int) -> tuple[float, float]:
-        """Milliseconds until something is shown, and until the exact picture is."""
+        """Milliseconds until the first answer, and until the exact picture."""
         self._id += 1
         self._engine.submit(Request(self._id, frame))
         first = self._inbox.wait(lambda event: event if isinstance(event, Answer) else None)
@@ -217,7 +236,7 @@ class _Asker:
 
 
 def _spread(draw: random.Random, frames: range, count: int) -> list[int]:
-    """``count`` of ``frames``, at random, in random order."""
+    """Up to ``count`` of ``frames``, drawn at random."""
     return draw.sample(frames, min(count, len(frames)))
 
 
