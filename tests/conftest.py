@@ -3,6 +3,7 @@ known pixels."""
 
 import ast
 import os
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,6 +14,15 @@ import torch
 
 # Tests' networks are tiny: more threads only wait for one another, all the more on a busy machine.
 torch.set_num_threads(1)
+
+
+def pytest_runtest_setup(item):
+    """Tests of what only some systems have are skipped on the others."""
+    if item.get_closest_marker("posix") and sys.platform == "win32":
+        pytest.skip("needs a POSIX system")
+    if item.get_closest_marker("linux") and sys.platform != "linux":
+        pytest.skip("needs Linux")
+
 
 ROAD, SIDEWALK, BUILDING, SKY, CAR = 7, 8, 11, 23, 26
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import re
 import signal
 import subprocess
@@ -359,6 +358,7 @@ def test_bench_memory(run, label_film, tiny_model):
     assert figures["growth_mib_after_settling"] < 64
 
 
+@pytest.mark.posix
 def test_ctrl_c_says_how_to_go_on(grey_film, scene, tiny_model, tmp_path, decoded):
     """The installed command, a real SIGINT, and the command that it names."""
     film = grey_film(tmp_path / "labels.mkv", [scene(n) for n in range(400)])
@@ -404,8 +404,11 @@ def test_ctrl_c_says_how_to_go_on(grey_film, scene, tiny_model, tmp_path, decode
     assert len(decoded(tmp_path / "film.mp4")) == 400
 
 
+@pytest.mark.posix
 def test_a_terminal_shows_a_bar(label_film, tiny_model, tmp_path):
     """On a pseudo-terminal: frames, speed, and the film at the end."""
+    import pty
+
     ours, theirs = pty.openpty()
     words = [
         VIDTRANS,
@@ -445,6 +448,7 @@ def test_a_terminal_shows_a_bar(label_film, tiny_model, tmp_path):
     assert "film.mp4: 12 frames in" in text
 
 
+@pytest.mark.posix
 def test_a_closed_stdout_is_told_by_the_exit_code(label_film, tmp_path):
     """``vidtrans inspect ... | head -0``."""
     command = f"{VIDTRANS} inspect {label_film} --labels cityscapes; echo $? > {tmp_path}/code"

@@ -284,6 +284,7 @@ def _feed(process, data):
         pass
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("stalled", ["waiting for a frame", "nobody reads"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_ends_it_with_130(ids, send, stalled, number):
@@ -311,6 +312,7 @@ def test_an_interrupt_ends_it_with_130(ids, send, stalled, number):
     assert said == "vidtrans-filter: interrupted.\n"
 
 
+@pytest.mark.linux
 def test_a_full_disk_is_5(ids, send):
     with open("/dev/full", "wb") as full:  # noqa: PTH123
         done = subprocess.run(

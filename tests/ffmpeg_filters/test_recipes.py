@@ -125,6 +125,7 @@ sys.exit((server.recv(1) or b"\\1")[0])
 """
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize(
     "recipe", RECIPES, ids=[re.findall(r"street\w*|ffplay", recipe)[-1] for recipe in RECIPES]
 )

@@ -31,6 +31,7 @@ def test_missing(tmp_path, name):
     assert "not exist" in (said := refusal(str(tmp_path / name))) or "matches no file" in said
 
 
+@pytest.mark.posix
 def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     assert "vidtrans-filter" in refusal(str(tmp_path / "pipe"))

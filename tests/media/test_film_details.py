@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import resource
 import subprocess
 from contextlib import contextmanager
 from fractions import Fraction
@@ -234,6 +233,8 @@ def full_disk():
     It counts for the whole process, so it holds around the writing alone: pytest's own output may
     be a longer file.
     """
+    import resource
+
     was = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8192, was[1]))
     try:
@@ -242,6 +243,7 @@ def full_disk():
         resource.setrlimit(resource.RLIMIT_FSIZE, was)
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.webm", "a.nut", "out/"])
 def test_a_full_disk_leaves_nothing_behind(tmp_path, name):
     noise = np.random.default_rng(0).integers(0, 256, (40, 64, 96, 3), dtype=np.uint8)

@@ -326,6 +326,7 @@ def test_instance_maps_of_another_length_are_told_before_any_work(
     assert not (tmp_path / "film.mkv").exists()
 
 
+@pytest.mark.linux
 def test_a_painted_frame_asks_the_kernel_for_no_memory_anew():
     """Blocks that are freed are there for the next frame: no page is faulted in twice."""
     program = """

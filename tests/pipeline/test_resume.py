@@ -148,6 +148,7 @@ def test_a_failure_keeps_whole_segments(settings, whole, decoded, monkeypatch):
     assert np.array_equal(decoded(convert(settings(resume=True)).output), whole)
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("kind", ["film.mp4", "pngs/"])
 def test_kill_nine(settings, decoded, tmp_path, film, tiny_model, kind):
     """SIGKILL, as the kernel or a power cut would: nothing of Python runs any more."""
