@@ -3,9 +3,9 @@ lossy codecs leave.
 
 After x264 with half-size chroma, interiors of areas stay within a few steps of their colour, but
 along edges pixels mix both sides, and a mix may look like a third class: half road, half sky is
-close to wall. So along edges a colour alone proves nothing. A pixel is believed if it is all but
-exact, or near and backed by enough like neighbours; the others choose, by colour, among the classes
-of believed pixels around them. Brightness counts more there, since codecs keep it at full size.
+close to wall. So along edges a colour alone is no evidence. A pixel is certain if its colour is
+all but exact, or near and supported by enough equal neighbours; the others take, by colour, one of
+the classes of the certain pixels around them. Luma counts more there: codecs keep it at full size.
 """
 
 from __future__ import annotations
@@ -21,18 +21,21 @@ import numpy.typing as npt
 from vidtrans.frame import Bytes
 from vidtrans.labels.scheme import Colour
 
-SURE_DISTANCE = 4
-"""Within this distance a pixel is believed as it is (what rounding and quantisation do inside an
-area)."""
+CERTAIN_DISTANCE = 4
+"""The RGB distance within which a pixel is certain: rounding and quantisation inside an area."""
 NEAR_DISTANCE = 24
-"""Within this distance it is believed if enough neighbours agree. Measured on Cityscapes labels
-after x264 crf 23."""
+"""The RGB distance within which a pixel is certain if enough neighbours agree. Measured on
+Cityscapes labels after x264 crf 23."""
 SUPPORT = 4
-"""So many of the eight neighbours must agree."""
+"""The least number of the eight neighbours that agree: a pixel has 5 along a straight edge, and 3
+in a right-angled corner."""
 
-_SURE, _NEAR, _FAR, _NONE = 0, 1, 2, 3
+_CERTAIN, _NEAR, _FAR, _NONE = 0, 1, 2, 3
 _REACH = 6
+"""Pixels: codecs spoil up to 3 on each side of an edge, so that certain ones of both areas are
+within 6."""
 _RINGS = ((1, 2, 3), (4, 6))
+"""Distances at which certain pixels are looked for; the second only where the first has none."""
 _ABSENT = 255
 # RGB -> Y, Cb, Cr of BT.709; Cb and Cr at a quarter of their weight, because codecs store them at
 # half the size.
@@ -43,11 +46,13 @@ _LUMA_CHROMA = np.array(
 
 @dataclass(frozen=True, eq=False)
 class Snapped:
-    """``entries``: uint8 [H,W], index into the palette, 255 where no entry is near and no neighbour
-    was sure.
+    """A picture in the colours of a palette.
 
-    ``unreadable``: pixels that were within the tolerance of no entry. ``cleaned``: pixels that the
-    vote changed.
+    Attributes:
+        entries: uint8 [H,W], indices into the palette; 255 where no entry is near and no neighbour
+            is certain.
+        unreadable: the number of pixels that are within the tolerance of no entry.
+        cleaned: the number of pixels that the vote along edges changed.
     """
 
     entries: Bytes
@@ -57,14 +62,24 @@ class Snapped:
 
 @dataclass(frozen=True, eq=False)
 class ColourTable:
-    """Nearest palette entry for all 2^24 colours. ``table``: uint16 [2^24] at r << 16 | g << 8 | b:
-    entry in the low byte, how near it is in the high one."""
+    """The nearest palette entry of all 2^24 colours.
+
+    Attributes:
+        palette: int32 RGB [P,3].
+        table: uint16 [2^24] at r << 16 | g << 8 | b: the entry in the low byte, and how near it is
+            (certain, near, far, none) in the high one.
+    """
 
     palette: npt.NDArray[np.int32]
     table: npt.NDArray[np.uint16]
 
     def snap(self, rgb: Bytes, *, clean: bool = True) -> Snapped:
-        """uint8 RGB [H,W,3] -> palette entries, with the fringe vote if ``clean``."""
+        """The palette entries of a picture.
+
+        Args:
+            rgb: uint8 [H,W,3].
+            clean: whether pixels along edges that are not certain take an entry from around them.
+        """
         # Blue first in memory makes the four bytes of a pixel the little-endian number r << 16 | g
         # << 8 | b.
         packed = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGRA).view(np.uint32)[..., 0]
@@ -83,17 +98,17 @@ class ColourTable:
         return Snapped(entries, unreadable, cleaned)
 
     def _vote(self, rgb: Bytes, entries: Bytes, level: Bytes) -> Bytes:
-        doubted = (level == _NEAR) & (_support(entries) < SUPPORT)
-        doubted |= level >= _FAR
-        places = np.flatnonzero(doubted)
-        if not len(places):
+        uncertain = (level == _NEAR) & (_support(entries) < SUPPORT)
+        uncertain |= level >= _FAR
+        positions = np.flatnonzero(uncertain)
+        if not len(positions):
             return entries
         width = entries.shape[1]
         absent = np.uint8(len(self.palette))
-        row, column = np.divmod(places, width)
+        row, column = np.divmod(positions, width)
         stride = width + 2 * _REACH
-        believed = cv2.copyMakeBorder(
-            np.where(doubted, absent, entries),
+        certain = cv2.copyMakeBorder(
+            np.where(uncertain, absent, entries),
             _REACH,
             _REACH,
             _REACH,
@@ -101,16 +116,16 @@ class ColourTable:
             cv2.BORDER_CONSTANT,
             value=int(absent),
         ).ravel()
-        places_padded = (row + _REACH) * stride + column + _REACH
-        colours = rgb.reshape(-1, 3)[places].astype(np.float32) @ _LUMA_CHROMA.T
+        positions_padded = (row + _REACH) * stride + column + _REACH
+        colours = rgb.reshape(-1, 3)[positions].astype(np.float32) @ _LUMA_CHROMA.T
         centres = self.palette.astype(np.float32) @ _LUMA_CHROMA.T
-        # |c - p|^2 without |c|^2, which is the same for all candidates; a last column of infinity
-        # for "nobody there".
+        # |c - p|^2 without |c|^2, which is the same for all candidates; the last column, infinity,
+        # is that of neighbours that are not certain.
         columns = len(centres) + 1
-        cost = np.full((len(places), columns), np.inf, np.float32)
+        cost = np.full((len(positions), columns), np.inf, np.float32)
         cost[:, :-1] = (centres**2).sum(1) - 2 * colours @ centres.T
-        voted = entries.ravel()[places]
-        open_ = np.arange(len(places))
+        voted = entries.ravel()[positions]
+        undecided = np.arange(len(positions))
         for rings in _RINGS:
             offsets = np.array(
                 [
@@ -121,27 +136,27 @@ class ColourTable:
                     if y or x
                 ]
             )
-            best = np.full(len(open_), np.inf, np.float32)
-            choice = np.full(len(open_), absent, np.uint8)
-            flat, at, rows = cost.ravel(), places_padded[open_], open_ * columns
+            best = np.full(len(undecided), np.inf, np.float32)
+            choice = np.full(len(undecided), absent, np.uint8)
+            flat, at, rows = cost.ravel(), positions_padded[undecided], undecided * columns
             for offset in offsets:
-                candidate = believed[at + offset]
-                price = flat[rows + candidate]
-                better = price < best
-                best[better] = price[better]
+                candidate = certain[at + offset]
+                distance = flat[rows + candidate]
+                better = distance < best
+                best[better] = distance[better]
                 choice[better] = candidate[better]
             decided = choice != absent
-            voted[open_[decided]] = choice[decided]
-            open_ = open_[~decided]
-            if not len(open_):
+            voted[undecided[decided]] = choice[decided]
+            undecided = undecided[~decided]
+            if not len(undecided):
                 break
         result = entries.copy()
-        result.ravel()[places] = voted
+        result.ravel()[positions] = voted
         return result
 
 
 def _support(entries: Bytes) -> Bytes:
-    """How many of its eight neighbours are the same: uint8 [H,W]."""
+    """The number of equal ones among the eight neighbours of each pixel: uint8 [H,W]."""
     count = np.zeros(entries.shape, np.uint8)
     whole, head, tail = slice(None), slice(None, -1), slice(1, None)
     for one, other in (
@@ -158,10 +173,14 @@ def _support(entries: Bytes) -> Bytes:
 
 @lru_cache(maxsize=4)
 def colour_table(palette: tuple[Colour, ...], tolerance: int) -> ColourTable:
-    """The table of a palette; ``tolerance`` is the largest distance in RGB. Some 0.3 s, kept for
-    later calls."""
+    """The colour table of a palette. It takes some 0.3 s, and is cached.
+
+    Args:
+        palette: RGB 0..255.
+        tolerance: the largest Euclidean distance in RGB at which a colour has an entry.
+    """
     near = min(NEAR_DISTANCE, tolerance)
-    sure = min(SURE_DISTANCE, tolerance)
+    certain = min(CERTAIN_DISTANCE, tolerance)
     table = np.full((256, 256, 256), _NONE << 8 | _ABSENT, np.uint16)
     nearest = np.full((256, 256, 256), 65535, np.uint16)
     for entry, colour in enumerate(palette):
@@ -175,7 +194,7 @@ def colour_table(palette: tuple[Colour, ...], tolerance: int) -> ColourTable:
         closer = (distance < known) & (distance <= tolerance**2)
         np.copyto(known, distance, where=closer)
         level = np.where(
-            distance <= sure**2, _SURE, np.where(distance <= near**2, _NEAR, _FAR)
+            distance <= certain**2, _CERTAIN, np.where(distance <= near**2, _NEAR, _FAR)
         ).astype(np.uint16)
         np.copyto(table[box], level << 8 | np.uint16(entry), where=closer)
     return ColourTable(np.array(palette, np.int32).reshape(-1, 3), table.ravel())

@@ -31,16 +31,19 @@ from vidtrans.validation import did_you_mean, first_problem
 Colour = tuple[int, int, int]
 
 NO_PLANE = 255
-"""In lookup tables: no class has this value. Models have at most 255 planes, so it is free."""
+"""The entry of ids without a plane in lookup tables: models have at most 255 planes, 0 to 254."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelClass:
     """One class of a scheme.
 
-    ``id``: as files hold it; -1 is stored as 255 in 8 bits and 65535 in 16. ``colour``: RGB 0..255,
-    None where the scheme gives none. ``alike``: names to try, in order, in a model that lacks
-    ``name``. ``has_instances``: instance maps tell its single things apart.
+    Attributes:
+        id: as files hold it, -1..65534; -1 is stored as 255 in 8 bits and 65535 in 16.
+        name: its name.
+        colour: RGB 0..255, None where the scheme gives none.
+        alike: names of stand-ins to try, in order, in a model that does not have ``name``.
+        has_instances: whether instance maps tell its instances apart.
     """
 
     id: int
@@ -52,11 +55,14 @@ class LabelClass:
 
 @dataclass(frozen=True)
 class Scheme:
-    """A label scheme. ``name`` is what the setting ``labels`` takes, ``title`` is for people.
+    """A label scheme.
 
-    ``classes``: where several share one colour, a colour is read as the first of them. ``channel``:
-    ``red`` where the simulator keeps the id in the red channel of an RGB picture (CARLA), else
-    None.
+    Attributes:
+        name: as the setting ``labels`` takes it.
+        title: for people.
+        classes: its classes; a colour that several share is read as the first of them.
+        channel: ``red`` where a simulator stores the id in the red channel of an RGB picture
+            (CARLA), else None.
     """
 
     name: str
@@ -68,9 +74,13 @@ class Scheme:
         return self.name
 
     def find(self, name: str) -> LabelClass:
-        """The class of this name; case, spaces, hyphens and underscores do not count, synonyms do.
+        """The class of a name.
 
-        Raises UsageError with the nearest names where there is none.
+        Args:
+            name: case, spaces, hyphens and underscores do not count; synonyms are known.
+
+        Raises:
+            UsageError: there is no such class; the nearest are offered.
         """
         found = self._by_name.get(canonical(name))
         if found is None:
@@ -96,12 +106,14 @@ class Scheme:
         return tuple(self.find(name).id for name in names)
 
     def name_of(self, identity: int) -> str | None:
-        """The name of the class with this id, None where there is none. 255 and 65535 also stand
-        for id -1."""
+        """The name of the class with this id, None where there is none.
+
+        255 and 65535, as which files hold -1, stand for it where they are no ids of their own.
+        """
         return self._by_id.get(identity)
 
     def colours(self) -> tuple[tuple[Colour, int], ...]:
-        """Every colour once, with the id that it is read as."""
+        """Pairs of each colour and the id that it is read as."""
         seen: dict[Colour, int] = {}
         for entry in self.classes:
             if entry.colour is not None:
@@ -109,13 +121,18 @@ class Scheme:
         return tuple(seen.items())
 
     def to_model(self, model: Scheme | None = None, planes: int | None = None) -> PlaneMap:
-        """How this scheme's ids become label planes of a model trained on ``model`` with ``planes``
-        planes (label_nc).
+        """How this scheme's ids become label planes of a model.
 
-        ``model`` None: the model knows numbers only, so ids go in as they are. ``planes`` None: as
-        many as ``model`` has ids. Where both schemes are the same one, spare planes beyond the
-        classes stay reachable by number, and a class without a plane has none, so that reading it
-        is an error. Raises UsageError where a model would need more than 255 planes.
+        Where both schemes are the same, planes without a class keep their number, and a class
+        whose id is no plane has none, so that reading it is an error.
+
+        Args:
+            model: the scheme that the model was trained on. None: the model knows its planes by
+                number only, and ids are planes.
+            planes: the model's label_nc, 1..255. None: as many as ``model`` has ids.
+
+        Raises:
+            UsageError: ``planes`` is out of range.
         """
         target = model or self
         if planes is None:
@@ -166,12 +183,15 @@ class Scheme:
 
 @dataclass(frozen=True, eq=False)
 class PlaneMap:
-    """From a scheme's ids to a model's planes.
+    """A mapping from a scheme's ids to a model's planes.
 
-    ``table``: uint8 [65536], stored id -> plane, NO_PLANE (255) where neither the scheme nor the
-    model knows the id; its first 256 entries serve 8-bit ids. ``partners``: class name -> the
-    model's class name. ``unmatched``: classes without a partner, read as plane ``unlabeled``.
-    ``planes``: the model's label_nc.
+    Attributes:
+        planes: the model's label_nc.
+        table: uint8 [65536], stored id -> plane, `NO_PLANE` where there is none; the first 256
+            entries serve ids of 8 bits.
+        partners: class name -> the model's class name.
+        unmatched: the names of classes without a partner, which are read as ``unlabeled``.
+        unlabeled: the plane of pixels without a class.
     """
 
     planes: int
@@ -182,8 +202,12 @@ class PlaneMap:
 
 
 def canonical(name: str) -> str:
-    """A class name without case, spaces, hyphens, underscores and synonyms: ``TrafficLight`` =
-    ``traffic_light``."""
+    """The form of a class name that is compared.
+
+    Example:
+        >>> canonical("Traffic_Light"), canonical("pedestrian")
+        ('trafficlight', 'person')
+    """
     plain = re.sub(r"[\s_-]+", "", name).casefold()
     return _synonyms().get(plain, plain)
 
@@ -199,13 +223,13 @@ def _synonyms() -> Mapping[str, str]:
 
 
 def stored_ids(identity: int) -> list[int]:
-    """How files hold an id: -1 wraps around in 8 and in 16 bits."""
+    """The values as which files of 8 and of 16 bits hold an id: -1 wraps around."""
     return [255, 65535] if identity < 0 else [identity]
 
 
 def _unlabeled_plane(model: Scheme, planes: int) -> tuple[int, bool]:
-    """Where unmatched pixels go, and whether that plane means nothing else: unlabeled, else the
-    first spare, else 0."""
+    """The plane of pixels without a class, and whether it is the plane of no other class: that of
+    the class unlabeled, else the first without a class, else 0."""
     void = next((entry.id for entry in model.classes if canonical(entry.name) == "unlabeled"), None)
     if void is not None and 0 <= void < planes:
         return void, True
@@ -244,7 +268,7 @@ class _SchemeFile(BaseModel):
 
 
 def builtin_schemes() -> tuple[str, ...]:
-    """Names of the schemes that come with vidtrans, sorted."""
+    """The names of the schemes that come with vidtrans, sorted."""
     folder = files("vidtrans.labels").joinpath("schemes")
     return tuple(
         sorted(
@@ -256,14 +280,17 @@ def builtin_schemes() -> tuple[str, ...]:
 
 
 def load_scheme(name_or_path: str | PathLike[str]) -> Scheme:
-    """A built-in scheme by name, or a user's own palette from a ``.toml`` or ``.json`` file.
+    """A label scheme.
 
-    The file has ``classes``, a list of ``id``, ``name`` and optional ``colour`` ([r, g, b] or
-    "#rrggbb"), ``alike`` and ``instances``; and optional ``title`` and ``channel``. Its name
-    without the suffix is the scheme's name.
+    Args:
+        name_or_path: the name of a built-in scheme, or a palette file, ``.toml`` or ``.json``. The
+            file has ``classes``, a list of ``id``, ``name`` and optional ``colour`` ([r, g, b] or
+            "#rrggbb"), ``alike`` and ``instances``; and optional ``title`` and ``channel``. Its
+            name without the suffix is the scheme's name.
 
-    Raises UsageError for an unknown name (nearest names offered); InputError for a file that is
-    missing or wrong, with the key that is at fault.
+    Raises:
+        UsageError: there is no such scheme; the nearest are offered.
+        InputError: the file is missing or wrong; the key at fault is named.
     """
     text = fspath(name_or_path)
     if text in builtin_schemes():

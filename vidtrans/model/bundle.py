@@ -28,6 +28,7 @@ from vidtrans.validation import first_problem
 FORMAT = "vidtrans-bundle"
 FORMAT_VERSION = 1
 _LARGEST_HEADER = 32 << 20
+"""Bytes. A tensor takes some 100 of them, and published networks have hundreds of tensors."""
 
 
 def write_bundle(
@@ -37,11 +38,17 @@ def write_bundle(
     *,
     storage: torch.dtype | None = None,
 ) -> None:
-    """Write a bundle; ``path`` holds either all of it or what it held before.
+    """Writes a bundle, whole or not at all.
 
-    ``storage``: the type in which floating-point tensors are stored (``torch.float16`` halves the
-    file; it is read back as float32), None: as they are. Raises OutputError where the file cannot
-    be written.
+    Args:
+        path: the file; one that exists is replaced.
+        card: the metadata.
+        tensors: by their bundle names.
+        storage: the type that floating-point tensors are stored in; None: their own. They are
+            always read as float32; ``torch.float16`` halves the file.
+
+    Raises:
+        OutputError: the file cannot be written.
     """
     stored: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
@@ -60,15 +67,19 @@ def write_bundle(
 
 
 def read_card(path: str | PathLike[str]) -> Card:
-    """A bundle's card alone, without its tensors. Raises ModelError as ``read_bundle`` does."""
+    """Reads a bundle's card without its tensors.
+
+    Raises:
+        ModelError: as `read_bundle`.
+    """
     return _card(_header(Path(path)), Path(path))
 
 
 def read_bundle(path: str | PathLike[str]) -> Bundle:
-    """A bundle's card and tensors. Raises ModelError where the file is missing, truncated or no
-    bundle.
+    """Reads a bundle. Its header is checked before any tensor is read; it can hold no code.
 
-    The header is checked before any tensor is read; nothing in the file can run.
+    Raises:
+        ModelError: the file is missing, truncated, no bundle, or of a newer format.
     """
     file = Path(path)
     card = _card(_header(file), file)
@@ -104,7 +115,7 @@ def _header(file: Path) -> dict[str, Any]:
     if 8 + length + max(ends, default=0) != size:
         wanted = 8 + length + max(ends, default=0)
         raise ModelError(
-            f"is truncated or damaged: it has {size} bytes, and its header speaks of {wanted}.",
+            f"is truncated or damaged: it has {size} bytes, and its header needs {wanted}.",
             where=file,
         )
     return header  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""What a model says of itself: everything of a bundle but its tensors."""
+"""A model's card: everything in a bundle but its tensors."""
 
 from __future__ import annotations
 
@@ -15,13 +15,21 @@ FirstFrames = Literal["single", "given", "none", "raw"]
 class Card(BaseModel):
     """A bundle's metadata.
 
-    ``system`` decides what the model needs and gives; ``architecture`` who built the network:
-    ``published`` (the published systems' own) or ``street`` (this project's small one).
-    ``generator``, ``first``, ``encoder``: the networks' configurations, None where the model has no
-    such network. ``first_frames``: how a sequence begins (see ``vidtrans.sequence.model.Model``).
-    ``training_hw``: height and width it was trained at. ``styles``: for a class id (as text) its
-    cluster centres, each ``feature_nc`` numbers. ``options``: the published options it was imported
-    with, for export.
+    Attributes:
+        name: for people, at most 200 characters.
+        system: decides what the model takes and gives.
+        architecture: ``published`` for the networks of the published systems, ``street`` for the
+            small one of this project.
+        generator: the generator's configuration.
+        first: the configuration of vid2vid's single-image generator, None where there is none.
+        encoder: the configuration of pix2pixHD's feature encoder, None where there is none.
+        first_frames: how a sequence begins (see `vidtrans.sequence.model.Model`).
+        label_scheme: the scheme of the label planes, None where these have numbers only.
+        training_hw: height and width of the training pictures, pixels, None where not known.
+        styles: for each plane, as text, its styles: cluster centres of ``feature_nc`` numbers.
+        provenance: where the weights come from.
+        licence: theirs.
+        options: the published options it was imported with, for export.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,8 +51,13 @@ class Card(BaseModel):
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
-    """A card and its tensors, under their bundle names. ``where``: the file or folder that they
-    come from."""
+    """A model that was read and not yet built.
+
+    Attributes:
+        card: its metadata.
+        tensors: its tensors by their bundle names (see `vidtrans.model.bundle`).
+        where: the file or folder that it was read from, for messages.
+    """
 
     card: Card
     tensors: dict[str, Tensor]

@@ -1,4 +1,4 @@
-"""What a model is, in figures."""
+"""A model in figures: sizes, classes, parameters, cost."""
 
 from __future__ import annotations
 
@@ -21,10 +21,18 @@ from vidtrans.nets.painting import Conditioning
 def describe(
     model: Networks | Bundle | str | PathLike[str], *, size_hw: tuple[int, int] | None = None
 ) -> dict[str, Any]:
-    """System, sizes, classes, styles, parameters, cost and licence of a model, ready for JSON.
+    """System, sizes, classes, styles, parameters, cost and licence of a model.
 
-    ``size_hw``: the size for which ``flop_per_frame`` is counted (default: the training size, else
-    512x1024); a multiply-add is two.
+    Args:
+        model: networks, a bundle, or a model's name or path.
+        size_hw: the height and width that ``flop_per_frame`` is counted for; None: those of its
+            training, else 512x1024.
+
+    Returns:
+        Plain values for JSON.
+
+    Raises:
+        ModelError: there is no such model, or it cannot be used.
     """
     if isinstance(model, Networks):
         networks = model
@@ -70,19 +78,23 @@ def describe(
 def flop_per_frame(
     networks: Networks, size_hw: tuple[int, int], *, classes: int | None = None
 ) -> int:
-    """Floating-point operations of one frame of ``size_hw`` in the middle of a sequence,
-    multiply-adds counted as two.
+    """Floating-point operations of one frame in the middle of a sequence.
 
-    ``classes``: how many classes occur in a frame (None: all, as the published code computes it).
-    Every layer's cost is in proportion to the picture's area, so the smallest picture that the
-    network takes is counted, and scaled. Raises UsageError where the network does not take
-    ``size_hw``.
+    A multiply-add is two operations. The cost of every layer is proportional to the picture's area,
+    so the smallest picture that the network takes is counted, and scaled.
+
+    Args:
+        networks: the model's networks.
+        size_hw: height and width of the picture, multiples of ``networks.size_multiple``.
+        classes: the number of classes in a frame; None: all, as the published code computes it.
+
+    Raises:
+        UsageError: the network does not take ``size_hw``.
     """
     if any(side % networks.size_multiple for side in size_hw):
         multiple = networks.size_multiple
         raise UsageError(
-            f"{size_hw[1]}x{size_hw[0]} is no size that the network takes (multiples of"
-            f" {multiple})."
+            f"the size is {size_hw[1]}x{size_hw[0]}, and the network takes multiples of {multiple}."
         )
     n = networks.generator.n_frames
     h, w = networks.padded((1, 1))

@@ -1,4 +1,4 @@
-"""Bundles written back as published checkpoint folders."""
+"""Models written as published checkpoint folders."""
 
 from __future__ import annotations
 
@@ -24,12 +24,21 @@ _CLUSTERS = "features_clustered_010.npy"
 def write_folder(
     folder: str | PathLike[str], bundle: Bundle, *, overwrite: bool = False
 ) -> list[Path]:
-    """``bundle`` as the published code would have saved it, with an ``opt.txt``; gives the files
-    written.
+    """Writes a model as the published code saves it, with an ``opt.txt``.
 
-    ``read_folder`` gives the same tensors back. Raises ModelError for a network that the published
-    code does not know, and OutputError where a file cannot be written, or is there already and
-    ``overwrite`` is not set.
+    `vidtrans.model.read_folder` reads the same tensors back.
+
+    Args:
+        folder: made where it does not exist.
+        bundle: a model of the published architectures.
+        overwrite: whether files that exist are replaced.
+
+    Returns:
+        The files written.
+
+    Raises:
+        ModelError: the published code has no such network.
+        OutputError: a file cannot be written, or exists and ``overwrite`` is not set.
     """
     if bundle.card.architecture != "published":
         raise ModelError(
@@ -130,8 +139,8 @@ def published_options(card: Card) -> dict[str, Any]:
 
 
 def _own_options(card: Card) -> dict[str, Any]:
-    """What the published options have no words for, as ``read_folder`` takes it, where it is not
-    what it takes anyway."""
+    """Options of `read_folder` that the published code does not have, where they differ from what
+    it would assume."""
     config = card.generator
     usual = (
         "running"

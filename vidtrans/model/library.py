@@ -1,4 +1,4 @@
-"""Where bundles lie: the embedded ones, and the user's own."""
+"""Installed models: the embedded bundles, and those in the user's folder."""
 
 from __future__ import annotations
 
@@ -20,8 +20,15 @@ _EMBEDDED = Path(__file__).parents[1] / "assets"
 
 @dataclass(frozen=True)
 class BundleEntry:
-    """One model of the list. ``card`` None and ``problem`` a sentence where the file is
-    unusable."""
+    """One installed model.
+
+    Attributes:
+        name: its file's name without the suffix.
+        path: its file.
+        embedded: whether it comes with vidtrans.
+        card: its card, None where the file cannot be used.
+        problem: why it cannot, None where it can.
+    """
 
     name: str
     path: Path
@@ -31,8 +38,8 @@ class BundleEntry:
 
 
 def models_folder() -> Path:
-    """The user's own bundles: ``$VIDTRANS_MODELS``, else ``vidtrans/models`` in the platform's
-    place for data."""
+    """The folder of the user's bundles: ``$VIDTRANS_MODELS``, else ``vidtrans/models`` in the
+    platform's folder for data (``$XDG_DATA_HOME``, ``%LOCALAPPDATA%``, ``~/.local/share``)."""
     if chosen := os.environ.get("VIDTRANS_MODELS"):
         return Path(chosen)
     data = os.environ.get("XDG_DATA_HOME") or os.environ.get("LOCALAPPDATA")
@@ -40,15 +47,22 @@ def models_folder() -> Path:
 
 
 def list_bundles() -> tuple[BundleEntry, ...]:
-    """The embedded models and the user's, by name; unusable files are listed with their problem."""
+    """The embedded models and the user's. Files that cannot be used are listed with the reason."""
     return tuple(_entries())
 
 
 def find_bundle(name_or_path: str | PathLike[str]) -> Path:
-    """The file of a model given by its name (``street``) or its path. Raises ModelError with the
-    nearest names."""
+    """The file or folder of a model.
+
+    Args:
+        name_or_path: the name of an installed model, such as ``street``; a bundle; or a published
+            checkpoint folder.
+
+    Raises:
+        ModelError: there is no such file, or no model of this name (the nearest are offered).
+    """
     path = Path(name_or_path)
-    # A folder of pictures that happens to be called like a model is none.
+    # A folder without checkpoints may have the name of an installed model, which is then meant.
     if exists(path) and not (path.is_dir() and not any(path.glob("*.pth"))):
         return path
     names: dict[str, Path] = {}

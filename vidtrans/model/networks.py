@@ -1,4 +1,4 @@
-"""A card and its tensors as networks that can run."""
+"""The networks of a model, built from its card and tensors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ from vidtrans.nets.vid2vid import Vid2Vid, Vid2VidConfig
 from vidtrans.nets.viewport import Viewport
 from vidtrans.validation import did_you_mean, first_problem
 
-# Far above anything published; a card that asks for more is refused before it costs memory or time.
 _LARGEST = {
     "channels": 4096,
     "blocks": 64,
@@ -36,13 +35,21 @@ _LARGEST = {
     "downsamplings": 8,
     "local_enhancers": 4,
 }
+"""The largest values that a card may ask for, far above all published ones: a card that asks for
+more is refused before memory or time are spent."""
 _LARGEST_OTHER = 4096
 
 
 @dataclass(frozen=True, eq=False)
 class Networks:
-    """A model's networks: ``generator``; ``first``, the single-image generator of vid2vid's first
-    frames; ``encoder``, pix2pixHD's feature encoder."""
+    """The networks of a model.
+
+    Attributes:
+        card: the model's card.
+        generator: the generator.
+        first: the single-image generator of vid2vid's first frames, None where there is none.
+        encoder: pix2pixHD's feature encoder, None where there is none.
+    """
 
     card: Card
     generator: Generator
@@ -50,13 +57,13 @@ class Networks:
     encoder: Encoder | None = None
 
     def modules(self) -> Iterator[nn.Module]:
+        """The networks that there are, the generator first."""
         for network in (self.generator, self.first, self.encoder):
             if network is not None:
                 yield cast(nn.Module, network)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Every tensor under its bundle name: ``G0.``, ``G1.``, ... or ``G.``, ``first.`` and
-        ``E.``."""
+        """All parameters and buffers by their bundle names (see `vidtrans.model.bundle`)."""
         return dict(_named(self.generator, self.first, self.encoder))
 
     @property
@@ -66,11 +73,12 @@ class Networks:
 
     @property
     def label_nc(self) -> int:
+        """Label planes that the generator takes; 0: it takes pictures."""
         return int(getattr(self.config, "label_nc", 0))
 
     @property
     def use_boundary(self) -> bool:
-        """Whether the generator looks at instance boundaries."""
+        """Whether the generator takes a plane of instance boundaries."""
         if self.card.architecture == "street":
             return True
         return bool(getattr(self.config, "use_instance", False))
@@ -87,23 +95,25 @@ class Networks:
 
     @property
     def output_nc(self) -> int:
+        """Channels of the pictures that the generator paints."""
         return int(getattr(self.config, "output_nc", 3))
 
     @property
     def image_nc(self) -> int:
-        """Channels of the pictures that it reads: those it paints from, or those that its style
-        encoder sees; 0 for none."""
+        """Channels of the pictures that the model takes, for its generator or its encoder; 0: it
+        takes none."""
         if not self.label_nc:
             return int(getattr(self.config, "input_nc", 3))
         return 0 if self.encoder is None else self.encoder.config.input_nc
 
     @property
     def scales(self) -> int:
-        """Scales of the history."""
+        """Scales of the generator's pyramid; its history has pictures of each."""
         return int(getattr(self.config, "scales", 1))
 
     @property
     def size_multiple(self) -> int:
+        """Pixels: every network takes heights and widths that are multiples of it."""
         return math.lcm(*(int(cast(Any, network).size_multiple) for network in self.modules()))
 
     def padded(self, size_hw: tuple[int, int]) -> tuple[int, int]:
@@ -127,33 +137,47 @@ class Networks:
 
 
 def build(card: Card, tensors: Mapping[str, Tensor], *, where: str) -> Networks:
-    """The networks that ``card`` describes, holding ``tensors`` (bundle names).
+    """Builds the networks of a model. No memory is taken before card and tensors are known to fit.
 
-    Raises ModelError where the card describes no network, or the tensors are not exactly the
-    network's. Nothing is allocated before both are known to fit.
+    Args:
+        card: describes the networks.
+        tensors: their parameters and buffers, by their bundle names.
+        where: the file, for messages.
+
+    Raises:
+        ModelError: the card describes no network, its styles do not suit the network, or the
+            tensors are not exactly the network's.
     """
     with torch.device("meta"):
         networks = empty(card, where)
     check_card_styles(card, label_nc=networks.label_nc, feature_nc=networks.feature_nc, where=where)
     expected = networks.tensors()
-    fitting = check_tensors(expected, tensors, where=where)
+    converted = check_tensors(expected, tensors, where=where)
     for prefix, module in _prefixed(networks.generator, networks.first, networks.encoder):
-        own = {name: fitting[prefix + name] for name in module.state_dict()}
+        own = {name: converted[prefix + name] for name in module.state_dict()}
         module.load_state_dict(own, strict=True, assign=True)
         module.requires_grad_(False)
     if any(buffer.is_meta for module in networks.modules() for buffer in module.buffers()):
-        # A network with constants of its own, which no file holds: made again with memory, now that
-        # all is known to fit.
+        # Buffers that no file holds, constants of the network, have no values on the meta device:
+        # now that all is known to fit the network is built again in memory.
         networks = empty(card, where)
         for prefix, module in _prefixed(networks.generator, networks.first, networks.encoder):
-            own = {name: fitting[prefix + name] for name in module.state_dict()}
+            own = {name: converted[prefix + name] for name in module.state_dict()}
             module.load_state_dict(own, strict=True)
             module.requires_grad_(False)
     return networks
 
 
 def empty(card: Card, where: str) -> Networks:
-    """The networks that ``card`` describes, with whatever weights construction gives them."""
+    """Builds the networks that ``card`` describes, with the weights of their construction.
+
+    Args:
+        card: describes the networks.
+        where: the file, for messages.
+
+    Raises:
+        ModelError: the card describes no network.
+    """
     try:
         if card.architecture == "street":
             from vidtrans.nets.street import StreetConfig, StreetGenerator
@@ -182,6 +206,7 @@ def empty(card: Card, where: str) -> Networks:
 
 
 def _config(kind: type[Any], values: Mapping[str, Any]) -> Any:
+    """``values`` as a configuration. Raises ValueError, ValidationError or TypeError."""
     for name, value in values.items():
         largest = _LARGEST.get(name, _LARGEST_OTHER)
         if isinstance(value, int) and not 0 <= value <= largest:
@@ -193,7 +218,8 @@ def _config(kind: type[Any], values: Mapping[str, Any]) -> Any:
     )
     unknown = [name for name in values if name not in known]
     if unknown:
-        raise ValueError(f"{unknown[0]!r} is no setting of it. {did_you_mean(unknown[0], known)}")
+        nearest = did_you_mean(unknown[0], known)
+        raise ValueError(f"{unknown[0]!r} is no setting of the network. {nearest}")
     return TypeAdapter(kind).validate_python(dict(values))
 
 
