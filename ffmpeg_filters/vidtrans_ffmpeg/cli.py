@@ -22,7 +22,7 @@ from vidtrans.media.pixels import ColourTags
 from vidtrans.pipeline.options import option_of
 from vidtrans.pipeline.settings import RenderSettings
 from vidtrans.sequence.allocator import keep_freed_memory
-from vidtrans_ffmpeg.pipes import InputPipe, OutputPipe, Wake
+from vidtrans_ffmpeg.pipes import CancelEvent, InputPipe, OutputPipe
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -80,7 +80,7 @@ def filter_command(
 
     ffmpeg -i labels.mkv -c:v rawvideo -f nut - | vidtrans-filter | ffmpeg -i - street.mp4
     """
-    from vidtrans_ffmpeg.formats import FORMATS, RawVideo
+    from vidtrans_ffmpeg.demuxing import FORMATS, RawVideoFormat
     from vidtrans_ffmpeg.run import FilterSettings, run_filter
 
     logging.basicConfig(
@@ -95,17 +95,17 @@ def filter_command(
         given = options.pop("size") if input_size is None else input_size
         if given is None or pixel_format is None or rate is None:
             raise UsageError(
-                "rawvideo says nothing of itself.",
+                "rawvideo has no header.",
                 hint="Give --input-size WxH, --pixel-format and --rate.",
             )
         shape = RenderSettings.read(size_hw=given, rate=rate)
         assert shape.size_hw is not None
         assert shape.rate is not None
-        raw = RawVideo(shape.size_hw, pixel_format, Fraction(shape.rate))
+        raw = RawVideoFormat(shape.size_hw, pixel_format, Fraction(shape.rate))
     elif input_size or pixel_format or rate:
         raise UsageError(
-            "--input-size, --pixel-format and --rate are for --format rawvideo; the others say it"
-            " themselves."
+            "--input-size, --pixel-format and --rate are for --format rawvideo; the other formats"
+            " have headers."
         )
     settings = FilterSettings(
         render=RenderSettings.from_options(**options),
@@ -128,16 +128,17 @@ def filter_command(
             hint="Send stdout into ffmpeg, a player or a file.",
         )
     keep_freed_memory()
-    wake = Wake()
+    cancel = CancelEvent()
     with _frames_only() as pictures:
         target = OutputPipe(pictures)
-        with _interruptible(wake, target):
-            run_filter(settings, InputPipe(sys.stdin.fileno(), wake), target, wake)
+        with _interruptible(cancel, target):
+            run_filter(settings, InputPipe(sys.stdin.fileno(), cancel), target, cancel)
 
 
 @contextlib.contextmanager
 def _frames_only() -> Iterator[int]:
-    """The real stdout; whatever else writes to file 1 meanwhile writes to stderr."""
+    """A descriptor of stdout for frames alone; what libraries write to descriptor 1 goes to
+    stderr."""
     sys.stdout.flush()
     pictures = os.dup(1)
     os.dup2(2, 1)
@@ -149,12 +150,13 @@ def _frames_only() -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def _interruptible(wake: Wake, target: OutputPipe) -> Iterator[None]:
-    """Ctrl-C and a polite kill end every wait. Between two waits the loop itself looks."""
+def _interruptible(cancel: CancelEvent, target: OutputPipe) -> Iterator[None]:
+    """Let SIGINT and SIGTERM set ``cancel``, which ends reads; in a write the handler raises. A
+    second signal raises KeyboardInterrupt wherever it arrives."""
 
     def asked(number: int, frame: FrameType | None) -> None:
-        again = wake.is_set()
-        wake.set()
+        again = cancel.is_set()
+        cancel.set()
         if target.writing:
             raise Interrupted("interrupted.")
         if again:
@@ -206,8 +208,15 @@ def _tags(matrix: str, values: str) -> ColourTags:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the filter with ``argv`` (default: the process's own); the exit code: 0, 2 usage, 3
-    input, 4 model, 5 output, 130 interrupted, 141 the reader of our stdout has gone."""
+    """Run the command.
+
+    Args:
+        argv: The arguments; None for those of the process.
+
+    Returns:
+        The exit code: 0 done, 2 wrong usage, 3 invalid input, 4 unusable model, 5 output cannot be
+        written, 130 interrupted, 141 the reader of stdout has gone.
+    """
     debug = os.environ.get("VIDTRANS_DEBUG", "") not in ("", "0")
     try:
         app(

@@ -1,10 +1,9 @@
-"""Standard input and output as the byte streams of a filter: never waiting for more than there is,
-and interruptible.
+"""Standard input and output as file objects for PyAV, without read-ahead and interruptible.
 
-A thread that waits in ``read`` for a frame that never comes would keep the process from ending, so
-both ends wait in ``poll`` for their own file or for the wake-up, whichever comes first. Windows
-cannot wait for a pipe and something else: there a read ends when ffmpeg, which Ctrl-C reaches too,
-closes its end.
+A ``read`` that waits for a frame which never comes would keep the process from ending. So the input
+waits in ``poll`` for its own file and for a second pipe, into which ``CancelEvent.set`` writes (the
+self-pipe trick). Windows cannot poll pipes: there a read ends when ffmpeg, which Ctrl-C reaches as
+well, closes its end.
 """
 
 from __future__ import annotations
@@ -21,19 +20,21 @@ from typing import TYPE_CHECKING
 from vidtrans.atomic_write import cannot_write
 from vidtrans.errors import OutputError, ReaderGone
 from vidtrans.media.films import AVIO_BUFFER_BYTES
+from vidtrans_ffmpeg.framing import FramingParser
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _PIPE_BYTES = 1 << 20
-"""A pipe of the size that an unprivileged process may have; the usual 64 KiB means a hundred
-switches for each frame."""
+"""The capacity asked for a pipe: as much as Linux gives an unprivileged process. The usual 64 KiB
+mean a hundred context switches for each frame of 1920x1080."""
 
 # Windows answers EINVAL where a pipe's reader has gone.
 _READER_GONE = {errno.EPIPE, errno.EINVAL} if sys.platform == "win32" else {errno.EPIPE}
 
 
-def _widen(fd: int) -> None:
+def _enlarge(fd: int) -> None:
+    """Ask for ``_PIPE_BYTES`` of capacity, where the system has a call for it."""
     if sys.platform == "linux":
         import fcntl
 
@@ -48,11 +49,12 @@ def _write_some(fd: int, views: Sequence[memoryview]) -> int:
     return os.writev(fd, views)
 
 
-class Wake:
-    """Ends every wait of the pipes that share it, from a signal handler or another thread.
+class CancelEvent:
+    """Like ``threading.Event``, and it ends the waits of the pipes that share it.
 
-    ``set`` takes no lock: the lock of a ``threading.Event`` would wait for ever in a handler that
-    interrupts another ``set`` of the same thread.
+    ``set`` may be called from any thread and from signal handlers. It takes no lock: the lock of a
+    ``threading.Event`` would wait for ever in a handler that interrupts another ``set`` of the same
+    thread.
     """
 
     def __init__(self) -> None:
@@ -60,15 +62,17 @@ class Wake:
         self._set = False
 
     def is_set(self) -> bool:
+        """Whether the run is to stop."""
         return self._set
 
     def set(self) -> None:
+        """Ask the run to stop, and end all waits."""
         if not self._set:
             self._set = True
             os.write(self._write, b"!")
 
     def wait_readable(self, fd: int) -> bool:
-        """Wait until ``fd`` can be read; False when woken instead."""
+        """Wait until ``fd`` can be read or has ended; False where the event is set."""
         if sys.platform == "win32":
             return not self._set
         poll = select.poll()
@@ -78,16 +82,17 @@ class Wake:
         return self._read not in ready
 
     def close(self) -> None:
+        """Close the pipe behind the event."""
         os.close(self._read)
         os.close(self._write)
 
 
-class _Waiting(io.RawIOBase):
-    """The bare file: a read gives what there is, and nothing once woken."""
+class _CancellableFile(io.RawIOBase):
+    """A file whose reads give what has come, and the end of file once ``cancel`` is set."""
 
-    def __init__(self, fd: int, wake: Wake) -> None:
+    def __init__(self, fd: int, cancel: CancelEvent) -> None:
         self._file = io.FileIO(fd, closefd=False)
-        self._wake = wake
+        self._wake = cancel
 
     def readable(self) -> bool:
         return True
@@ -99,20 +104,24 @@ class _Waiting(io.RawIOBase):
 
 
 class InputPipe:
-    """A file object for PyAV over a pipe: reads onwards only, waits for no more than there must be,
-    and counts.
+    """A pipe to read from, as a file object for PyAV. It cannot seek.
 
-    ``peek`` looks at the first bytes without taking them. ``watch`` is told all bytes as they pass.
-    ``at_eof``: all came.
+    Args:
+        fd: The pipe's file descriptor.
+        cancel: Ends every read.
+
+    Attributes:
+        framing: Is fed all bytes that are read.
+        at_eof: Whether the pipe has ended.
     """
 
     name = "<stdin>"
 
-    def __init__(self, fd: int, wake: Wake) -> None:
-        _widen(fd)
-        self._file = io.BufferedReader(_Waiting(fd, wake), 1 << 13)
+    def __init__(self, fd: int, cancel: CancelEvent) -> None:
+        _enlarge(fd)
+        self._file = io.BufferedReader(_CancellableFile(fd, cancel), 1 << 13)
         self._head = b""
-        self.watch: Watcher | None = None
+        self.framing: FramingParser | None = None
         self.at_eof = False
 
     def readable(self) -> bool:
@@ -122,41 +131,37 @@ class InputPipe:
         return False
 
     def peek(self, size: int) -> bytes:
-        """The first ``size`` bytes, or all that come before the end."""
+        """The first ``size`` bytes, or all where the pipe ends before. They stay to be read."""
         self._head += self._file.read(size - len(self._head))
         return self._head
 
     def read(self, size: int) -> bytes:
-        """At least one byte before the end. FFmpeg asks for more than its own buffer only within a
-        frame: then for all of it, in one piece."""
+        """Read at most ``size`` bytes, and none only at the end.
+
+        A read of more than FFmpeg's buffer is one of a frame's data: it waits for all of them.
+        Smaller ones give what has come, so that no frame waits for the next.
+        """
         if self._head:
             data, self._head = self._head[:size], self._head[size:]
         else:
             data = self._file.read(size) if size > AVIO_BUFFER_BYTES else self._file.read1(size)
         self.at_eof = len(data) < size if size > AVIO_BUFFER_BYTES else not data
-        if self.watch is not None:
-            self.watch.feed(data)
+        if self.framing is not None:
+            self.framing.feed(data)
         return data
 
 
-class Watcher:
-    """Follows the bytes of a container; ``missing`` says, at the end, what is wrong with the
-    last of them (or None)."""
-
-    def feed(self, data: bytes) -> None:
-        raise NotImplementedError
-
-    def missing(self) -> str | None:
-        raise NotImplementedError
-
-
 class OutputPipe:
-    """A file object for PyAV over a pipe: every write is out before it returns.
+    """A pipe to write to, as a file object for PyAV. Writes are not buffered.
 
-    Raises ReaderGone when nobody reads any more, OutputError when stdout is a full disk.
-    ``writing`` is True while a write may be waiting for a reader that has stalled: a signal handler
-    raises then, since nothing else ends that wait. ``closed``: set it, and PyAV leaves out the
-    trailer that it would write whenever its container is collected.
+    Args:
+        fd: The pipe's file descriptor.
+
+    Attributes:
+        writing: Whether a write is under way, which may wait for a reader that has stalled. A
+            signal handler raises then, since nothing else ends that wait.
+        error: The first failure of ``write``. FFmpeg forgets it.
+        closed: Set it, and PyAV writes no trailer when a container on this pipe is collected.
     """
 
     name = "<stdout>"
@@ -166,7 +171,7 @@ class OutputPipe:
         self.writing = False
         self.error: ReaderGone | OutputError | None = None
         self.closed = False
-        _widen(fd)
+        _enlarge(fd)
 
     def writable(self) -> bool:
         return True
@@ -175,8 +180,15 @@ class OutputPipe:
         return False
 
     def write(self, *parts: bytes | memoryview) -> int:
-        """Write ``parts`` one after the other, as few calls as the pipe allows; the number of
-        bytes."""
+        """Write ``parts`` one after the other with as few calls as the pipe allows.
+
+        Returns:
+            The number of bytes, which is that of all parts.
+
+        Raises:
+            ReaderGone: The reader has closed its end.
+            OutputError: The write fails otherwise; stdout may be a file on a full disk.
+        """
         views = [view for part in parts if (view := memoryview(part).cast("B"))]
         size = sum(map(len, views))
         try:

@@ -1,5 +1,4 @@
-"""The filter itself: frames from one pipe, pictures into another, through the same step as
-``vidtrans convert``."""
+"""The filter: frames from one pipe, pictures into another, painted as ``vidtrans convert`` does."""
 
 from __future__ import annotations
 
@@ -22,9 +21,9 @@ from vidtrans.media.films import FilmReader
 from vidtrans.media.pixels import ColourTags
 from vidtrans.media.reader import MAX_SIDE, open_reader
 from vidtrans.pipeline.settings import RenderSettings, WithRender
-from vidtrans_ffmpeg.formats import RawVideo, open_input, sniff
-from vidtrans_ffmpeg.pipes import InputPipe, OutputPipe, Wake
-from vidtrans_ffmpeg.sinks import Picture, SinkSettings, goes_out_as_decoded, open_sink
+from vidtrans_ffmpeg.demuxing import RawVideoFormat, open_input, probe_container
+from vidtrans_ffmpeg.muxing import MuxerSettings, Picture, can_pass_through, open_muxer
+from vidtrans_ffmpeg.pipes import CancelEvent, InputPipe, OutputPipe
 
 if TYPE_CHECKING:  # torch takes seconds to import, and the identity does without
     from vidtrans.sequence.model import Model
@@ -32,8 +31,7 @@ if TYPE_CHECKING:  # torch takes seconds to import, and the identity does withou
 _log = logging.getLogger(__name__)
 
 IDENTITY = "identity"
-"""The name of the model that is none: frames go out as they came, to try and to measure the
-pipes."""
+"""The model name for no model: frames are passed through, to try and to measure the pipes."""
 
 
 class FilterSettings(WithRender):
@@ -50,7 +48,7 @@ class FilterSettings(WithRender):
     """
 
     format: str = "auto"
-    raw: RawVideo | None = None
+    raw: RawVideoFormat | None = None
     tags: ColourTags = ColourTags()
     output_format: str | None = None
     output_pixel_format: str | None = None
@@ -59,28 +57,48 @@ class FilterSettings(WithRender):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shown:
-    """A picture that is ready: uint8 RGB [H,W,3]; from the identity, grey [H,W] or a frame as it
-    was decoded."""
+class OutputFrame:
+    """A picture to write.
+
+    Attributes:
+        pixels: uint8 RGB [H,W,3]; from the identity also grey [H,W] or a decoded frame.
+        time: The timestamp of the input frame.
+    """
 
     pixels: Picture
     time: FrameTime
 
 
-def run_filter(settings: FilterSettings, source: InputPipe, target: OutputPipe, wake: Wake) -> int:
-    """Read ``source`` to its end, write a picture for every frame; the number of them.
+def run_filter(
+    settings: FilterSettings, source: InputPipe, target: OutputPipe, cancel: CancelEvent
+) -> int:
+    """Read a pipe to its end and write a picture for every frame.
 
-    Raises InputError for what came in, ModelError, UsageError; OutputError or ReaderGone for what
-    cannot go out; Interrupted when ``wake`` was set.
+    Args:
+        settings: What to do.
+        source: The input.
+        target: The output.
+        cancel: Ends the run when it is set.
+
+    Returns:
+        The number of pictures.
+
+    Raises:
+        InputError: The input cannot be read. The pictures of all frames before are written.
+        ModelError: The model cannot be used.
+        UsageError: Settings that do not suit the input.
+        OutputError: The output cannot be written.
+        ReaderGone: The reader of the output has closed it.
+        Interrupted: ``cancel`` is set.
     """
     with contextlib.ExitStack() as stack:
         model = _model(settings.render)
-        name = sniff(source) if settings.format == "auto" else settings.format
-        _stop_if(wake)
+        name = probe_container(source) if settings.format == "auto" else settings.format
+        _stop_if(cancel)
         reader: FilmReader = stack.enter_context(
             open_input(
                 source,
-                wake,
+                cancel,
                 name,
                 labels=model is None or bool(model.label_nc),
                 max_side=MAX_SIDE,
@@ -91,37 +109,37 @@ def run_filter(settings: FilterSettings, source: InputPipe, target: OutputPipe, 
         if model is None or model.label_nc:
             _warn_of_losses(reader.info, name)
         if model is None:
-            shown = _identity(settings, reader, name)
+            outputs = _identity(settings, reader, name)
         else:
-            shown = stack.enter_context(_translated(settings.render, reader, model))
+            outputs = stack.enter_context(_translated(settings.render, reader, model))
         count = 0
-        sink = None
+        muxer = None
         try:
-            for picture in shown:
-                _stop_if(wake)
-                if sink is None:
-                    sink = open_sink(
-                        target, _sink_settings(settings, reader.info, name, picture.pixels)
+            for picture in outputs:
+                _stop_if(cancel)
+                if muxer is None:
+                    muxer = open_muxer(
+                        target, _muxer_settings(settings, reader.info, name, picture.pixels)
                     )
-                sink.write(picture.pixels, picture.time)
+                muxer.write(picture.pixels, picture.time)
                 count += 1
-            _stop_if(wake)
+            _stop_if(cancel)
         except VidtransError as error:
-            if wake.is_set():
+            if cancel.is_set():
                 raise Interrupted("interrupted.") from error
-            if sink is not None and isinstance(error, InputError):
-                sink.finish()  # what came before is whole, and some of it may still be on its way
+            if muxer is not None and isinstance(error, InputError):
+                muxer.finish()  # the frames before are whole, and the muxer may hold the last one
             raise
         else:
-            if sink is not None:
-                sink.finish()
+            if muxer is not None:
+                muxer.finish()
         finally:
             target.closed = True
     return count
 
 
-def _stop_if(wake: Wake) -> None:
-    if wake.is_set():
+def _stop_if(cancel: CancelEvent) -> None:
+    if cancel.is_set():
         raise Interrupted("interrupted.")
 
 
@@ -163,27 +181,28 @@ def _model(render: RenderSettings) -> Model | None:
     )
 
 
-def _identity(settings: FilterSettings, reader: FilmReader, name: str) -> Iterator[Shown]:
-    """Frames as they came: their bytes where the container takes them, else their pixels as the
-    models see them.
+def _identity(settings: FilterSettings, reader: FilmReader, name: str) -> Iterator[OutputFrame]:
+    """The input's frames: unchanged where the container takes them, else as arrays.
 
-    No thread: there is nothing to do while a frame is read but to write the one before.
+    There is no thread here: nothing is left to do while a frame is read.
     """
     container = settings.output_format or name
     told = settings.output_pixel_format or settings.output_matrix or settings.output_full_range
     if (
         not told
         and settings.tags == ColourTags()
-        and goes_out_as_decoded(container, reader.pixel_format)
+        and can_pass_through(container, reader.pixel_format)
     ):
-        return (Shown(picture, time) for picture, time in reader.pictures())
-    return (Shown(f.pixels if f.palette is None else f.palette[f.pixels], f.time) for f in reader)
+        return (OutputFrame(picture, time) for picture, time in reader.pictures())
+    return (
+        OutputFrame(f.pixels if f.palette is None else f.palette[f.pixels], f.time) for f in reader
+    )
 
 
 @contextlib.contextmanager
 def _translated(
     render: RenderSettings, reader: FilmReader, model: Model
-) -> Iterator[Iterator[Shown]]:
+) -> Iterator[Iterator[OutputFrame]]:
     from vidtrans.labels.encodings import WITH_INSTANCES
     from vidtrans.pipeline.setup import choose_labels, edited, read_pictures
     from vidtrans.pipeline.sizing import Sizing
@@ -192,7 +211,7 @@ def _translated(
     with contextlib.ExitStack() as stack:
         frames = iter(reader)
         first = next(frames)
-        # From one frame: the next may not come before this one has gone out.
+        # From one frame: the next may come only after this one was written.
         label_reader, detection = choose_labels(render.labels, (first,), reader.info, model)
         if detection is not None:
             _log.info("labels are read as %s: %s", detection, " ".join(detection.reasons))
@@ -221,15 +240,14 @@ def _translated(
             state=painter.start(first_frames=given),
         )
         stack.callback(translations.close)  # type: ignore[attr-defined]
-        yield (Shown(translation.picture, translation.time) for translation in translations)
+        yield (OutputFrame(translation.picture, translation.time) for translation in translations)
 
 
-def _sink_settings(
+def _muxer_settings(
     settings: FilterSettings, info: VideoInfo, name: str, pixels: Picture
-) -> SinkSettings:
-    """What goes out for ``pixels``, the first picture: by its own size, which the layer and
-    ``size_hw`` may have changed."""
-    common = SinkSettings(
+) -> MuxerSettings:
+    """The stream that goes out, by the first picture, whose size depends on layer and settings."""
+    common = MuxerSettings(
         container=settings.output_format or name,
         kind="rgb",
         size_hw=info.size_hw,

@@ -45,10 +45,10 @@ def make():
 """
 FILTER = """
 from vidtrans_ffmpeg.cli import _interruptible
-from vidtrans_ffmpeg.pipes import OutputPipe, Wake
+from vidtrans_ffmpeg.pipes import OutputPipe, CancelEvent
 def make():
-    wake = Wake()
-    return wake, _interruptible(wake, OutputPipe(1))
+    cancel = CancelEvent()
+    return cancel, _interruptible(cancel, OutputPipe(1))
 """
 
 

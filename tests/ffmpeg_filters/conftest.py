@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from vidtrans_ffmpeg.pipes import InputPipe, OutputPipe, Wake
+from vidtrans_ffmpeg.pipes import CancelEvent, InputPipe, OutputPipe
 from vidtrans_ffmpeg.run import FilterSettings, run_filter
 
 FILTER = [sys.executable, "-m", "vidtrans_ffmpeg"]
@@ -110,15 +110,15 @@ def through(data: bytes, **settings) -> Through:
     threads = [threading.Thread(target=feed), threading.Thread(target=collect)]
     for thread in threads:
         thread.start()
-    wake = Wake()
+    cancel = CancelEvent()
     error = None
     frames = 0
     try:
         frames = run_filter(
             FilterSettings(**{"model": "identity", **settings}),
-            InputPipe(in_read, wake),
+            InputPipe(in_read, cancel),
             OutputPipe(out_write),
-            wake,
+            cancel,
         )
     except Exception as caught:
         error = caught
@@ -128,7 +128,7 @@ def through(data: bytes, **settings) -> Through:
         thread.join(timeout=20)
         assert not thread.is_alive()
     os.close(out_read)
-    wake.close()
+    cancel.close()
     return Through(b"".join(collected), error, frames)
 
 

@@ -146,9 +146,9 @@ def test_odd_sizes(send, run_through, show, size, output):
 def test_rawvideo_with_its_geometry(ids, run_through):
     from fractions import Fraction
 
-    from vidtrans_ffmpeg.formats import RawVideo
+    from vidtrans_ffmpeg.demuxing import RawVideoFormat
 
-    raw = RawVideo((32, 64), "gray", Fraction(25))
+    raw = RawVideoFormat((32, 64), "gray", Fraction(25))
     done = run_through(ids.tobytes(), format="rawvideo", raw=raw)
     assert done.error is None
     assert done.out == ids.tobytes()

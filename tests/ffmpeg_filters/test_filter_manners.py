@@ -13,9 +13,9 @@ import time
 import av
 import numpy as np
 import pytest
-from vidtrans_ffmpeg.pipes import InputPipe, OutputPipe, Wake
+from vidtrans_ffmpeg.framing import MatroskaFraming
+from vidtrans_ffmpeg.pipes import CancelEvent, InputPipe, OutputPipe
 from vidtrans_ffmpeg.run import FilterSettings, run_filter
-from vidtrans_ffmpeg.watchers import EbmlWatcher
 
 from vidtrans.errors import InputError
 
@@ -43,12 +43,15 @@ def test_a_picture_is_out_before_the_frame_after_the_next_is_sent(ids, send, sho
     starts = frame_starts(data)
     in_read, in_write = os.pipe()
     out_read, out_write = os.pipe()
-    wake = Wake()
+    cancel = CancelEvent()
     collected = bytearray()
 
     def work() -> None:
         run_filter(
-            FilterSettings(model="identity"), InputPipe(in_read, wake), OutputPipe(out_write), wake
+            FilterSettings(model="identity"),
+            InputPipe(in_read, cancel),
+            OutputPipe(out_write),
+            cancel,
         )
         os.close(out_write)
 
@@ -59,9 +62,9 @@ def test_a_picture_is_out_before_the_frame_after_the_next_is_sent(ids, send, sho
     def is_out(number: int) -> bool:
         if name != "matroska":
             return ids[number].tobytes() in collected  # bare pixels
-        clusters, whole = collected.count(b"\x1f\x43\xb6\x75"), EbmlWatcher()
+        clusters, whole = collected.count(b"\x1f\x43\xb6\x75"), MatroskaFraming()
         whole.feed(bytes(collected))
-        return clusters > number and whole.missing() is None
+        return clusters > number and whole.incomplete() is None
 
     threads = [threading.Thread(target=work), threading.Thread(target=collect)]
     for thread in threads:
@@ -84,7 +87,7 @@ def test_a_picture_is_out_before_the_frame_after_the_next_is_sent(ids, send, sho
         assert not thread.is_alive()
     for descriptor in (in_read, out_read):
         os.close(descriptor)
-    wake.close()
+    cancel.close()
     np.testing.assert_array_equal(show(bytes(collected), "gray", (32, 64)), ids)
 
 
@@ -120,9 +123,9 @@ def test_a_truncated_last_frame_is_told_after_the_whole_ones(
 def test_rawvideo_that_does_not_fit_its_geometry(ids, run_through):
     from fractions import Fraction
 
-    from vidtrans_ffmpeg.formats import RawVideo
+    from vidtrans_ffmpeg.demuxing import RawVideoFormat
 
-    raw = RawVideo((31, 64), "gray", Fraction(25))
+    raw = RawVideoFormat((31, 64), "gray", Fraction(25))
     done = run_through(ids.tobytes(), format="rawvideo", raw=raw)
     assert isinstance(done.error, InputError)
     assert "its last frame has 384 bytes of 1984" in str(done.error)

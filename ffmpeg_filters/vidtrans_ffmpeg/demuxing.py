@@ -1,7 +1,8 @@
-"""Which container comes in, and what goes out: told by the first bytes, or by the user."""
+"""The container that comes in: probed by its first bytes, and opened with a check of its end."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -12,8 +13,14 @@ from vidtrans.errors import InputError, UsageError
 from vidtrans.media.films import FilmReader
 from vidtrans.media.pixels import ColourTags
 from vidtrans.media.truncation import frame_bytes
-from vidtrans_ffmpeg.pipes import InputPipe, Wake, Watcher
-from vidtrans_ffmpeg.watchers import EbmlWatcher, NutWatcher, RawWatcher, Y4mWatcher
+from vidtrans_ffmpeg.framing import (
+    FramingParser,
+    MatroskaFraming,
+    NutFraming,
+    RawVideoFraming,
+    Y4mFraming,
+)
+from vidtrans_ffmpeg.pipes import CancelEvent, InputPipe
 
 FORMATS = ("y4m", "nut", "matroska", "rawvideo")
 _DEMUXERS = {"y4m": "yuv4mpegpipe", "nut": "nut", "matroska": "matroska", "rawvideo": "rawvideo"}
@@ -22,22 +29,39 @@ _FIRST_BYTES = {
     "nut": b"nut/multimedia container\0",
     "matroska": b"\x1aE\xdf\xa3",
 }
-# Frames come out as they come in: FFmpeg would otherwise hold two dozen back to measure the rate.
-_NO_WAITING = {"fpsprobesize": "0"}
+_FRAMINGS: dict[str, Callable[[], FramingParser]] = {
+    "y4m": Y4mFraming,
+    "nut": NutFraming,
+    "matroska": MatroskaFraming,
+}
+# No frames are buffered to estimate the rate: FFmpeg would hold two dozen back.
+_LOW_LATENCY = {"fpsprobesize": "0"}
 
 
 @dataclass(frozen=True, slots=True)
-class RawVideo:
-    """What rawvideo does not say of itself."""
+class RawVideoFormat:
+    """The format of rawvideo, which has no header.
+
+    Attributes:
+        size_hw: Height and width of the frames.
+        pixel_format: FFmpeg's name of the pixel format.
+        rate: Frames a second.
+    """
 
     size_hw: tuple[int, int]
     pixel_format: str
     rate: Fraction
 
 
-def sniff(pipe: InputPipe) -> str:
-    """The container by its first bytes. Raises InputError for nothing, and for what is none of
-    them."""
+def probe_container(pipe: InputPipe) -> str:
+    """Tell the container by its first bytes.
+
+    Returns:
+        ``y4m``, ``nut`` or ``matroska``.
+
+    Raises:
+        InputError: Nothing came in, or another format.
+    """
     longest = max(map(len, _FIRST_BYTES.values()))
     head = pipe.peek(4)
     if not head:
@@ -61,17 +85,30 @@ def sniff(pipe: InputPipe) -> str:
 
 def open_input(
     pipe: InputPipe,
-    wake: Wake,
+    cancel: CancelEvent,
     name: str,
     *,
     labels: bool,
     max_side: int,
-    raw: RawVideo | None,
+    raw: RawVideoFormat | None,
     tags: ColourTags,
 ) -> FilmReader:
-    """A reader of the pipe whose end is checked. Raises InputError, UsageError for a wrong
-    geometry."""
-    options = dict(_NO_WAITING)
+    """Open a reader of the pipe that reports a truncated last frame.
+
+    Args:
+        pipe: The input.
+        cancel: The event that ends its reads.
+        name: The container, one of ``FORMATS``.
+        labels: Keep grey and palette samples as ids.
+        max_side: The greatest height and width that are read.
+        raw: The format of rawvideo; None for the other containers.
+        tags: Replaces what the stream says of its YUV.
+
+    Raises:
+        InputError: The stream cannot be read.
+        UsageError: ``raw`` names no pixel format.
+    """
+    options = dict(_LOW_LATENCY)
     if name == "rawvideo":
         assert raw is not None
         height, width = raw.size_hw
@@ -80,9 +117,10 @@ def open_input(
             "pixel_format": raw.pixel_format,
             "framerate": str(raw.rate),
         }
-        pipe.watch = RawWatcher(_raw_bytes(raw))
+        framing: FramingParser = RawVideoFraming(_raw_bytes(raw))
     else:
-        pipe.watch = {"y4m": Y4mWatcher, "nut": NutWatcher, "matroska": EbmlWatcher}[name]()
+        framing = _FRAMINGS[name]()
+    pipe.framing = framing
     return FilmReader(
         pipe,  # type: ignore[arg-type]
         labels=labels,
@@ -90,34 +128,40 @@ def open_input(
         container_format=_DEMUXERS[name],
         container_options=options,
         low_latency=True,
-        truncation=WatchedEnd(pipe, pipe.watch, wake),
+        truncation=FramingCheck(pipe, framing, cancel),
         tags=tags,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class WatchedEnd:
-    """``TruncationCheck`` of a pipe whose bytes were followed."""
+class FramingCheck:
+    """The ``TruncationCheck`` of a pipe, by its container's framing.
+
+    Attributes:
+        pipe: The input.
+        framing: Was fed the bytes that were read from it.
+        cancel: Where it is set, the end of the pipe says nothing.
+    """
 
     pipe: InputPipe
-    watcher: Watcher
-    wake: Wake
+    framing: FramingParser
+    cancel: CancelEvent
 
     @property
     def at_eof(self) -> bool:
         return self.pipe.at_eof
 
     def check(self, stream: VideoStream, frames: int) -> None:
-        if self.wake.is_set():
-            return  # it was we who stopped
-        if isinstance(self.watcher, Y4mWatcher):
-            self.watcher.frame_bytes = frame_bytes(stream.format)
-        said = self.watcher.missing()
+        if self.cancel.is_set():
+            return  # the end of file is the cancellation's
+        if isinstance(self.framing, Y4mFraming):
+            self.framing.frame_bytes = frame_bytes(stream.format)
+        said = self.framing.incomplete()
         if said is not None:
             raise InputError(f"is truncated: {said}.", where=self.pipe.name, frame=frames)
 
 
-def _raw_bytes(raw: RawVideo) -> int:
+def _raw_bytes(raw: RawVideoFormat) -> int:
     height, width = raw.size_hw
     try:
         form = VideoFormat(raw.pixel_format, width, height)

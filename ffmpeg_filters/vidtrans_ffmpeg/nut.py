@@ -1,9 +1,9 @@
-"""Frames of a NUT stream, written straight from the array that holds the picture.
+"""NUT's fields and frame headers (NUT Open Container Format).
 
-libavformat writes the headers, so the pixel format's tag, the aspect and the times' unit are
-FFmpeg's own. Frame by frame it would copy each picture three times more on its way to the pipe, a
-third of the filter's whole work at 1920x1080; what stands before a frame of bare pixels is only a
-syncpoint and a few numbers (NUT specification, "frame").
+libavformat writes a stream's headers, so that the pixel format's tag and the time base are
+FFmpeg's own. Frames are written from the array that holds the picture: libavformat would copy each
+one three times more on its way to the pipe, a third of the filter's whole work at 1920x1080. What
+precedes an uncompressed frame is a syncpoint and a few numbers (NUT specification, "frame").
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _SYNCPOINT = 0x4E4BE4ADEECA4569
 _STREAM = 0x4E5311405BF2F9DB
 _KEY, _CODED_PTS, _SIZE, _CHECKSUM = 1, 8, 32, 64
 _CODED_FLAGS = 1
-"""In FFmpeg's table the frame code 1 says: the flags follow, stream 0, the size as it is."""
+"""The frame code of FFmpeg's table that means: flags follow, stream 0, the whole size is coded."""
 
 
 def _crc_table() -> list[int]:
@@ -32,8 +32,8 @@ _CRC = _crc_table()
 
 
 def checksum(data: bytes) -> bytes:
-    """CRC-32 with the polynomial 0x04C11DB7 from zero, most significant bit first, as NUT has
-    it."""
+    """NUT's checksum: CRC-32 with the polynomial 0x04C11DB7, initial value 0, most significant bit
+    first."""
     value = 0
     for byte in data:
         value = ((value << 8) & 0xFFFFFFFF) ^ _CRC[(value >> 24) ^ byte]
@@ -41,7 +41,7 @@ def checksum(data: bytes) -> bytes:
 
 
 def varint(value: int) -> bytes:
-    """NUT's v: seven bits a byte, the most significant first."""
+    """Encode a v, NUT's unsigned integer: seven bits a byte, the most significant first."""
     groups = [value & 127]
     while value := value >> 7:
         groups.append(128 | (value & 127))
@@ -52,7 +52,7 @@ class Incomplete(Exception):
     """The bytes end within a field."""
 
 
-class NutReader:
+class FieldReader:
     """Reads the fields of a NUT packet, one after the other.
 
     Attributes:
@@ -85,18 +85,27 @@ class NutReader:
 
 @dataclass(frozen=True, slots=True)
 class NutHeaders:
-    """What a stream of one video track begins with. ``shift``: its msb_pts_shift, above which
-    full times are coded."""
+    """The headers of a NUT with one video stream.
+
+    Attributes:
+        data: The bytes from the file id string to the last header.
+        shift: The stream's msb_pts_shift: a coded pts of at least ``1 << shift`` is the whole pts,
+            plus ``1 << shift``.
+    """
 
     data: bytes
     shift: int
 
 
 def with_aspect(headers: bytes, aspect: Fraction) -> NutHeaders:
-    """``headers`` as libavformat wrote them, with the width and height of a pixel put in, which
-    PyAV has no way to tell it."""
+    """Put the sample aspect ratio into the stream header, which PyAV cannot set on the muxer.
+
+    Args:
+        headers: The headers as libavformat wrote them.
+        aspect: Width of a pixel over its height.
+    """
     start = headers.index(_STREAM.to_bytes(8, "big")) + 8
-    reader = NutReader(headers, start)
+    reader = FieldReader(headers, start)
     forward = reader.varint()
     body = reader.at
     end = body + forward - 4  # the checksum comes last
@@ -119,10 +128,15 @@ def with_aspect(headers: bytes, aspect: Fraction) -> NutHeaders:
     return NutHeaders(headers[:start] + packet + headers[end + 4 :], shift)
 
 
-def frame_head(pts: int, size: int, shift: int) -> bytes:
-    """What stands before ``size`` bytes of a key frame at ``pts`` (in the stream's time base,
-    not negative)."""
-    # Every frame is a key frame, so every syncpoint points back at itself.
+def frame_header(pts: int, size: int, shift: int) -> bytes:
+    """The syncpoint and the header of a keyframe.
+
+    Args:
+        pts: The timestamp in the stream's time base, not negative.
+        size: Bytes of the frame.
+        shift: ``NutHeaders.shift``.
+    """
+    # Every frame is a keyframe, so every syncpoint's back_ptr points at itself.
     place = varint(pts) + varint(0)
     syncpoint = _SYNCPOINT.to_bytes(8, "big") + varint(len(place) + 4) + place + checksum(place)
     flags = _KEY | _CODED_PTS | _SIZE | _CHECKSUM

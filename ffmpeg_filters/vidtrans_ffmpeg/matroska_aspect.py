@@ -1,5 +1,6 @@
-"""The pixel aspect in a Matroska header: PyAV cannot tell it to the muxer, and bare FFV1 does
-not carry it itself."""
+"""Puts the sample aspect ratio into a Matroska header: PyAV cannot set it on the muxer's stream,
+and FFV1 does not hold it itself.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +18,13 @@ _UNIT_ASPECT_RATIO = 3
 """DisplayUnit's value for a display size that is only an aspect (RFC 9559, 5.1.4.1.28.14)."""
 
 
-class AspectPipe:
-    """A file object for PyAV that puts the display size into the header on its way to ``pipe``."""
+class AspectWriter:
+    """A file object for PyAV that puts the display size into the header on its way to a pipe.
+
+    Args:
+        pipe: Where all bytes go.
+        aspect: Width of a pixel over its height.
+    """
 
     def __init__(self, pipe: OutputPipe, aspect: Fraction) -> None:
         self._pipe = pipe

@@ -1,4 +1,4 @@
-"""Pictures onto stdout: each one out before the next is taken."""
+"""Muxes pictures onto stdout; each one is written before the next is taken."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from vidtrans.media.encoding import (
     write_header,
 )
 from vidtrans.media.pixels import MATRICES, usual_matrix
-from vidtrans_ffmpeg.mkvaspect import AspectPipe
-from vidtrans_ffmpeg.nutframes import NutHeaders, frame_head, with_aspect
+from vidtrans_ffmpeg.matroska_aspect import AspectWriter
+from vidtrans_ffmpeg.nut import NutHeaders, frame_header, with_aspect
 from vidtrans_ffmpeg.pipes import OutputPipe
 
 _NUT_INDEX = bytes.fromhex("4e58dd672f23e64e")
@@ -59,15 +59,20 @@ _AS_DECODED = frozenset(
         "nv12",
     }
 )
-"""Pixel formats of which bare planes say all, apart from matrix and range."""
+"""Pixel formats whose frames can be copied plane by plane into NUT. Matrix and range are lost, as
+with every NUT."""
 
 Picture = Ids | av.VideoFrame
-"""uint8 RGB [H,W,3], uint8 or uint16 grey [H,W], or a decoded frame whose planes go out as they
-are."""
+"""uint8 RGB [H,W,3], uint8 or uint16 grey [H,W], or a decoded frame whose planes are copied."""
 
 
-def goes_out_as_decoded(container: str, pixel_format: str) -> bool:
-    """Can frames of this format be sent on in this container without touching their pixels?"""
+def can_pass_through(container: str, pixel_format: str) -> bool:
+    """Whether a container takes frames of a pixel format without conversion.
+
+    Args:
+        container: One of ``vidtrans_ffmpeg.demuxing.FORMATS``.
+        pixel_format: FFmpeg's name.
+    """
     formats = {
         "y4m": _Y4M,
         "nut": _AS_DECODED,
@@ -78,10 +83,21 @@ def goes_out_as_decoded(container: str, pixel_format: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class SinkSettings:
-    """What goes out. ``kind``: ``rgb``, ``grey8`` or ``grey16``, the arrays that ``write`` gets;
-    ``pixel_format``: None for the container's own. ``matrix``, ``full_range``: of YUV; None: what a
-    reader of untagged video assumes."""
+class MuxerSettings:
+    """The stream that goes out.
+
+    Attributes:
+        container: One of ``vidtrans_ffmpeg.demuxing.FORMATS``.
+        kind: What arrays ``Muxer.write`` gets: ``rgb`` uint8 [H,W,3], ``grey8`` uint8 [H,W] or
+            ``grey16`` uint16 [H,W].
+        size_hw: Height and width of the pictures.
+        rate: Average frames a second.
+        time_base: The unit of the timestamps, in seconds.
+        sample_aspect: Width of a pixel over its height.
+        pixel_format: FFmpeg's name; None for the container's usual one.
+        matrix: Of YUV; None for the one that players assume.
+        full_range: Of YUV.
+    """
 
     container: str
     kind: Literal["rgb", "grey8", "grey16"]
@@ -95,33 +111,41 @@ class SinkSettings:
 
     @property
     def stored(self) -> str:
-        """The pixel format of ``write``'s arrays."""
+        """FFmpeg's name for the arrays' pixel format."""
         return {"rgb": "rgb24", "grey8": "gray", "grey16": "gray16le"}[self.kind]
 
 
-class Sink(Protocol):
-    """Takes pictures in order, all of the settings' size and kind."""
+class Muxer(Protocol):
+    """Writes pictures, in order, of the settings' size and kind."""
 
-    def write(self, pixels: Picture, time: FrameTime) -> None: ...
-    def finish(self) -> None: ...
+    def write(self, pixels: Picture, time: FrameTime) -> None:
+        """Write one picture with its timestamp. Raises ReaderGone and OutputError."""
+        ...
+
+    def finish(self) -> None:
+        """Write what the container has after the last frame."""
+        ...
 
 
-def open_sink(pipe: OutputPipe, settings: SinkSettings) -> Sink:
-    """Raises UsageError for a pixel format that the container does not have. Writes nothing
-    before the first picture."""
+def open_muxer(pipe: OutputPipe, settings: MuxerSettings) -> Muxer:
+    """Open the muxer of ``settings.container``. It writes nothing before the first picture.
+
+    Raises:
+        UsageError: The container has no such pixel format.
+    """
     if settings.container == "y4m":
-        return Y4mSink(pipe, settings)
+        return Y4mMuxer(pipe, settings)
     if settings.container == "rawvideo":
-        return RawSink(pipe, settings)
+        return RawVideoMuxer(pipe, settings)
     if settings.container == "nut":
-        return NutSink(pipe, settings)
-    return MatroskaSink(pipe, settings)
+        return NutMuxer(pipe, settings)
+    return MatroskaMuxer(pipe, settings)
 
 
-class _Converter:
-    """Arrays to the planes of a pixel format, by one scaler."""
+class _PlaneConverter:
+    """Converts arrays to the planes of a pixel format."""
 
-    def __init__(self, settings: SinkSettings, pixel_format: str) -> None:
+    def __init__(self, settings: MuxerSettings, pixel_format: str) -> None:
         self._stored = settings.stored
         self._format = pixel_format
         self._full = settings.full_range or not _is_yuv(pixel_format)
@@ -129,7 +153,7 @@ class _Converter:
         self._scaler = VideoReformatter()
 
     def planes(self, pixels: Picture) -> list[memoryview]:
-        """The picture's bytes, plane by plane, without padding."""
+        """The picture's planes, without padding between their lines."""
         if isinstance(pixels, av.VideoFrame):
             assert pixels.format.name == self._format
             return _planes(pixels)
@@ -167,7 +191,7 @@ def _contiguous(pixels: Ids) -> Ids:
 
 
 def _bytes(pixels: Ids) -> memoryview:
-    """An array's bytes without a copy (where it is contiguous)."""
+    """An array's bytes, without a copy where it is contiguous."""
     return memoryview(_contiguous(pixels)).cast("B")  # type: ignore[arg-type]
 
 
@@ -186,11 +210,13 @@ def _plane_bytes(form: VideoFormat) -> list[int]:
     ]
 
 
-class Y4mSink:
-    """YUV4MPEG2: a header line, then ``FRAME`` and planes. It keeps a constant rate, the pixel
-    aspect and the range."""
+class Y4mMuxer:
+    """YUV4MPEG2: a header line, then ``FRAME`` and the planes of each frame.
 
-    def __init__(self, pipe: OutputPipe, settings: SinkSettings) -> None:
+    The container holds a constant rate, the pixel aspect and the range; it has no timestamps.
+    """
+
+    def __init__(self, pipe: OutputPipe, settings: MuxerSettings) -> None:
         self._pipe = pipe
         name = (
             settings.pixel_format
@@ -200,7 +226,7 @@ class Y4mSink:
             raise UsageError(
                 f"y4m has no pixel format {name!r}.", hint=f"It has {', '.join(_Y4M)}."
             )
-        self._converter = _Converter(settings, name)
+        self._converter = _PlaneConverter(settings, name)
         height, width = settings.size_hw
         rate, aspect = settings.rate, settings.sample_aspect
         full = settings.full_range or not _is_yuv(name)
@@ -242,30 +268,30 @@ class Y4mSink:
             )  # fmt: skip
 
     def finish(self) -> None:
-        """Nothing: a y4m stream has no end mark."""
+        """See ``Muxer.finish``: y4m has no trailer."""
 
 
-class RawSink:
-    """Bare planes."""
+class RawVideoMuxer:
+    """rawvideo: the planes of each frame and nothing else."""
 
-    def __init__(self, pipe: OutputPipe, settings: SinkSettings) -> None:
+    def __init__(self, pipe: OutputPipe, settings: MuxerSettings) -> None:
         self._pipe = pipe
         name = settings.pixel_format or settings.stored
         try:
             VideoFormat(name)
         except ValueError:
             raise UsageError(f"there is no pixel format {name!r}.") from None
-        self._converter = _Converter(settings, name)
+        self._converter = _PlaneConverter(settings, name)
 
     def write(self, pixels: Picture, time: FrameTime) -> None:
         self._pipe.write(*self._converter.planes(pixels))
 
     def finish(self) -> None:
-        """Nothing: bare pixels have no end mark."""
+        """See ``Muxer.finish``: rawvideo has no trailer."""
 
 
 def _encoding(
-    settings: SinkSettings, codec: str, container: str, pixel_format: str | None
+    settings: MuxerSettings, codec: str, container: str, pixel_format: str | None
 ) -> Encoding:
     return choose_encoding(
         Path("<stdout>"),
@@ -279,13 +305,13 @@ def _encoding(
     )
 
 
-class NutSink:
-    """NUT with bare pixels: exact times, RGB as it is."""
+class NutMuxer:
+    """NUT with uncompressed frames: exact timestamps, and RGB without conversion."""
 
-    def __init__(self, pipe: OutputPipe, settings: SinkSettings) -> None:
+    def __init__(self, pipe: OutputPipe, settings: MuxerSettings) -> None:
         self._pipe = pipe
         encoding = _encoding(settings, "rawvideo", "nut", settings.pixel_format or settings.stored)
-        self._converter = _Converter(settings, encoding.pixel_format)
+        self._converter = _PlaneConverter(settings, encoding.pixel_format)
         headers, self._time_base = _nut_headers(encoding)
         self._head, self._shift = headers.data, headers.shift
         self._earliest: int | None = None
@@ -295,18 +321,18 @@ class NutSink:
         if self._earliest is None:
             self._earliest = min(
                 pts, 0
-            )  # NUT has no negative times: a film that begins before 0 is moved
+            )  # NUT has no negative timestamps: a film that begins before 0 is shifted
         planes = self._converter.planes(pixels)
-        head = frame_head(pts - self._earliest, sum(map(len, planes)), self._shift)
+        head = frame_header(pts - self._earliest, sum(map(len, planes)), self._shift)
         self._pipe.write(self._head + head, *planes)
         self._head = b""
 
     def finish(self) -> None:
-        """Nothing: an index is of no use in a pipe."""
+        """See ``Muxer.finish``: in a pipe an index is of no use."""
 
 
 def _nut_headers(encoding: Encoding) -> tuple[NutHeaders, Fraction]:
-    """What a NUT stream begins with, and the unit of its times."""
+    """The headers of a NUT stream, as libavformat writes them, and the stream's time base."""
     headers = io.BytesIO()
     target = Path("<stdout>")
     container = open_container(headers, encoding, target)
@@ -322,16 +348,16 @@ def _nut_headers(encoding: Encoding) -> tuple[NutHeaders, Fraction]:
     return with_aspect(data, encoding.sample_aspect), Fraction(time_base)
 
 
-class MatroskaSink:
-    """Matroska with FFV1, lossless: Matroska has no bare RGB."""
+class MatroskaMuxer:
+    """Matroska with FFV1, which is lossless: Matroska has no uncompressed RGB."""
 
-    def __init__(self, pipe: OutputPipe, settings: SinkSettings) -> None:
+    def __init__(self, pipe: OutputPipe, settings: MuxerSettings) -> None:
         self._pipe = pipe
         encoding = _encoding(
             settings, "ffv1", "matroska", settings.pixel_format or _FFV1[settings.kind]
         )
-        # Checksums cover the header, which the aspect is put into afterwards.
-        # A cluster for each frame: it leaves when the next one begins, not after five seconds.
+        # No checksum of the header, into which the aspect is put afterwards. A cluster for each
+        # frame, since a cluster is written when the next one begins, by default after five seconds.
         self._encoding = replace(
             encoding, container_options={"write_crc32": "0", "cluster_size_limit": "1"}
         )
@@ -341,7 +367,7 @@ class MatroskaSink:
 
     def write(self, pixels: Picture, time: FrameTime) -> None:
         if self._container is None:
-            pipe = AspectPipe(self._pipe, self._encoding.sample_aspect)
+            pipe = AspectWriter(self._pipe, self._encoding.sample_aspect)
             self._container = open_container(pipe, self._encoding, self._target)
             self._stream = add_encoder(self._container, self._encoding, self._target)
             open_encoder(self._stream, self._encoding, self._target)

@@ -1,20 +1,37 @@
-"""Was the last frame whole? FFmpeg's demuxers drop what is left of a frame without a word, so
-the bytes are followed."""
+"""Follows the framing of a container while its bytes pass through a pipe, to know whether the last
+frame is truncated. FFmpeg's demuxers drop an incomplete frame and report a plain end of file.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from vidtrans.media.ebml import ElementId, read_element
-from vidtrans_ffmpeg.nutframes import Incomplete, NutReader
-from vidtrans_ffmpeg.pipes import Watcher
+from vidtrans_ffmpeg.nut import FieldReader, Incomplete
 
 _OPENED = (ElementId.SEGMENT, ElementId.CLUSTER)
-"""Matroska elements that are looked into; all others are passed over by their size."""
+"""Matroska's elements that are parsed further; all others are passed over by their size."""
 
 
-class RawWatcher(Watcher):
-    """Frames of one size, one after the other."""
+class FramingParser(ABC):
+    """Follows the bytes of one container from its first byte on."""
+
+    @abstractmethod
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes of the stream."""
+
+    @abstractmethod
+    def incomplete(self) -> str | None:
+        """At the end of the stream: what is incomplete, for an error's sentence, or None."""
+
+
+class RawVideoFraming(FramingParser):
+    """rawvideo: frames of one size, one after the other.
+
+    Args:
+        frame_bytes: The size of a frame.
+    """
 
     def __init__(self, frame_bytes: int) -> None:
         self._frame_bytes = frame_bytes
@@ -23,14 +40,18 @@ class RawWatcher(Watcher):
     def feed(self, data: bytes) -> None:
         self._seen += len(data)
 
-    def missing(self) -> str | None:
+    def incomplete(self) -> str | None:
         rest = self._seen % self._frame_bytes
         return f"its last frame has {rest} bytes of {self._frame_bytes}" if rest else None
 
 
-class Y4mWatcher(Watcher):
-    """A header line; then for each frame a line and ``frame_bytes`` (set once the header is
-    understood)."""
+class Y4mFraming(FramingParser):
+    """YUV4MPEG2: a header line, then for each frame a line and its planes.
+
+    Attributes:
+        frame_bytes: The size of a frame's planes. Bytes wait until it is set, which the demuxer
+            knows once it has read the header.
+    """
 
     def __init__(self) -> None:
         self.frame_bytes = 0
@@ -65,15 +86,15 @@ class Y4mWatcher(Watcher):
                 self._left = self.frame_bytes
             self._seen_header = True
 
-    def missing(self) -> str | None:
+    def incomplete(self) -> str | None:
         self.feed(b"")
         if self._left:
             return f"its last frame has {self.frame_bytes - self._left} bytes of {self.frame_bytes}"
         return "it ends within a header" if self._line else None
 
 
-class EbmlWatcher(Watcher):
-    """Matroska and WebM: every element but the last must be there to its end (RFC 8794)."""
+class MatroskaFraming(FramingParser):
+    """Matroska and WebM: elements that say their size (RFC 8794)."""
 
     def __init__(self) -> None:
         self._left = 0
@@ -92,21 +113,23 @@ class EbmlWatcher(Watcher):
             self._open_element()
 
     def _open_element(self) -> None:
-        """Once an element's header is there: pass over its content, or look into it."""
+        """Once an element's header is complete: pass over its content, or parse it further."""
         element = read_element(self._head)
         if element is None:
             return
         self._head = b""
         self._left = 0 if element.id in _OPENED or element.size is None else element.size
 
-    def missing(self) -> str | None:
+    def incomplete(self) -> str | None:
         return "it ends within a frame" if self._left or self._head else None
 
 
+# Flags of a frame, and the main header's startcode (NUT specification).
 _CODED_PTS, _STREAM_ID, _SIZE_MSB, _CHECKSUM, _RESERVED = 8, 16, 32, 64, 128
 _HEADER_IDX, _MATCH_TIME, _CODED, _INVALID = 1 << 10, 1 << 11, 1 << 12, 1 << 13
 _MAIN = b"NMzV\x1f_\x04\xad"
 _LONGEST_HEAD = 4096
+"""Bytes in which every header must end; libavformat's main header has about 100."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +141,11 @@ class _FrameCode:
     header: int
 
 
-class NutWatcher(Watcher):
-    """NUT: packets that say their length, and frames whose length the main header's table of frame
-    codes tells.
+class NutFraming(FramingParser):
+    """NUT: packets that say their length, and frames whose length follows from their frame code,
+    by the table in the main header (NUT specification, "frame" and "main_header").
 
-    A stream that this cannot follow is left to the decoders.
+    A stream that cannot be followed counts as complete: what is wrong with it, the decoder reports.
     """
 
     def __init__(self) -> None:
@@ -155,9 +178,9 @@ class NutWatcher(Watcher):
             self._head = b""
 
     def _open(self, head: bytes) -> int:
-        """Take the head of a packet or frame; the bytes that it used. What follows it is in
-        ``_left`` then."""
-        reader = NutReader(head)
+        """Parse the header of a packet or frame and set ``_left`` to the bytes that follow it; the
+        header's length."""
+        reader = FieldReader(head)
         if head[:1] == b"N":
             reader.skip(8)
             length = reader.varint()
@@ -165,7 +188,7 @@ class NutWatcher(Watcher):
                 end = reader.at + length
                 if end > len(head):
                     raise Incomplete
-                self._read_main(NutReader(head[:end], reader.at))
+                self._read_main(FieldReader(head[:end], reader.at))
                 return end
             self._left = length + (4 if length > 4096 else 0)
             return reader.at
@@ -193,9 +216,8 @@ class NutWatcher(Watcher):
         self._left = size - (self._elided[header] if size <= 4096 else 0)
         return reader.at
 
-    def _read_main(self, reader: NutReader) -> None:
-        """The table of frame codes and the lengths of elided headers (NUT specification,
-        "main_header")."""
+    def _read_main(self, reader: FieldReader) -> None:
+        """Read the table of frame codes and the lengths of elided headers from the main header."""
         version = reader.varint()
         if version > 3:
             reader.varint()
@@ -230,7 +252,7 @@ class NutWatcher(Watcher):
             reader.skip(length)
             self._elided.append(length)
 
-    def missing(self) -> str | None:
+    def incomplete(self) -> str | None:
         if self._lost:
             return None
         return "it ends within a frame" if self._left or self._head else None
