@@ -196,11 +196,3 @@ def test_a_wrong_file_is_refused_with_the_place(tmp_path, content, says):
     with pytest.raises(InputError, match=says) as caught:
         EditList.load(file)
     assert "edits.json" in str(caught.value)
-
-
-def test_the_first_frame_that_a_change_reaches():
-    first, second = RelabelClass("car", "truck", 10, 20), RelabelClass("road", "sky", 5)
-    assert EditList((first,)).first_change(EditList((first,))) is None
-    assert EditList((first,)).first_change(EditList((first, second))) == 5
-    assert EditList((first, second)).first_change(EditList((second,))) == 10
-    assert EditList((first, second)).first_change(EditList((second, first))) == 5

@@ -223,8 +223,8 @@ class EditList:
             try:
                 edit = _READ.validate_python(entry)
             except ValidationError as error:
-                kind = next(iter(error.errors()[0]["loc"]), "")
-                problem = first_problem(error, _KINDS.get(str(kind)), skip=_KINDS)
+                kind = str(entry.get("kind")) if isinstance(entry, dict) else ""
+                problem = first_problem(error, _KINDS.get(kind), skip=_KINDS)
                 raise InputError(f"edit {place + 1}, {problem}", where=source) from error
             if isinstance(edit, FirstFrame) and relative_to is not None:
                 edit = replace(edit, picture=absolute_path(edit.picture, relative_to))
@@ -267,22 +267,6 @@ class EditList:
                 )
             data = data.get("edits")
         return cls.from_json(data, source=os.fspath(path), relative_to=Path(path).absolute().parent)
-
-    def first_change(self, other: EditList) -> int | None:
-        """The first frame (0-based) that ``self`` and ``other`` may change differently.
-
-        Returns:
-            The earliest start of the edits between their common head and tail; None where both are
-            the same.
-        """
-        mine, theirs = list(self.edits), list(other.edits)
-        while mine and theirs and mine[0] == theirs[0]:
-            mine.pop(0)
-            theirs.pop(0)
-        while mine and theirs and mine[-1] == theirs[-1]:
-            mine.pop()
-            theirs.pop()
-        return min((edit.start for edit in mine + theirs), default=None)
 
 
 def relative_path(path: str | PathLike[str], folder: str | PathLike[str]) -> str:
