@@ -1,11 +1,10 @@
-"""How much of a pipe's speed does the filter leave? ``python -m vidtrans_ffmpeg.bench`` prints
-JSON.
+"""Measures the throughput of the filter against that of a plain pipe.
 
-Measured in one run, turn about: ``ffmpeg | cat | ffmpeg``, and the same with ``vidtrans-filter
---model identity`` in the place of ``cat``. Both ends decode and encode bare pixels. The clock
-starts when the first picture waits for the last ``ffmpeg``, so that what it takes to start the
-processes does not count; ``start_s`` tells it beside the rate. ``cpu_ms``: processor time of all
-three processes for a frame, which other work on the machine does not change: where all cores are
+``python -m vidtrans_ffmpeg.bench`` prints JSON. It runs by turns ``ffmpeg | cat | ffmpeg`` and the
+same with ``vidtrans-filter --model identity`` in the place of ``cat``; both ends read and write raw
+video. The clock starts when the first picture waits for the last ``ffmpeg``, so that the start of
+the processes does not count; ``start_s`` is that time. ``cpu_ms`` is the processor time of all
+three processes for a frame, which other work on the machine does not change. Where all cores are
 busy, the ratio of the rates is the inverse ratio of these.
 """
 
@@ -41,8 +40,13 @@ def _clip(folder: Path, size: str, pixel_format: str) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """``start_s``: until the first picture is there; ``rest_s``: from then to the end;
-    ``cpu_s``: of all processes."""
+    """The times of one run.
+
+    Attributes:
+        start_s: Seconds until the first picture is there.
+        rest_s: Seconds from then to the end.
+        cpu_s: Processor seconds of all processes.
+    """
 
     start_s: float
     rest_s: float
@@ -100,7 +104,18 @@ def measure(
     rounds: int = 3,
     formats: Sequence[str] = ("rgb24", "gray", "yuv420p"),
 ) -> dict[str, Any]:
-    """For each pixel format the rates (frames a second, medians of ``rounds``) and their ratio."""
+    """Measure both pipes.
+
+    Args:
+        size: ``WxH`` of the frames.
+        frames: Frames of each run.
+        rounds: Runs of each pipe; figures are medians.
+        formats: FFmpeg's names of the pixel formats to measure.
+
+    Returns:
+        For each pixel format the figures of both pipes and the ratio of their rates, as plain
+        values for JSON.
+    """
     middles = {
         "cat": ["cat"],
         "filter": [sys.executable, "-m", "vidtrans_ffmpeg", "--model", "identity"],
