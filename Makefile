@@ -36,7 +36,7 @@ format: setup-test  ## style, mended where it can be
 	$(VENV)/ruff format .
 
 docs: setup-docs  ## pages and API reference as a site, in build/site; warnings are errors
-	NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --strict
 	@echo build/site/index.html
 
 release: setup-release  ## sdist, wheel and bill of materials in dist/, checked in a clean environment
