@@ -55,7 +55,7 @@ class DataSettings(_Settings):
 
 class LossSettings(_Settings):
     """Weights of the losses; the published ones are those of the paper's street models, see
-    `vidtrans_training.losses`."""
+    `vidtrans_training.street_losses`."""
 
     pixels: float = 10.0
     gradients: float = 10.0

@@ -1,74 +1,98 @@
-"""What a picture, a flow and a weight are measured by. Pictures [N,3,H,W] in [-1,1], masks
-[N,1,H,W] in {0, 1}."""
+"""The losses of the three systems, each a mean over elements.
+
+Pictures are float [N,C,H,W] in [-1,1]. A discriminator's scores are one map [N,1,h,w] for each of
+its scales; losses of several scales are summed, not averaged.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional as F
+
+from vidtrans.nets.precision import full_precision
+
+GanKind = Literal["ls", "log", "hinge"]
+"""Least squares (Mao et al. 2017), log loss (Goodfellow et al. 2014), hinge (Lim and Ye 2017)."""
 
 
-def masked_l1(found: Tensor, wanted: Tensor, mask: Tensor) -> Tensor:
-    """Mean absolute difference where ``mask`` is 1; 0 where it is 1 nowhere."""
-    total = ((found - wanted).abs() * mask).sum()
-    return total / (mask.sum() * found.shape[1] + 1e-6)
+def discriminator_loss(scores: Sequence[Tensor], *, real: bool, kind: GanKind) -> Tensor:
+    """How far a discriminator's ``scores`` are from what they should be.
+
+    Args:
+        scores: Of pictures that are all real or all generated, one map for each scale.
+        real: Which of the two.
+        kind: ``ls``: squared distance to 1 or 0. ``log``: cross entropy, scores being logits.
+            ``hinge``: max(0, 1 - score) or max(0, 1 + score).
+
+    Returns:
+        A scalar, summed over the scales.
+    """
+    return _summed(_to_target(full_precision(score), real, kind) for score in scores)
 
 
-def pyramid_l1(found: Tensor, wanted: Tensor, levels: range = range(4)) -> Tensor:
-    """Mean of the L1 distances at sizes halved as often as ``levels`` says: colour errors of large
-    areas count at all of them. Without the first levels, detail may be anywhere."""
-    distances = []
-    for level in range(levels.stop):
-        if level:
-            found, wanted = F.avg_pool2d(found, 2), F.avg_pool2d(wanted, 2)
-        if level in levels:
-            distances.append(F.l1_loss(found, wanted))
-    return torch.stack(distances).mean()
+def generator_loss(scores: Sequence[Tensor], kind: GanKind) -> Tensor:
+    """What a generator makes of the ``scores`` of its pictures: as if they should be real.
+
+    With ``hinge`` it is the negative mean. A scalar, summed over the scales.
+    """
+    if kind == "hinge":
+        return _summed(-full_precision(score).mean() for score in scores)
+    return discriminator_loss(scores, real=True, kind=kind)
 
 
-def gradient_l1(found: Tensor, wanted: Tensor) -> Tensor:
-    """L1 distance of the horizontal and vertical differences: edges where edges are, and none
-    where there are none."""
-    across = F.l1_loss(found.diff(dim=-1), wanted.diff(dim=-1))
-    down = F.l1_loss(found.diff(dim=-2), wanted.diff(dim=-2))
-    return across + down
+def _to_target(score: Tensor, real: bool, kind: GanKind) -> Tensor:
+    if kind == "hinge":
+        return F.relu(1 - score if real else 1 + score).mean()
+    target = torch.full_like(score, float(real))
+    if kind == "log":
+        return F.binary_cross_entropy_with_logits(score, target)
+    return F.mse_loss(score, target)
 
 
-def trusted_flow(
-    warped_real: Tensor, real: Tensor, visible: Tensor, tolerance: float = 0.02
-) -> Tensor:
-    """Where the teacher's flow explains the picture: visible before, and the RGB error (squares
-    summed over channels, as published for pictures in [-1,1]) under ``tolerance``."""
-    return visible * ((warped_real - real).square().sum(1, keepdim=True) < tolerance)
-
-
-def hinge_discriminator(real: Sequence[Tensor], painted: Sequence[Tensor]) -> Tensor:
-    """Hinge loss of a discriminator, over its scales."""
-    per_scale = [
-        F.relu(1 - r.float()).mean() + F.relu(1 + p.float()).mean()
-        for r, p in zip(real, painted, strict=True)
-    ]
-    return torch.stack(per_scale).mean()
-
-
-def hinge_generator(painted: Sequence[Tensor]) -> Tensor:
-    """Hinge loss of a generator, over the discriminator's scales."""
-    return -torch.stack([p.float().mean() for p in painted]).mean()
+def _summed(parts: Iterable[Tensor]) -> Tensor:
+    return torch.stack(list(parts)).sum()
 
 
 def feature_matching(
-    painted: Sequence[Sequence[Tensor]], real: Sequence[Sequence[Tensor]]
+    fake: Sequence[Sequence[Tensor]], real: Sequence[Sequence[Tensor]], n_layers: int
 ) -> Tensor:
-    """L1 between a discriminator's inner activations on painted and on real pictures, scale by
-    scale and layer by layer; each scale's mean over its layers, times 4 / (layers + 1) * layers as
-    published, averaged over the scales."""
-    per_scale = []
-    for p_layers, r_layers in zip(painted, real, strict=True):
-        layers = [
-            F.l1_loss(p.float(), r.detach().float())
-            for p, r in zip(p_layers, r_layers, strict=True)
-        ]
-        per_scale.append(torch.stack(layers).sum() * 4 / (len(layers) + 1))
-    return torch.stack(per_scale).mean()
+    """L1 between a discriminator's inner activations on generated and on real pictures (Wang et al.
+    2018a, eq. 4), real ones detached.
+
+    Args:
+        fake: For each scale the activations of all layers but the last.
+        real: The same of the real pictures.
+        n_layers: ``n_layers_D``; each layer counts 4 / (n_layers + 1), each scale 1 / scales.
+
+    Returns:
+        A scalar, without ``lambda_feat``.
+    """
+    weight = 4 / (n_layers + 1) / len(fake)
+    return weight * _summed(
+        F.l1_loss(full_precision(f), full_precision(r.detach()))
+        for fakes, reals in zip(fake, real, strict=True)
+        for f, r in zip(fakes, reals, strict=True)
+    )
+
+
+def masked_l1(found: Tensor, wanted: Tensor, confidence: Tensor) -> Tensor:
+    """L1 between ``found`` and ``wanted`` where ``confidence`` [N,1,H,W] is 1; the mean is over
+    **all** elements, trusted or not."""
+    return F.l1_loss(found * confidence, wanted * confidence)
+
+
+PERCEPTUAL_WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
+"""Of VGG19's relu1_1, relu2_1, relu3_1, relu4_1 and relu5_1."""
+
+
+def perceptual_loss(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
+    """Weighted L1 between five layers of VGG19 on generated and on real pictures (Johnson et al.
+    2016), real ones detached."""
+    return _summed(
+        weight * F.l1_loss(full_precision(f), full_precision(r.detach()))
+        for weight, f, r in zip(PERCEPTUAL_WEIGHTS, fake, real, strict=True)
+    )

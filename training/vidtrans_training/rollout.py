@@ -12,7 +12,7 @@ from vidtrans.nets.painting import Conditioning, History, Painting
 from vidtrans.nets.street import StreetGenerator
 from vidtrans.nets.warp import warp
 from vidtrans_training.data import Clip, Sequences, whole_sequence
-from vidtrans_training.losses import masked_l1
+from vidtrans_training.street_losses import masked_l1
 
 
 def paint(

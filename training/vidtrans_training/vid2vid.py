@@ -30,17 +30,18 @@ from vidtrans.model.street_classes import street_classes
 from vidtrans.nets.painting import Painting
 from vidtrans.nets.street import StreetConfig, StreetGenerator
 from vidtrans.nets.warp import warp
-from vidtrans_training import checkpoint, losses
+from vidtrans_training import checkpoint
+from vidtrans_training import street_losses as losses
 from vidtrans_training.config import LossSettings, TrainingConfig
 from vidtrans_training.data import ClipPool, Sequences
-from vidtrans_training.discriminators import (
+from vidtrans_training.parallel import Workers
+from vidtrans_training.rollout import paint, roll_out
+from vidtrans_training.sheet import write_sheet
+from vidtrans_training.street_discriminators import (
     TEMPORAL_FRAMES,
     MultiscaleDiscriminator,
     temporal_planes,
 )
-from vidtrans_training.parallel import Workers
-from vidtrans_training.rollout import paint, roll_out
-from vidtrans_training.sheet import write_sheet
 from vidtrans_training.textures import mean_textures, set_textures
 
 LOG_EVERY = 20

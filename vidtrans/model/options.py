@@ -121,7 +121,8 @@ def parse_options(
         UsageError: an option is unknown (the nearest are offered), or its value is wrong.
     """
     values = {
-        name: _value(value) if isinstance(value, str) else value for name, value in values.items()
+        name: option_value(value) if isinstance(value, str) else value
+        for name, value in values.items()
     }
     kind = KINDS[system]
     try:
@@ -156,14 +157,15 @@ def read_opt_file(path: str | PathLike[str], system: str) -> dict[str, Any]:
         if found is None or found[1] == "which_epoch" or found[1] not in KINDS[system].model_fields:
             continue
         # Later versions of the published code append "[default: ...]".
-        stated[found[1]] = _value(re.sub(r"\[default:.*\]\s*$", "", found[2]).strip())
+        stated[found[1]] = option_value(re.sub(r"\[default:.*\]\s*$", "", found[2]).strip())
     if system == "vid2vid" and stated.get("netG") not in (None, "global", "local"):
         # "composite" and "compositeLocal" are training's names; the tensors tell the same.
         del stated["netG"]
     return {name: value for name, value in stated.items() if value is not None and value != ""}
 
 
-def _value(text: str) -> Any:
+def option_value(text: str) -> Any:
+    """What a text in ``opt.txt`` says: a number, a truth value, a list, else the text itself."""
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):

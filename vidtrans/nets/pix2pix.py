@@ -21,6 +21,7 @@ class Pix2PixConfig:
 
     ``stored``: the checkpoint keeps running statistics of instance norms too. ``dropout``: half of
     the inner blocks' values are dropped at test time, by seed 0 where no other is given.
+    ``dropout_layers``: the inner blocks have layers that drop in training.
     """
 
     kind: Literal["unet"] = "unet"
@@ -32,6 +33,7 @@ class Pix2PixConfig:
     statistics: Statistics = "running"
     stored: bool = True
     dropout: bool = False
+    dropout_layers: bool = True
 
 
 class Block(SeededModule):
@@ -108,7 +110,8 @@ class UNet(nn.Module):
         n = config.channels
         block = Block(8 * n, 8 * n, None, norm, bias=bias)
         for layer in range(config.downsamplings - 5):
-            block = Block(8 * n, 8 * n, block, norm, bias=bias, dropout=Dropout(layer))
+            dropout = Dropout(layer) if config.dropout_layers else None
+            block = Block(8 * n, 8 * n, block, norm, bias=bias, dropout=dropout)
         for outer, inner in ((4 * n, 8 * n), (2 * n, 4 * n), (n, 2 * n)):
             block = Block(outer, inner, block, norm, bias=bias)
         self.model = _Outermost(config, block, bias=bias)
