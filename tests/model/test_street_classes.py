@@ -12,7 +12,7 @@ from vidtrans.nets.street_classes import StreetClasses
 # Cityscapes' labelIds, which the embedded weights were trained with.
 TRAINED = StreetClasses(
     ground=(6, 7, 8, 9, 10, 22),
-    fronts=(11, 12, 13),
+    facades=(11, 12, 13),
     vehicles=((26,), (27, 28, 29, 30, 31)),
     objects=((24,), (25,), (32, 33), (19,), (20,)),
 )

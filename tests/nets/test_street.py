@@ -9,9 +9,14 @@ from torch import nn
 from vidtrans.model.street_classes import foreground_classes, street_classes
 from vidtrans.nets.extent import extents
 from vidtrans.nets.painting import Conditioning, SceneMeasurements
-from vidtrans.nets.place import place_planes
+from vidtrans.nets.perspective import perspective_planes
 from vidtrans.nets.street import StreetConfig, StreetGenerator
-from vidtrans.nets.street_geometry import FRONTS_M, places, scene_after, scene_planes
+from vidtrans.nets.street_geometry import (
+    DEFAULT_FACADES_M,
+    encode_surface,
+    estimate_scene,
+    surface_coordinates,
+)
 from vidtrans.nets.viewport import Viewport
 from vidtrans.nets.warp import warp
 
@@ -106,10 +111,10 @@ def test_a_frame_does_not_depend_on_the_rest_of_the_batch(street):
 
 
 @torch.inference_mode()
-def test_a_crop_knows_its_place(street):
+def test_a_crop_knows_its_position(street):
     whole = window(32, 64)
     steps = extents(whole.ids[:, -1], whole.boundary[:, -1])
-    scene = scene_after(None, whole.ids[:, -1], None, CITYSCAPES)
+    scene = estimate_scene(None, whole.ids[:, -1], None, CITYSCAPES)
     measured = SceneMeasurements(steps, scene)
     here = replace(whole, viewport=Viewport.whole((32, 64)), measured=measured)
     assert torch.equal(street(here, None).picture, street(whole, None).picture)
@@ -121,7 +126,7 @@ def test_a_crop_knows_its_place(street):
 
 
 @torch.inference_mode()
-def test_it_remembers_how_far_it_has_come(street):
+def test_ego_motion_adds_up(street):
     road = Conditioning(torch.full((1, 2, 64, 128), 7, dtype=torch.uint8))
     set_flow(
         street, 0, -1
@@ -160,11 +165,13 @@ def test_what_was_another_thing_is_painted_anew(street):
     assert weight.min() >= SMALL.least_weight
 
 
-def test_places_are_convolved_as_if_all_planes_were_whole(street):
-    planes = scene_planes(places(torch.tensor([[3.0, 10.0, 7.0]]), Viewport.whole((32, 64)), 4))
-    by_place = street.scene_mid
-    plain = by_place.third(by_place.second(by_place.first(planes.whole()).relu()).relu())
-    torch.testing.assert_close(by_place(planes), plain)
+def test_the_positional_mlp_is_a_1x1_convolution_of_all_planes(street):
+    planes = encode_surface(
+        surface_coordinates(torch.tensor([[3.0, 10.0, 7.0]]), Viewport.whole((32, 64)), 4)
+    )
+    mlp = street.scene_mid
+    plain = mlp.third(mlp.second(mlp.first(planes.whole()).relu()).relu())
+    torch.testing.assert_close(mlp(planes), plain)
 
 
 @pytest.fixture
@@ -242,18 +249,20 @@ def test_padding_changes_no_measurement(street, view):
         for window in (plain, padded(plain, view))
     )
     assert torch.equal(scene_padded, scene)
-    assert scene[0, 1:].tolist() != pytest.approx(FRONTS_M)  # the fronts are seen
+    assert scene[0, 1:].tolist() != pytest.approx(DEFAULT_FACADES_M)  # the fronts are seen
     steps = extents(labels[:, -1], None)
     steps_padded = extents(padded(plain, view).ids[:, -1], None, view)
     assert torch.equal(view.crop(steps_padded), steps)
     for stride in (2, 4):
-        whole, around = (places(scene, v, stride) for v in (Viewport.whole((32, 64)), view))
+        whole, around = (
+            surface_coordinates(scene, v, stride) for v in (Viewport.whole((32, 64)), view)
+        )
         assert torch.equal(view.crop(around.up), whole.up)
         assert torch.equal(
             view.crop(around.ground.expand(around.shape)), whole.ground.expand(whole.shape)
         )
-    assert view.crop(place_planes(view, 4, scene.device)).allclose(
-        place_planes(Viewport.whole((32, 64)), 4, scene.device)
+    assert view.crop(perspective_planes(view, 4, scene.device)).allclose(
+        perspective_planes(Viewport.whole((32, 64)), 4, scene.device)
     )
 
 

@@ -6,8 +6,8 @@ import torch
 from vidtrans_training.data import Clip, thing_colours
 from vidtrans_training.textures import mean_textures
 
-from vidtrans.nets.street_geometry import places
-from vidtrans.nets.texture import FRONT_TEXELS_M, ROAD_TEXELS_M, StreetTexture
+from vidtrans.nets.street_geometry import surface_coordinates
+from vidtrans.nets.street_texture import FACADE_TEXELS_M, ROAD_TEXELS_M, StreetTexture
 from vidtrans.nets.viewport import Viewport
 
 SIZE_HW = (128, 256)
@@ -18,7 +18,7 @@ def clip() -> Clip:
     """One frame: houses red from 12 m to 24 m along the street and blue elsewhere, road black
     and white by turns of 3 m."""
     scene = np.array([[0.0, 8.0, 8.0]], np.float32)
-    at = places(torch.from_numpy(scene), Viewport.whole(SIZE_HW), 1)
+    at = surface_coordinates(torch.from_numpy(scene), Viewport.whole(SIZE_HW), 1)
     front = ((at.up > 0) & (at.up < 12)).expand(at.shape)[0].numpy()
     labels = np.where(front, 11, np.where(at.ground.expand(at.shape)[0].numpy(), 7, 23)).astype(
         np.uint8
@@ -50,7 +50,7 @@ def clip() -> Clip:
 def test_fronts_and_road_are_found(clip: Clip) -> None:
     mean = mean_textures([clip])
     fronts, road = mean.fronts, mean.road
-    assert [len(fronts), len(road)] == [len(FRONT_TEXELS_M), len(ROAD_TEXELS_M)]
+    assert [len(fronts), len(road)] == [len(FACADE_TEXELS_M), len(ROAD_TEXELS_M)]
     coarse = fronts[0]  # texels of 1.6 m along and 0.4 m up
     assert coarse[:, 8, 10].tolist() == pytest.approx([1, -1, -1], abs=0.05)
     assert coarse[:, 8, 16].tolist() == pytest.approx([-1, -1, 1], abs=0.05)
@@ -62,8 +62,8 @@ def test_fronts_and_road_are_found(clip: Clip) -> None:
 def test_a_texture_begins_with_them(clip: Clip) -> None:
     texture = StreetTexture(4)
     mean = mean_textures([clip])
-    texture.begin_with(mean.fronts, mean.road)
-    at = places(
+    texture.set_colours(mean.fronts, mean.road)
+    at = surface_coordinates(
         torch.from_numpy(clip.scene),
         Viewport.whole(SIZE_HW),
         2,

@@ -27,7 +27,7 @@ from vidtrans.labels.boundary import boundary, instances_from_labels
 from vidtrans.model.street_classes import street_classes
 from vidtrans.nets.extent import STRIDE, extents
 from vidtrans.nets.painting import SceneMeasurements
-from vidtrans.nets.street_geometry import scene_after
+from vidtrans.nets.street_geometry import estimate_scene
 from vidtrans.nets.viewport import Viewport
 
 FIRST_INSTANCE = 1000
@@ -196,7 +196,7 @@ def _route(
     scene: Tensor | None = None
     scenes = []
     for labels, flow in zip(ids, flows, strict=True):
-        scene = scene_after(
+        scene = estimate_scene(
             scene, torch.from_numpy(labels)[None], torch.from_numpy(flow)[None], street_classes()
         )
         scenes.append(scene)

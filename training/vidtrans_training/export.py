@@ -18,8 +18,8 @@ from vidtrans.model.bundle import read_card, write_bundle
 from vidtrans.model.card import Card
 from vidtrans.model.card_styles import Centres, with_styles
 from vidtrans.model.street_classes import street_classes
+from vidtrans.nets.instance_texture import kind_rows
 from vidtrans.nets.street import StreetConfig, StreetGenerator
-from vidtrans.nets.things import kind_rows
 from vidtrans.styles.clustering import cluster_classes
 from vidtrans_training import checkpoint
 from vidtrans_training.config import TrainingConfig
@@ -198,8 +198,8 @@ def borrow_rows(tensors: dict[str, Tensor], seen: Collection[int]) -> dict[str, 
 
 
 def _borrow_textures(texels: Tensor, seen: Collection[int]) -> Tensor:
-    """``texels`` of `vidtrans.nets.things`, unseen kinds looking like their relatives where
-    these have a texture."""
+    """``texels`` of `vidtrans.nets.instance_texture`, unseen kinds looking like their relatives
+    where these have a texture."""
     scheme = load_scheme("cityscapes")
     names = {entry.id: entry.name for entry in scheme.classes}
     borrowed = texels.clone()

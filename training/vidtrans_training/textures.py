@@ -15,20 +15,20 @@ from torch import Tensor
 
 from vidtrans.labels.scheme import load_scheme
 from vidtrans.model.street_classes import street_classes
+from vidtrans.nets.instance_texture import ASPECTS, KINDS, SIDE, instance_uv
 from vidtrans.nets.street import StreetGenerator
-from vidtrans.nets.street_geometry import places
-from vidtrans.nets.texture import (
+from vidtrans.nets.street_geometry import surface_coordinates
+from vidtrans.nets.street_texture import (
     COLOURS,
-    FRONT_TEXELS_M,
-    HIGH_M,
-    ROAD_M,
+    FACADE_HEIGHT_M,
+    FACADE_PERIOD_M,
+    FACADE_TEXELS_M,
+    ROAD_PERIOD_M,
     ROAD_TEXELS_M,
-    ROUND_M,
-    WIDE_M,
-    front_texel,
+    ROAD_WIDTH_M,
+    facade_texel,
     road_texel,
 )
-from vidtrans.nets.things import ASPECTS, KINDS, SIDE, thing_places
 from vidtrans.nets.viewport import Viewport
 from vidtrans_training.data import Clip
 
@@ -49,41 +49,49 @@ class MeanTextures:
 def mean_textures(clips: Iterable[Clip]) -> MeanTextures:
     """What ``clips`` show."""
     fronts = [
-        _Mean(2 * round(HIGH_M / across), round(ROUND_M / along))
-        for along, across in FRONT_TEXELS_M
+        _Mean(2 * round(FACADE_HEIGHT_M / across), round(FACADE_PERIOD_M / along))
+        for along, across in FACADE_TEXELS_M
     ]
-    road = [_Mean(round(WIDE_M / across), round(ROAD_M / along)) for along, across in ROAD_TEXELS_M]
+    road = [
+        _Mean(round(ROAD_WIDTH_M / across), round(ROAD_PERIOD_M / along))
+        for along, across in ROAD_TEXELS_M
+    ]
     things = _Mean(ASPECTS * KINDS * SIDE, SIDE)
     classes = street_classes()
     (building,) = load_scheme("cityscapes").ids("building")
     for clip in clips:
         view = Viewport.whole(clip.size_hw)
         for t in range(0, clip.frames, _EVERY):
-            at = places(torch.from_numpy(clip.scene[t : t + 1]), view, 1)
+            at = surface_coordinates(torch.from_numpy(clip.scene[t : t + 1]), view, 1)
             rgb = torch.from_numpy(clip.rgb[t]).float() / 127.5 - 1
             labels = torch.from_numpy(clip.labels[t])
             on_front = (
-                (labels == building) & (at.up > 0) & (at.up < HIGH_M) & (at.far < _FARTHEST_M)
+                (labels == building)
+                & (at.up > 0)
+                & (at.up < FACADE_HEIGHT_M)
+                & (at.distance < _FARTHEST_M)
             )
             on_road = (
-                classes.is_ground(labels) & (at.ahead_width < 0.5) & (at.aside.abs() < WIDE_M / 2)
+                classes.is_ground(labels)
+                & (at.ahead_footprint < 0.5)
+                & (at.aside.abs() < ROAD_WIDTH_M / 2)
             )
-            for mean, size in zip(fronts, FRONT_TEXELS_M, strict=True):
-                mean.add(front_texel(at, size), rgb, on_front[0])
+            for mean, size in zip(fronts, FACADE_TEXELS_M, strict=True):
+                mean.add(facade_texel(at, size), rgb, on_front[0])
             for mean, size in zip(road, ROAD_TEXELS_M, strict=True):
                 mean.add(road_texel(at, size), rgb, on_road[0])
             steps = torch.from_numpy(clip.extents[t : t + 1])
-            on = thing_places(steps, labels[None, ::2, ::2], view, classes)
+            on = instance_uv(steps, labels[None, ::2, ::2], view, classes)
             row = on.aspect.round() * (KINDS * SIDE) + on.row
-            things.add((row, on.column), rgb[::2, ::2], on.there[0])
+            things.add((row, on.column), rgb[::2, ::2], on.valid[0])
     shown = things.colours().view(COLOURS, ASPECTS, KINDS * SIDE, SIDE)
     return MeanTextures(tuple(m.colours() for m in fronts), tuple(m.colours() for m in road), shown)
 
 
 def set_textures(generator: StreetGenerator, mean: MeanTextures) -> None:
     """Sets the colours of the generator's textures."""
-    generator.texture.begin_with(mean.fronts, mean.road)
-    generator.things.begin_with(mean.things)
+    generator.texture.set_colours(mean.fronts, mean.road)
+    generator.things.set_colours(mean.things)
 
 
 class _Mean:

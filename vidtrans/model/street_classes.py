@@ -6,7 +6,7 @@ from vidtrans.labels.scheme import Scheme, builtin_schemes, canonical, load_sche
 from vidtrans.nets.street_classes import StreetClasses
 
 GROUND = ("ground", "road", "sidewalk", "parking", "rail track", "terrain")
-FRONTS = ("building", "wall", "fence")
+FACADES = ("building", "wall", "fence")
 VEHICLES = (("car",), ("truck", "bus", "caravan", "trailer", "train"))
 OBJECTS = (
     ("person",),
@@ -32,7 +32,7 @@ def street_classes(scheme: Scheme | str | None = None) -> StreetClasses:
 
     return StreetClasses(
         ground=ids(GROUND),
-        fronts=ids(FRONTS),
+        facades=ids(FACADES),
         vehicles=tuple(ids(names) for names in VEHICLES),
         objects=tuple(ids(names) for names in OBJECTS),
     )

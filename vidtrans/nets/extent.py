@@ -1,29 +1,28 @@
-"""How large the thing at a pixel is and where in it the pixel lies: what tells a car's windows from
-its wheels.
+"""Extents of label runs: how large the thing at a pixel is, and where in it the pixel lies.
 
-A network that sees labels through small windows learns this slowly; counted directly it costs
-nothing.
+They tell a car's windows from its wheels. A network that sees labels through small windows learns
+this slowly; counted directly it costs nothing.
 """
 
 from __future__ import annotations
-
-import math
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vidtrans.nets.fourier import fourier_features
 from vidtrans.nets.viewport import Box, Viewport
 
 STRIDE = 4
+"""Pixels of a cell along each side; runs are counted in cells."""
 PLANES = 20
 
 
 def extents(ids: Tensor, boundary: Tensor | None, viewport: Viewport | None = None) -> Tensor:
-    """Steps to the end of the run of the same thing: up, down, left and right.
+    """Count the cells from each cell to the ends of its run: up, down, left and right.
 
     A run ends where the label changes, where an instance's boundary begins, and where the film's
-    picture ends. Cells of the padding have the steps of the cells that they reflect.
+    picture ends. Cells of the padding have the extents of the cells that they reflect.
 
     Args:
         ids: Labels, integer [N,H,W].
@@ -42,8 +41,8 @@ def extents(ids: Tensor, boundary: Tensor | None, viewport: Viewport | None = No
         key = cells.crop(key)
     left, right = _runs(key)
     up, down = (run.transpose(1, 2) for run in _runs(key.transpose(1, 2)))
-    steps = torch.stack([up, down, left, right], dim=1).clamp(max=255).to(torch.uint8)
-    return steps if cells is None else cells.reflect(steps)
+    found = torch.stack([up, down, left, right], dim=1).clamp(max=255).to(torch.uint8)
+    return found if cells is None else cells.reflect(found)
 
 
 def _content_cells(viewport: Viewport) -> Viewport | None:
@@ -62,22 +61,28 @@ def _runs(key: Tensor) -> tuple[Tensor, Tensor]:
     """Steps along the last axis to the first and to the last cell of the run of equal keys that
     a cell is in."""
     width = key.shape[-1]
-    place = torch.arange(width, device=key.device, dtype=torch.int32).expand_as(key)
+    position = torch.arange(width, device=key.device, dtype=torch.int32).expand_as(key)
     differs = key[..., 1:] != key[..., :-1]
     begins, ends = F.pad(differs, (1, 0), value=True), F.pad(differs, (0, 1), value=True)
-    first = torch.where(begins, place, 0).cummax(dim=-1).values
-    last = torch.where(ends, place, width - 1).flip(-1).cummin(dim=-1).values.flip(-1)
-    return place - first, last - place
+    first = torch.where(begins, position, 0).cummax(dim=-1).values
+    last = torch.where(ends, position, width - 1).flip(-1).cummin(dim=-1).values.flip(-1)
+    return position - first, last - position
 
 
-def extent_planes(steps: Tensor, height: int) -> Tensor:
-    """Planes for a network from `extents`: float [N, PLANES, h, w], within [-1,1].
+def extent_planes(extents: Tensor, height: int) -> Tensor:
+    """Encode extents as planes for a network.
 
-    ``height``: of the film's picture, pixels. They hold the share of the
-    run that lies behind (from above, from the left) and its waves, the sizes of the runs against
-    the picture, and the nearness of the ends.
+    For each direction: the position within the run in [-1,1] and its Fourier features, the run's
+    length against the picture's height (logarithmic), and the nearness of its two ends.
+
+    Args:
+        extents: uint8 [N,4,h,w], see `extents`.
+        height: Height of the film's picture, pixels.
+
+    Returns:
+        float [N,PLANES,h,w], within [-1,1].
     """
-    up, down, left, right = steps.float().unbind(1)
+    up, down, left, right = extents.float().unbind(1)
     cells = height / STRIDE
     planes = []
     for before, after in ((up, down), (left, right)):
@@ -89,7 +94,5 @@ def extent_planes(steps: Tensor, height: int) -> Tensor:
             1 / (1 + before),
             1 / (1 + after),
         ]
-        planes += [
-            wave(math.pi * times * share) for times in (1, 2, 4) for wave in (torch.sin, torch.cos)
-        ]
+        planes += fourier_features(share, (0.5, 1, 2))
     return torch.stack(planes, dim=1)

@@ -25,7 +25,7 @@ class SceneMeasurements:
         extents: Those of the newest labels, cropped as these are, uint8 [N,4,H/4,W/4]; see
             `vidtrans.nets.extent.extents`.
         scene: Metres travelled and metres to the house fronts, float [N,3]; see
-            `vidtrans.nets.street_geometry.scene_after`.
+            `vidtrans.nets.street_geometry.estimate_scene`.
     """
 
     extents: Tensor

@@ -1,15 +1,26 @@
-"""The embedded vid2vid generator: small enough for a street at 512x256 in real time on two CPU
-cores.
+"""The street generator: a vid2vid generator small enough for two CPU cores.
 
-It paints as vid2vid does (Wang et al. 2018, "Video-to-Video Synthesis", eq. 4): a flow carries the
-last picture over, a weight says what to paint anew, and foreground objects are painted by a head of
-their own. What is carried over is touched up, for a picture that is moved again and again blurs.
-Unlike the published networks it looks labels up instead of convolving their planes, works at 1/2 to
-1/16 of the size, and sees the carried-over picture before it decides what to paint anew. It knows
-where on the ground and on the house fronts a pixel lies and how far the camera has come
-(`vidtrans.nets.street_geometry`), so that what it paints anew agrees with what it carries over. It
-has no norm, so a picture never depends on the rest of a batch or on a frame's statistics, which
-would make colours flicker.
+It composes pictures as vid2vid does (Wang et al. 2018, "Video-to-Video Synthesis", eq. 4): optical
+flow warps the previous picture, a weight says where to paint anew, and foreground objects have a
+head of their own. It differs from the published networks in these points:
+
+- Labels are looked up in tables at 1/4 and 1/2 of the size instead of being convolved as planes
+  (`vidtrans.nets.lookup`); the trunk works at 1/8 and 1/16.
+- Flow comes first, and the warped picture is an input of what follows, so that the network sees
+  what it carries over before it decides what to paint anew. The warped picture is corrected by a
+  residual, for a picture that is resampled again and again blurs.
+- The positions of pixels on the ground and on the facades are estimated in metres
+  (`vidtrans.nets.street_geometry`) and used as positional encoding and to sample learned textures
+  (`vidtrans.nets.street_texture`, `vidtrans.nets.instance_texture`), so that what is painted anew
+  agrees with what is carried over.
+- There is no normalisation layer: a picture depends neither on the rest of a batch nor on a
+  frame's statistics, which would make colours flicker.
+
+Attributes of modules have the names of their tensors in bundles, which stay as they are: ``look_*``
+are label lookups, ``place_*`` 1x1 convolutions of the perspective encoding, ``past_*`` convolutions
+of earlier pictures, ``scene_mid`` the positional MLP, ``things`` the textures of instances,
+``*_shown`` shortcuts to the RGB outputs; ``_fine``, ``_mid``, ``_wide`` and ``_deep`` are 1/2, 1/4,
+1/8 and 1/16 of the size.
 """
 
 from __future__ import annotations
@@ -21,18 +32,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vidtrans.nets import extent, street_geometry
+from vidtrans.nets.instance_texture import InstanceTexture, instance_uv
 from vidtrans.nets.lookup import LabelLookup
 from vidtrans.nets.painting import Conditioning, History, Painting
-from vidtrans.nets.place import PLANES, place_planes
+from vidtrans.nets.perspective import PLANES, perspective_planes
 from vidtrans.nets.street_classes import StreetClasses
 from vidtrans.nets.street_geometry import (
-    ScenePlanes,
-    places,
-    scene_after,
-    scene_planes,
+    SurfaceEncoding,
+    encode_surface,
+    estimate_scene,
+    surface_coordinates,
 )
-from vidtrans.nets.texture import COLOURS, StreetTexture
-from vidtrans.nets.things import ThingTexture, thing_places
+from vidtrans.nets.street_texture import COLOURS, StreetTexture
 from vidtrans.nets.viewport import Box, Viewport
 from vidtrans.nets.warp import warp
 
@@ -41,13 +52,19 @@ from vidtrans.nets.warp import warp
 class StreetConfig:
     """Sizes of a `StreetGenerator`.
 
-    ``label_nc``: label planes. ``fg_labels``: those of foreground objects (none: no foreground
-    head). ``n_frames``: T, label frames in the window. ``channels``: at 1/2, 1/4, 1/8 and 1/16 of
-    the size. ``blocks``: residual blocks at 1/8 on the way down, at 1/16, at 1/8 on the way up, at
-    1/4, and at 1/2. ``texture_channels``: see `vidtrans.nets.texture`. ``feature_nc``: style planes
-    of each thing, as pix2pixHD's; here 0, or 3: the thing's mean colour within [-1,1].
-    ``flow_scale``: pixels that the flow head's 1 means. ``least_weight``: so much of every pixel is
-    painted anew in each frame at least, or what is carried over for many frames smears.
+    Attributes:
+        label_nc: Label planes.
+        fg_labels: Label planes of foreground objects; none: no foreground head.
+        n_frames: T, label frames in the window.
+        channels: Channels at 1/2, 1/4, 1/8 and 1/16 of the size.
+        blocks: Residual blocks at 1/8 on the way down, at 1/16, at 1/8 on the way up, at 1/4, and
+            at 1/2.
+        texture_channels: Features of a texel.
+        feature_nc: Style planes of each instance, as pix2pixHD's; here 0, or 3: the instance's mean
+            colour in [-1,1].
+        flow_scale: Pixels of flow for an output of 1.
+        least_weight: Least weight of the newly painted picture, everywhere and in every frame, or
+            what is carried over for many frames smears.
     """
 
     label_nc: int = 35
@@ -78,36 +95,41 @@ class _Residual(nn.Module):
         return x + change
 
 
-class _ByPlace(nn.Module):
-    """What is painted at a place of the street: three layers, cell by cell.
+class PositionalMLP(nn.Module):
+    """A network of positions alone: three 1x1 convolutions of a `SurfaceEncoding`.
 
-    The first is a 1x1 convolution of all planes; those that are the same along a row or a column
-    are convolved as one.
+    Planes that are the same along a row or a column are convolved as one row or column.
     """
 
-    def __init__(self, inner: int, channels: int) -> None:
+    def __init__(self, hidden: int, channels: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(street_geometry.PLANES, inner, 1)
-        self.second = nn.Conv2d(inner, inner, 1)
-        self.third = nn.Conv2d(inner, channels, 1)
+        self.first = nn.Conv2d(street_geometry.PLANES, hidden, 1)
+        self.second = nn.Conv2d(hidden, hidden, 1)
+        self.third = nn.Conv2d(hidden, channels, 1)
 
-    def forward(self, planes: ScenePlanes) -> Tensor:
+    def forward(self, encoding: SurfaceEncoding) -> Tensor:
+        """float [N,channels,h,w]."""
         rows, columns, cells = torch.split(
             self.first.weight,
             [street_geometry.ROWS, street_geometry.COLUMNS, street_geometry.CELLS],
             dim=1,
         )
         x = F.conv2d(
-            planes.cells.contiguous(memory_format=torch.channels_last), cells, self.first.bias
+            encoding.cells.contiguous(memory_format=torch.channels_last), cells, self.first.bias
         )
-        x = x + F.conv2d(planes.rows, rows) + F.conv2d(planes.columns, columns)
+        x = x + F.conv2d(encoding.rows, rows) + F.conv2d(encoding.columns, columns)
         x = F.relu(self.second(F.relu(x, inplace=True)), inplace=True)
         out: Tensor = self.third(x)
         return out
 
 
 class StreetGenerator(nn.Module):
-    """A whole `vidtrans.nets.painting.Generator` of one scale."""
+    """A `vidtrans.nets.painting.Generator` of one scale.
+
+    Args:
+        config: Sizes of the network.
+        classes: Which label planes are ground, facades, vehicles, ...
+    """
 
     size_multiple = 16
     padding_grid = extent.STRIDE
@@ -142,11 +164,11 @@ class StreetGenerator(nn.Module):
 
         self.head_flow = nn.Conv2d(mid, 2 * 16, 3, padding=1)
         self.past_mid = nn.Conv2d(3 * 16, mid, 3, padding=1)
-        self.scene_mid = _ByPlace(96, mid)
+        self.scene_mid = PositionalMLP(96, mid)
         self.blocks_mid = nn.Sequential(*(_Residual(mid) for _ in range(blocks_mid)))
         self.up_fine = nn.Conv2d(mid, fine * 4, 3, padding=1)
         self.texture = StreetTexture(config.texture_channels)
-        self.things = ThingTexture(config.texture_channels)
+        self.things = InstanceTexture(config.texture_channels)
         self.texture_fine = nn.Conv2d(config.texture_channels, fine, 1)
         self.texture_shown = nn.Conv2d(config.texture_channels, 3 * 4, 1, bias=False)
         if config.feature_nc:
@@ -155,17 +177,17 @@ class StreetGenerator(nn.Module):
             self.style_fine = nn.Conv2d(tinted, fine, 1, bias=False)
             self.style_shown = nn.Conv2d(tinted, 3 * 4, 1, bias=False)
             for layer in (self.style_mid, self.style_fine, self.style_shown):
-                nn.init.zeros_(layer.weight)  # at first all things look alike
+                nn.init.zeros_(layer.weight)  # styles change nothing at first
         self.mix_fine = nn.Conv2d(fine, fine, 3, padding=1)
         self.blocks_fine = nn.Sequential(*(_Residual(fine) for _ in range(blocks_fine)))
         self.head = nn.Conv2d(fine, (10 if config.fg_labels else 7) * 4, 3, padding=1)
         with torch.no_grad():
             self.head_flow.weight.mul_(0.1)
             self.head_flow.bias.zero_()  # type: ignore[union-attr]
-            # At first nothing is touched up.
+            # The residual of the warped picture is 0 at first.
             self.head.weight[-12:].zero_()
             self.head.bias[-12:].zero_()  # type: ignore[index]
-            # Colours of a texture are shown as they are.
+            # A texture's colours pass to the picture unchanged at first.
             self.texture_shown.weight.zero_()
             for colour in range(COLOURS):
                 self.texture_shown.weight[colour * 4 : colour * 4 + 4, colour] = 1
@@ -207,126 +229,145 @@ class StreetGenerator(nn.Module):
             raise ValueError(
                 "The street generator was given a crop, and nothing measured on the whole picture."
             )
-        old = None if history is None else history[0].float()
+        previous = None if history is None else history[0].float()
 
-        newest_boundary = None if boundary is None else boundary[:, -1:]
-        steps = (
+        extents = (
             extent.extents(ids[:, -1], None if boundary is None else boundary[:, -1], view)
             if measured is None
             else measured.extents
         )
-        x_mid = self._labels(ids, boundary, view, steps, styles)
-        x = self._body(x_mid, old, view)
-        y = F.relu(_spread(self.up_mid(x)) + self.skip_mid(x_mid), inplace=True)
+        x_mid = self._encode_labels(ids, boundary, view, extents, styles)
+        trunk = self._trunk(x_mid, previous, view)
+        y = F.relu(_shuffle_channels_last(self.up_mid(trunk)) + self.skip_mid(x_mid), inplace=True)
         flow = warped = None
-        if old is not None:
+        if previous is not None:
             flow = self._flow(y)
-            warped = warp(old[:, -3:], flow)
+            warped = warp(previous[:, -3:], flow)
             y = y + self.past_mid(_unshuffle(warped, 4))
+
         if measured is None:
-            before = None if history is None or len(history) == 1 else history[1]
-            moved = None if flow is None else view.crop(flow)
-            now = scene_after(before, view.crop(ids[:, -1]), moved, self.classes)
+            scene_before = None if history is None or len(history) == 1 else history[1]
+            own_flow = None if flow is None else view.crop(flow)
+            scene = estimate_scene(scene_before, view.crop(ids[:, -1]), own_flow, self.classes)
         else:
-            now = measured.scene
-        y = self.blocks_mid(y + self.scene_mid(scene_planes(places(now, view, 4))))
-        fine = _spread(self.up_fine(y)) + self.look_fine(ids[:, -1:], newest_boundary)
-        texture = self._textures(now, view, steps, ids).contiguous(
-            memory_format=torch.channels_last
+            scene = measured.scene
+        encoding = encode_surface(surface_coordinates(scene, view, 4))
+        y = self.blocks_mid(y + self.scene_mid(encoding))
+
+        newest_boundary = None if boundary is None else boundary[:, -1:]
+        fine = _shuffle_channels_last(self.up_fine(y)) + self.look_fine(
+            ids[:, -1:], newest_boundary
         )
-        shown = self.texture_shown(texture)
+        texture = self._sample_textures(scene, view, extents, ids)
+        shortcut = self.texture_shown(texture)
         fine = fine + self.texture_fine(texture)
         if styles is not None:
-            tinted = _tinted(texture, styles[:, :, ::2, ::2])
-            fine, shown = fine + self.style_fine(tinted), shown + self.style_shown(tinted)
+            products = _style_products(texture, styles[:, :, ::2, ::2])
+            fine = fine + self.style_fine(products)
+            shortcut = shortcut + self.style_shown(products)
         fine = F.relu(fine, inplace=True)
         fine = self.blocks_fine(F.relu(self.mix_fine(fine), inplace=True))
-        head = self.head(fine)
-        if self.config.fg_labels:
-            head = torch.cat(
-                [head[:, :12] + shown, head[:, 12:16], head[:, 16:28] + shown, head[:, 28:]], dim=1
-            )
-        else:
-            head = torch.cat([head[:, :12] + shown, head[:, 12:]], dim=1)
-        planes = _to_pixels(head, 2)
-        return replace(self._compose(planes, ids, view, flow, warped), memory=(now,))
+        outputs = _shuffle(self._add_shortcut(self.head(fine), shortcut), 2)
+        return replace(self._compose(outputs, ids, view, flow, warped), memory=(scene,))
 
-    def _labels(
+    def _encode_labels(
         self,
         ids: Tensor,
         boundary: Tensor | None,
         view: Viewport,
-        steps: Tensor,
+        extents: Tensor,
         styles: Tensor | None,
     ) -> Tensor:
-        size = extent.extent_planes(steps, view.picture_hw[0])
-        planes = self.place_mid(place_planes(view, 4, ids.device)) + self.extent_mid(size)
+        """Labels, positions, extents and styles, at 1/4 of the size."""
+        sizes = extent.extent_planes(extents, view.picture_hw[0])
+        x = self.place_mid(perspective_planes(view, 4, ids.device)) + self.extent_mid(sizes)
         if styles is not None:
-            planes = planes + self.style_mid(
+            x = x + self.style_mid(
                 styles[:, :, ::4, ::4].contiguous(memory_format=torch.channels_last)
             )
-        return F.relu(self.look_mid(ids, boundary) + planes, inplace=True)
+        return F.relu(self.look_mid(ids, boundary) + x, inplace=True)
 
-    def _body(self, x_mid: Tensor, old: Tensor | None, view: Viewport) -> Tensor:
-        x = self.down_wide(x_mid) + self.place_wide(place_planes(view, 8, x_mid.device))
-        if old is not None:
-            x = x + self.past_wide(_unshuffle(F.avg_pool2d(old, 2), 4))
+    def _trunk(self, x_mid: Tensor, previous: Tensor | None, view: Viewport) -> Tensor:
+        """The layers at 1/8 and 1/16 of the size; gives features at 1/8."""
+        x = self.down_wide(x_mid) + self.place_wide(perspective_planes(view, 8, x_mid.device))
+        if previous is not None:
+            x = x + self.past_wide(_unshuffle(F.avg_pool2d(previous, 2), 4))
         x = self.blocks_in(F.relu(x, inplace=True))
         deep = self.blocks_deep(F.relu(self.down_deep(x), inplace=True))
-        out: Tensor = self.blocks_out(x + _spread(self.up_wide(deep)))
+        out: Tensor = self.blocks_out(x + _shuffle_channels_last(self.up_wide(deep)))
         return out
 
     def _flow(self, y: Tensor) -> Tensor:
         # A flow of some pixels needs more than bfloat16's eight bits.
         with torch.autocast(y.device.type, enabled=False):
-            return _to_pixels(self.head_flow(y.float()), 4) * self.config.flow_scale
+            return _shuffle(self.head_flow(y.float()), 4) * self.config.flow_scale
+
+    def _add_shortcut(self, head: Tensor, shortcut: Tensor) -> Tensor:
+        """Add the textures' colours to the RGB channels of the head.
+
+        The head gives, four values for each (of 2x2 pixels): RGB newly painted, the weight, RGB of
+        the foreground where there is one, and RGB of the residual of the warped picture.
+        """
+        parts = [head[:, :12] + shortcut, head[:, 12:16]]
+        if self.config.fg_labels:
+            parts += [head[:, 16:28] + shortcut, head[:, 28:]]
+        else:
+            parts.append(head[:, 16:])
+        return torch.cat(parts, dim=1)
 
     def _compose(
         self,
-        planes: Tensor,
+        outputs: Tensor,
         ids: Tensor,
         view: Viewport,
         flow: Tensor | None,
         warped: Tensor | None,
     ) -> Painting:
-        raw = merged = torch.tanh(planes[:, :3])
+        """The picture of its layers, from the outputs of the head."""
+        raw = merged = torch.tanh(outputs[:, :3])
         weight = None
         if flow is not None and warped is not None:
             least = self.config.least_weight
-            weight = least + (1 - least) * torch.sigmoid(planes[:, 3:4])
-            weight = weight.masked_fill(_changed(ids[:, -1], ids[:, -2], flow, view.content), 1.0)
-            warped = (warped + 0.5 * torch.tanh(planes[:, -3:])).clamp(-1, 1)
+            weight = least + (1 - least) * torch.sigmoid(outputs[:, 3:4])
+            unknown = _disoccluded(ids[:, -1], ids[:, -2], flow, view.content)
+            weight = weight.masked_fill(unknown, 1.0)
+            warped = (warped + 0.5 * torch.tanh(outputs[:, -3:])).clamp(-1, 1)
             merged = torch.lerp(warped, raw, weight)
         if not self.config.fg_labels:
             return Painting(merged, (merged,), raw, warped, flow, weight)
-        front = torch.tanh(planes[:, 4:7])
+        foreground = torch.tanh(outputs[:, 4:7])
         mask = self.foreground[ids[:, -1].int()][:, None]  # type: ignore[index]
-        picture = torch.lerp(merged, front, mask)
-        raw = torch.lerp(raw, front, mask) if warped is not None else picture
-        return Painting(picture, (picture,), raw, warped, flow, weight, front, mask)
+        picture = torch.lerp(merged, foreground, mask)
+        raw = torch.lerp(raw, foreground, mask) if warped is not None else picture
+        return Painting(picture, (picture,), raw, warped, flow, weight, foreground, mask)
 
-    def _textures(self, now: Tensor, view: Viewport, steps: Tensor, ids: Tensor) -> Tensor:
-        """What the textures of the street and of the things in it hold, float [N,C,H/2,W/2]."""
+    def _sample_textures(
+        self, scene: Tensor, view: Viewport, extents: Tensor, ids: Tensor
+    ) -> Tensor:
+        """Features of the street's and of the instances' textures, float [N,C,H/2,W/2]."""
         cells = ids[:, -1, ::2, ::2]
-        front, ground = self.classes.is_front(cells), self.classes.is_ground(cells)
-        street = self.texture(places(now, view, 2), front, ground)
-        both: Tensor = street + self.things(thing_places(steps, cells, view, self.classes))
-        return both
+        facade, ground = self.classes.is_facade(cells), self.classes.is_ground(cells)
+        street = self.texture(surface_coordinates(scene, view, 2), facade, ground)
+        instances = self.things(instance_uv(extents, cells, view, self.classes))
+        both: Tensor = street + instances
+        return both.contiguous(memory_format=torch.channels_last)
 
 
-def _tinted(texture: Tensor, styles: Tensor) -> Tensor:
+def _style_products(texture: Tensor, styles: Tensor) -> Tensor:
     """``styles`` [N,S,h,w] and their products with each channel of ``texture`` [N,C,h,w]:
-    [N,S+C*S,h,w]. What part of a texture takes a thing's colour, and how much of it, is a texture
-    as well."""
+    [N,S+C*S,h,w]. The products let a texture say which part of an instance takes its colour, and
+    how much of it."""
     products = (texture[:, :, None] * styles[:, None]).flatten(1, 2)
     return torch.cat([styles.to(products.dtype), products], dim=1).contiguous(
         memory_format=torch.channels_last
     )
 
 
-def _changed(newest: Tensor, previous: Tensor, flow: Tensor, content: Box) -> Tensor:
-    """Where the flow leads out of the film's picture, which is at ``content``, or to another
-    label: bool [N,1,H,W]. What lies there was not this thing."""
+def _disoccluded(newest: Tensor, previous: Tensor, flow: Tensor, content: Box) -> Tensor:
+    """Where the previous picture did not show what is seen now: bool [N,1,H,W].
+
+    There the flow leads to another label, or out of the film's picture, which lies at ``content``.
+    """
     height, width = newest.shape[-2:]
     with torch.no_grad():
         x = (torch.arange(width, device=flow.device) + flow[:, 0]).round().long()
@@ -334,13 +375,13 @@ def _changed(newest: Tensor, previous: Tensor, flow: Tensor, content: Box) -> Te
         inside = (x >= content.left) & (x < content.right)
         inside = inside & (y >= content.top) & (y < content.bottom)
         source = y.clamp(0, height - 1) * width + x.clamp(0, width - 1)
-        there = previous.flatten(1).gather(1, source.flatten(1)).view_as(newest)
-        return (~inside | (there != newest))[:, None]
+        label = previous.flatten(1).gather(1, source.flatten(1)).view_as(newest)
+        return (~inside | (label != newest))[:, None]
 
 
-def _spread(x: Tensor) -> Tensor:
-    """[N,4C,h,w] -> [N,C,2h,2w] as a pixel shuffle does, but with a cell's C channels side by side:
-    far faster in channels_last."""
+def _shuffle_channels_last(x: Tensor) -> Tensor:
+    """[N,4C,h,w] to [N,C,2h,2w]: a pixel shuffle of another channel order, (2, 2, C) instead of
+    (C, 2, 2), which is much faster in channels_last."""
     n, channels, h, w = x.shape
     cells = x.permute(0, 2, 3, 1).reshape(n, h, w, 2, 2, channels // 4)
     return (
@@ -348,8 +389,8 @@ def _spread(x: Tensor) -> Tensor:
     )
 
 
-def _to_pixels(x: Tensor, by: int) -> Tensor:
-    """A pixel shuffle into the default layout, which the work on whole planes wants; in float32."""
+def _shuffle(x: Tensor, by: int) -> Tensor:
+    """A pixel shuffle to float32 in the default layout, in which whole planes are processed."""
     x = x.float().contiguous()
     if x.requires_grad:
         return F.pixel_shuffle(x, by)
@@ -364,4 +405,5 @@ def _to_pixels(x: Tensor, by: int) -> Tensor:
 
 
 def _unshuffle(picture: Tensor, by: int) -> Tensor:
+    """The inverse of a pixel shuffle, in channels_last."""
     return F.pixel_unshuffle(picture, by).contiguous(memory_format=torch.channels_last)

@@ -21,13 +21,13 @@ class StreetClasses:
 
     Attributes:
         ground: Of the level ground.
-        fronts: Of what stands upright along the street: houses, walls, fences.
+        facades: Of what stands upright along the street: houses, walls, fences.
         vehicles: Of each kind of vehicle; these show their front or their back.
         objects: Of each kind of other objects with a texture.
     """
 
     ground: tuple[int, ...]
-    fronts: tuple[int, ...]
+    facades: tuple[int, ...]
     vehicles: tuple[tuple[int, ...], ...]
     objects: tuple[tuple[int, ...], ...]
 
@@ -47,6 +47,6 @@ class StreetClasses:
         """Where integer ``ids`` are of the ground: bool of the same shape."""
         return membership(self.ground, ids.device)[ids.to(torch.int32)]
 
-    def is_front(self, ids: Tensor) -> Tensor:
+    def is_facade(self, ids: Tensor) -> Tensor:
         """Where integer ``ids`` are of houses, walls or fences: bool of the same shape."""
-        return membership(self.fronts, ids.device)[ids.to(torch.int32)]
+        return membership(self.facades, ids.device)[ids.to(torch.int32)]

@@ -1,93 +1,133 @@
-"""Where a street's ground and house fronts are, in metres, and how far the camera has come: from
-labels and flow alone.
+"""Metric geometry of a street, estimated from labels and optical flow.
 
-With it a generator knows where on a wall or on the road a pixel lies, so that a window or a lane
-mark belongs to a place of the street and stays there, however often pictures are painted anew.
-Estimates of the simplest street: a level ground, and one upright plane of house fronts on either
-side. Where a film shows another, details lie elsewhere, and still stay.
+A street is modelled as a level ground and one upright plane of facades on either side. With the
+distances of the facades and the camera's own motion, the position of a pixel on the ground or on a
+facade is known in metres. A generator that knows it draws a window or a lane mark at a position of
+the street, again and again, instead of at a position of the picture. Where a film shows another
+street, details are elsewhere, and still stay where they are.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from vidtrans.nets.camera import EYE_M, FOCAL, HORIZON
 from vidtrans.nets.constants import constant
+from vidtrans.nets.fourier import band_limited_features
 from vidtrans.nets.street_classes import StreetClasses
 from vidtrans.nets.viewport import Viewport
 
-EYE_M = 1.4
-"""Height of the camera above the road, metres: the measure of all others, for a picture has
-none."""
 PAVEMENT_M = 0.12
-FOCAL = 1.963
-"""Focal length in picture heights: 54 degrees across a picture of 2:1."""
-HORIZON = 0.476
-"""Height of the horizon as a share of the picture's height, from the top."""
-FRONTS_M = (10.3, 7.5)
-"""Metres to the fronts on the left and on the right where none are seen yet."""
+"""Height of the pavement, on which the facades stand, above the road: that of a kerb."""
+DEFAULT_FACADES_M = (10.3, 7.5)
+"""Metres to the facades on the left and on the right where none has been seen: those of the
+terrace streets of ``vidtrans-world``, seen from the right lane."""
 
+FACADE_SMOOTHING = 0.1
+"""Share by which the facades' distances follow each frame: noise in the labels' edges does not
+shake the houses, and a turn of the street is followed within a second."""
+
+# Wavelengths of the Fourier features, metres. The longest along the street is the period of the
+# street's textures; the shortest are those of windows, storeys and lane marks.
 _AHEAD_M = (6.0, 3.0, 2.0)
 _ASIDE_M = (8.0, 4.0, 2.0, 1.0)
 _ALONG_M = (48.0, 24.0, 12.0, 6.0, 3.0, 1.5)
 _UP_M = (12.8, 6.4, 3.2, 1.6)
-_FLOOR_M = 3.8
+_GROUND_FLOOR_M = 3.8  # height of the ground floor, from which upper storeys are counted
 ROWS = 2 * len(_AHEAD_M)
 COLUMNS = 4 * len(_ALONG_M) + 1
 CELLS = 2 * (len(_ASIDE_M) + len(_UP_M)) + 2
 PLANES = ROWS + COLUMNS + CELLS
 
 
-def scene_after(
-    scene: Tensor | None, ids: Tensor, flow: Tensor | None, classes: StreetClasses
+def estimate_scene(
+    previous: Tensor | None, ids: Tensor, flow: Tensor | None, classes: StreetClasses
 ) -> Tensor:
-    """The scene of a frame: float [N,3], metres travelled, to the fronts on the left, to those on
-    the right.
+    """Estimate where the camera is in its street.
 
-    ``scene``: that of the frame before (None: this is the first, and nothing is travelled).
-    ``ids``: labels [N,H,W], of ``classes``. ``flow`` [N,2,H,W]: pixels, to the frame before. Fronts
-    follow what is seen slowly, so that noise in the labels does not shake the houses.
+    Args:
+        previous: The scene of the frame before, float [N,3]. None: this is the first frame.
+        ids: Labels of the film's picture, integer [N,H,W].
+        flow: Optical flow to the frame before, float [N,2,H,W], pixels. None: the camera stands.
+        classes: Which labels show what.
+
+    Returns:
+        The scene, float [N,3]: metres travelled since the first frame, metres to the facades on the
+        left, and to those on the right.
     """
-    seen = fronts(ids, classes)
-    # Where one side is hidden the other tells: the camera drives in the right half of the street.
-    right_of_middle = constant((FRONTS_M[0] - FRONTS_M[1], FRONTS_M[1] - FRONTS_M[0]), ids.device)
-    seen = torch.where(seen.isnan(), seen.flip(1) + right_of_middle, seen)
-    if scene is None:
-        usual = constant(FRONTS_M, ids.device).expand_as(seen)
-        return torch.cat(
-            [seen.new_zeros(len(seen), 1), torch.where(seen.isnan(), usual, seen)], dim=1
-        )
-    travelled = scene[:, :1] + (0 if flow is None else advance(ids, flow, classes)[:, None])
-    kept = scene[:, 1:]
-    return torch.cat([travelled, torch.where(seen.isnan(), kept, kept.lerp(seen, 0.1))], dim=1)
+    seen = facade_distances(ids, classes)
+    # A side that is hidden is told by the other one: the camera drives in the right half of the
+    # street, as in the default.
+    left_minus_right = constant(
+        (
+            DEFAULT_FACADES_M[0] - DEFAULT_FACADES_M[1],
+            DEFAULT_FACADES_M[1] - DEFAULT_FACADES_M[0],
+        ),
+        ids.device,
+    )
+    seen = torch.where(seen.isnan(), seen.flip(1) + left_minus_right, seen)
+    if previous is None:
+        default = constant(DEFAULT_FACADES_M, ids.device).expand_as(seen)
+        distances = torch.where(seen.isnan(), default, seen)
+        return torch.cat([seen.new_zeros(len(seen), 1), distances], dim=1)
+    motion = 0 if flow is None else ego_motion(ids, flow, classes)[:, None]
+    kept = previous[:, 1:]
+    distances = torch.where(seen.isnan(), kept, kept.lerp(seen, FACADE_SMOOTHING))
+    return torch.cat([previous[:, :1] + motion, distances], dim=1)
 
 
-def fronts(ids: Tensor, classes: StreetClasses) -> Tensor:
-    """Metres to the house fronts on the left and on the right, float [N,2], from where houses (or
-    walls, or fences) in ``ids`` [N,H,W] meet the ground; NaN where none do."""
+def facade_distances(ids: Tensor, classes: StreetClasses) -> Tensor:
+    """Measure the distances of the facades to the left and to the right of the camera.
+
+    They follow from where facades meet the ground in the labels: a point of that line at the
+    height v below the horizon and u beside the vanishing point is |u| / v camera heights aside.
+
+    Args:
+        ids: Labels of the film's picture, integer [N,H,W].
+        classes: Which labels show what.
+
+    Returns:
+        Metres, float [N,2], left and right: the median over the columns; NaN where no facade meets
+        the ground.
+    """
     height, width = ids.shape[-2:]
     columns = ids[:, :, 1::4]
-    touching = classes.is_front(columns[:, :-1]) & classes.is_ground(columns[:, 1:])
+    touching = classes.is_facade(columns[:, :-1]) & classes.is_ground(columns[:, 1:])
     v = (torch.arange(1, height, device=ids.device) / height - HORIZON)[:, None]
     u = (torch.arange(1, width, 4, device=ids.device) + 0.5 - width / 2) / height
     aside = u.abs() * (EYE_M - PAVEMENT_M) / v.clamp(min=0.02)
-    near = (v > 0.03) & (u.abs() > 0.1) & (aside > 3) & (aside < 25)
-    sides = [_median(aside, touching & near & there) for there in (u < 0, u > 0)]
+    # Near the vanishing point a pixel is metres; no street is narrower than 3 m or wider than 25 m
+    # on one side.
+    reliable = (v > 0.03) & (u.abs() > 0.1) & (aside > 3) & (aside < 25)
+    sides = [_median(aside, touching & reliable & side) for side in (u < 0, u > 0)]
     return torch.stack(sides, dim=1)
 
 
-def advance(ids: Tensor, flow: Tensor, classes: StreetClasses) -> Tensor:
-    """How many metres the camera went since the frame before, float [N]: the median of what the
-    ground's ``flow`` says."""
+def ego_motion(ids: Tensor, flow: Tensor, classes: StreetClasses) -> Tensor:
+    """Measure how far the camera has moved ahead since the frame before.
+
+    A point of the ground at the height v below the horizon is EYE_M * FOCAL / v ahead; the flow
+    says where it was.
+
+    Args:
+        ids: Labels of the film's picture, integer [N,H,W].
+        flow: Optical flow to the frame before, float [N,2,H,W], pixels.
+        classes: Which labels show what.
+
+    Returns:
+        Metres, float [N]: the median over the ground, 0 where none is seen, within [-3,5] (at 17
+        frames a second 5 m are 300 km/h: more is an error of the flow).
+    """
     height = ids.shape[-2]
     v = ((torch.arange(0, height, 4, device=ids.device) + 0.5) / height - HORIZON)[:, None]
     before = v + flow[:, 1, ::4, ::4].float() / height
-    told = EYE_M * FOCAL * (1 / before.clamp(min=0.02) - 1 / v.clamp(min=0.02))
-    ground = classes.is_ground(ids[:, ::4, ::4]) & (v > 0.06) & (before > 0.03)
-    return _median(told, ground).nan_to_num(0).clamp(-3, 5)
+    metres = EYE_M * FOCAL * (1 / before.clamp(min=0.02) - 1 / v.clamp(min=0.02))
+    # Farther ahead than about 45 m a pixel of flow is several metres.
+    reliable = classes.is_ground(ids[:, ::4, ::4]) & (v > 0.06) & (before > 0.03)
+    return _median(metres, reliable).nan_to_num(0).clamp(-3, 5)
 
 
 def _median(values: Tensor, where: Tensor) -> Tensor:
@@ -100,14 +140,24 @@ def _median(values: Tensor, where: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
-class Places:
-    """Where cells lie if they show the ground, and where if they show a front; metres, each
-    broadcasting to [N,h,w].
+class SurfaceCoordinates:
+    """Where the cells of a picture lie on the ground, and where on the facades, in metres.
 
-    ``ahead``: along the street, on the ground, and ``aside`` to the right of the camera; ``ground``
-    is false above the horizon. ``along``: along the street, on the front of the cell's side, and
-    ``up`` from the pavement; ``left`` tells the side, ``far`` is the distance. The rest are widths
-    of a cell: of the ground ahead and aside, of a front along and up.
+    Every cell has both; labels tell which one it shows. All tensors broadcast to `shape`.
+
+    Attributes:
+        ahead: On the ground: position along the street.
+        aside: On the ground: distance to the right of the camera.
+        ground: Whether the cell can show the ground: it lies below the horizon.
+        along: On the facade of the cell's side: position along the street.
+        up: On the facade: height above the pavement.
+        left: Whether the cell's side is the left one.
+        distance: On the facade: distance ahead of the camera.
+        ahead_footprint: Length that a cell covers along the street, on the ground.
+        aside_footprint: Width that it covers, on the ground.
+        along_footprint: Length that it covers along the street, on the facade.
+        up_footprint: Height that it covers, on the facade.
+        shape: (N, h, w).
     """
 
     ahead: Tensor
@@ -116,19 +166,19 @@ class Places:
     along: Tensor
     up: Tensor
     left: Tensor
-    far: Tensor
-    ahead_width: Tensor
-    aside_width: Tensor
-    along_width: Tensor
-    up_width: Tensor
+    distance: Tensor
+    ahead_footprint: Tensor
+    aside_footprint: Tensor
+    along_footprint: Tensor
+    up_footprint: Tensor
     shape: tuple[int, int, int]
 
 
-def places(scene: Tensor, viewport: Viewport, stride: int) -> Places:
-    """The places of cells of ``stride`` pixels.
+def surface_coordinates(scene: Tensor, viewport: Viewport, stride: int) -> SurfaceCoordinates:
+    """The surface coordinates of cells of ``stride`` pixels.
 
     Args:
-        scene: float [N,3], see `scene_after`.
+        scene: float [N,3], see `estimate_scene`.
         viewport: What the network sees of the film's picture; one origin, or N of them.
         stride: Pixels of a cell along each side.
     """
@@ -138,66 +188,64 @@ def places(scene: Tensor, viewport: Viewport, stride: int) -> Places:
     u = ((x - width / 2) / height)[:, None, :]
     cell = stride / height
     travelled, left, right = (part[:, None, None] for part in scene.unbind(1))
+    # Four pixels of a picture 256 high: nearer to the vanishing point coordinates would explode.
     below, beside = v.clamp(min=0.015), u.abs().clamp(min=0.015)
     ahead = EYE_M * FOCAL / below
-    far = torch.where(u < 0, left, right) * FOCAL / beside
-    return Places(
+    distance = torch.where(u < 0, left, right) * FOCAL / beside
+    return SurfaceCoordinates(
         ahead=travelled + ahead,
         aside=u * EYE_M / below,
         ground=v > 0,
-        along=travelled + far,
-        up=EYE_M - PAVEMENT_M - v * far / FOCAL,
+        along=travelled + distance,
+        up=EYE_M - PAVEMENT_M - v * distance / FOCAL,
         left=u < 0,
-        far=far,
-        ahead_width=cell * ahead * ahead / (EYE_M * FOCAL),
-        aside_width=cell * ahead / FOCAL,
-        along_width=cell * far / beside,
-        up_width=cell * far / FOCAL,
+        distance=distance,
+        ahead_footprint=cell * ahead * ahead / (EYE_M * FOCAL),
+        aside_footprint=cell * ahead / FOCAL,
+        along_footprint=cell * distance / beside,
+        up_footprint=cell * distance / FOCAL,
         shape=(len(scene), y.shape[1], x.shape[1]),
     )
 
 
 @dataclass(frozen=True, eq=False)
-class ScenePlanes:
-    """Planes within [-1,1]: those that are the same along a row [N,ROWS,h,1], along a column
-    [N,COLUMNS,1,w], and others [N,CELLS,h,w]. ``whole`` is all of them, in this order."""
+class SurfaceEncoding:
+    """Surface coordinates as planes for a network, in [-1,1].
+
+    Planes that are the same along a row or along a column are kept as one row or column, so that a
+    1x1 convolution costs little.
+
+    Attributes:
+        rows: float [N,ROWS,h,1].
+        columns: float [N,COLUMNS,1,w].
+        cells: The others, float [N,CELLS,h,w].
+    """
 
     rows: Tensor
     columns: Tensor
     cells: Tensor
 
     def whole(self) -> Tensor:
-        """float [N,PLANES,h,w]."""
+        """All planes in this order, float [N,PLANES,h,w]."""
         n, _, h, w = self.cells.shape
         return torch.cat(
             [self.rows.expand(n, -1, h, w), self.columns.expand(n, -1, h, w), self.cells], dim=1
         )
 
 
-def scene_planes(at: Places) -> ScenePlanes:
-    """Planes for a network: waves of where a cell lies, on the ground ahead and to the side, along
-    the front of its side (zero on the other side) and up it. A wave fades where a cell is as wide
-    as it is long, for it could only flicker there.
+def encode_surface(surface: SurfaceCoordinates) -> SurfaceEncoding:
+    """Encode surface coordinates as band-limited Fourier features.
+
+    Positions on the ground, ahead and aside; along the facade of the cell's side (zero for the
+    other side) and up it; see `vidtrans.nets.fourier`.
     """
-    rows = _waves(at.ahead, at.ahead_width, _AHEAD_M, at.ground)
-    cells = _waves(at.aside, at.aside_width, _ASIDE_M, at.ground)
-    columns = [(at.far.log() / 6).clamp(-1, 1)]
-    for there in (at.left, ~at.left):
-        columns += _waves(at.along, at.along_width, _ALONG_M, there)
-    cells += _waves(at.up - _FLOOR_M, at.up_width, _UP_M, at.up > -1)
-    cells += [(at.up / 16).clamp(-1, 1), 1 / at.up.clamp(min=1)]
-    wide = torch.stack([plane.expand(at.shape) for plane in cells], dim=1)
-    return ScenePlanes(torch.stack(rows, dim=1), torch.stack(columns, dim=1), wide)
-
-
-def _waves(
-    metres: Tensor, width: Tensor, lengths: tuple[float, ...], where: Tensor
-) -> list[Tensor]:
-    """Sine and cosine of ``metres`` for each of ``lengths``, as far as cells of ``width`` metres
-    can show them."""
-    planes = []
-    for length in lengths:
-        strength = (1 - width / length).clamp(min=0) * where
-        angle = metres.remainder(length) * (2 * math.pi / length)
-        planes += [angle.sin() * strength, angle.cos() * strength]
-    return planes
+    s = surface
+    rows = band_limited_features(s.ahead, s.ahead_footprint, _AHEAD_M, s.ground)
+    cells = band_limited_features(s.aside, s.aside_footprint, _ASIDE_M, s.ground)
+    columns = [(s.distance.log() / 6).clamp(-1, 1)]
+    for side in (s.left, ~s.left):
+        columns += band_limited_features(s.along, s.along_footprint, _ALONG_M, side)
+    cells += band_limited_features(s.up - _GROUND_FLOOR_M, s.up_footprint, _UP_M, s.up > -1)
+    cells += [(s.up / 16).clamp(-1, 1), 1 / s.up.clamp(min=1)]
+    whole = torch.stack([plane.expand(s.shape) for plane in cells], dim=1)
+    return SurfaceEncoding(torch.stack(rows, dim=1), torch.stack(columns, dim=1), whole)

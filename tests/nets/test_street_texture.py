@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from vidtrans.nets.street_geometry import EYE_M, FOCAL, HORIZON, places
-from vidtrans.nets.texture import ROUND_M, StreetTexture
+from vidtrans.nets.camera import EYE_M, FOCAL, HORIZON
+from vidtrans.nets.street_geometry import surface_coordinates
+from vidtrans.nets.street_texture import FACADE_PERIOD_M, StreetTexture
 from vidtrans.nets.viewport import Viewport
 
 FULL_HW = (256, 512)
@@ -12,7 +13,7 @@ FULL_HW = (256, 512)
 
 def seen_from(texture: StreetTexture, travelled: float) -> torch.Tensor:
     scene = torch.tensor([[travelled, 10.0, 7.0]])
-    at = places(scene, Viewport.whole(FULL_HW), 2)
+    at = surface_coordinates(scene, Viewport.whole(FULL_HW), 2)
     ground = at.ground.expand(at.shape) & (at.up < 0)
     return texture(at, ~ground, ground)
 
@@ -26,7 +27,7 @@ def texture() -> StreetTexture:
 @torch.inference_mode()
 def test_it_is_the_same_after_a_round(texture):
     torch.testing.assert_close(
-        seen_from(texture, 1.0), seen_from(texture, 1.0 + ROUND_M), atol=1e-4, rtol=1e-3
+        seen_from(texture, 1.0), seen_from(texture, 1.0 + FACADE_PERIOD_M), atol=1e-4, rtol=1e-3
     )
     assert not torch.allclose(seen_from(texture, 1.0), seen_from(texture, 3.0), atol=1e-2)
 

@@ -6,7 +6,7 @@ import torch
 
 from vidtrans.model.street_classes import street_classes
 from vidtrans.nets.extent import extents
-from vidtrans.nets.things import KINDS, SIDE, ThingPlaces, ThingTexture, thing_places
+from vidtrans.nets.instance_texture import KINDS, SIDE, InstanceTexture, InstanceUV, instance_uv
 from vidtrans.nets.viewport import Viewport
 
 FULL_HW = (128, 256)
@@ -19,13 +19,13 @@ def a_thing(label: int, top: int, left: int, height: int, width: int) -> torch.T
     return ids
 
 
-def places_of(ids: torch.Tensor) -> ThingPlaces:
-    return thing_places(extents(ids, None), ids[:, ::2, ::2], Viewport.whole(FULL_HW), CITYSCAPES)
+def places_of(ids: torch.Tensor) -> InstanceUV:
+    return instance_uv(extents(ids, None), ids[:, ::2, ::2], Viewport.whole(FULL_HW), CITYSCAPES)
 
 
 def test_only_things_have_places():
     ids = a_thing(26, 40, 160, 32, 64)
-    assert torch.equal(places_of(ids).there, ids[:, ::2, ::2] == 26)
+    assert torch.equal(places_of(ids).valid, ids[:, ::2, ::2] == 26)
 
 
 def test_a_place_is_a_share_of_the_thing():
@@ -42,10 +42,10 @@ def test_a_place_is_a_share_of_the_thing():
 
 def test_what_comes_shows_its_front_and_what_goes_its_back():
     coming, going = places_of(a_thing(26, 40, 20, 32, 64)), places_of(a_thing(26, 40, 160, 32, 64))
-    assert (coming.row[coming.there] < SIDE).all()
-    assert (going.row[going.there] >= SIDE).all()
+    assert (coming.row[coming.valid] < SIDE).all()
+    assert (going.row[going.valid] >= SIDE).all()
     person = places_of(a_thing(24, 40, 20, 32, 16)), places_of(a_thing(24, 40, 160, 32, 16))
-    assert torch.equal(person[0].row[person[0].there], person[1].row[person[1].there])
+    assert torch.equal(person[0].row[person[0].valid], person[1].row[person[1].valid])
 
 
 def test_crops_know_their_side():
@@ -53,14 +53,14 @@ def test_crops_know_their_side():
     ids = a_thing(26, 40, 160, 32, 64)
     steps = extents(ids, None)
     right = Viewport(FULL_HW, (128, 128), ((0, 128),))
-    half = thing_places(steps[..., 32:], ids[:, ::2, 128::2], right, CITYSCAPES)
+    half = instance_uv(steps[..., 32:], ids[:, ::2, 128::2], right, CITYSCAPES)
     whole = places_of(ids)
     assert torch.equal(half.row, whole.row[..., 64:])
 
 
 @torch.inference_mode()
 def test_a_mark_moves_with_its_thing():
-    texture = ThingTexture(2)
+    texture = InstanceTexture(2)
     texture.texels.zero_()
     texture.texels[:, :, :, 4] = 1.0  # a stripe a sixth from the left
     for left in (20, 160):
