@@ -108,8 +108,8 @@ def sync_file(path: Path) -> None:
 def sync_folder(folder: Path) -> None:
     """Wait until the names in a folder are on the disk, so that a rename survives a power cut.
 
-    A file system that cannot do this is told once in the log: there a power cut may bring an old
-    file back. Raises OSError where the disk fails.
+    Where a file system cannot do this, a warning is logged once: there a power cut may undo the
+    rename. Raises OSError where the disk fails.
     """
     try:
         handle = os.open(folder, os.O_RDONLY)
@@ -134,7 +134,7 @@ def _warn_of_no_sync(folder: Path, why: str) -> None:
 
 
 def _partial_path(target: Path) -> Path:
-    """A name for the unfinished ``target`` that nobody else uses."""
+    """A unique name beside ``target`` for its unfinished content."""
     name = os.fsencode(target.name)[:_NAME_BYTES].decode("utf-8", "ignore")
     return target.with_name(f".{name}.{os.getpid()}-{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
 

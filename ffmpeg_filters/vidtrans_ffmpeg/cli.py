@@ -154,7 +154,7 @@ def _interruptible(cancel: CancelEvent, target: OutputPipe) -> Iterator[None]:
     """Let SIGINT and SIGTERM set ``cancel``, which ends reads; in a write the handler raises. A
     second signal raises KeyboardInterrupt wherever it arrives."""
 
-    def asked(number: int, frame: FrameType | None) -> None:
+    def handle(number: int, frame: FrameType | None) -> None:
         again = cancel.is_set()
         cancel.set()
         if target.writing:
@@ -162,7 +162,7 @@ def _interruptible(cancel: CancelEvent, target: OutputPipe) -> Iterator[None]:
         if again:
             raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:

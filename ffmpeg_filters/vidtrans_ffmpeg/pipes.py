@@ -201,7 +201,7 @@ class OutputPipe:
                     views[0] = views[0][taken:]
         except OSError as error:
             if error.errno in _READER_GONE:
-                self.error = self.error or ReaderGone("whoever read the pictures has gone.")
+                self.error = self.error or ReaderGone("the reader of the output has closed it.")
             else:
                 self.error = self.error or OutputError(cannot_write(error), where=self.name)
             raise self.error from error

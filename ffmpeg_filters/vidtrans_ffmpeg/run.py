@@ -187,9 +187,9 @@ def _identity(settings: FilterSettings, reader: FilmReader, name: str) -> Iterat
     There is no thread here: nothing is left to do while a frame is read.
     """
     container = settings.output_format or name
-    told = settings.output_pixel_format or settings.output_matrix or settings.output_full_range
+    converts = settings.output_pixel_format or settings.output_matrix or settings.output_full_range
     if (
-        not told
+        not converts
         and settings.tags == ColourTags()
         and can_pass_through(container, reader.pixel_format)
     ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -216,3 +217,30 @@ def test_sound_is_copied_by_the_join(mp4, frames, tmp_path, run_ffmpeg):
     join_segments(run(mp4, frames), mp4["target"], copy_from=source)
     with av.open(str(mp4["target"])) as container:
         assert [stream.type for stream in container.streams] == ["video", "audio"]
+
+
+def test_a_join_opens_one_segment_at_a_time(mp4, frames):
+    """5,000 segments are 7 hours at 25 fps, and a process may usually open 1,024 files."""
+    resource = pytest.importorskip("resource")
+    parts = []
+    with open_segments(parts_folder(mp4["target"]), **mp4) as writer:
+        for number in range(60):
+            writer.write(frames[0][0], FrameTime(number * 5000, BASE, 5000))
+            parts.append(writer.close_segment())
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(path.name) for path in Path("/dev/fd").iterdir())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 20, hard))
+    try:
+        join_segments(parts, mp4["target"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with av.open(str(mp4["target"])) as container:
+        assert sum(1 for packet in container.demux(video=0) if packet.size) == 60
+
+
+def test_a_missing_segment_is_named(mp4, frames):
+    parts = run(mp4, frames)
+    parts[2].unlink()
+    with pytest.raises(OutputError, match=r"000002\.packets: does not exist"):
+        join_segments(parts, mp4["target"])
+    assert not mp4["target"].exists()

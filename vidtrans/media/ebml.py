@@ -57,7 +57,7 @@ def _length(data: bytes, at: int) -> int | None:
     come yet.
 
     A first byte of 0 announces more than the 8 bytes that EBML allows. It counts as one byte, so
-    that whoever follows a damaged stream goes on.
+    that a parser goes on through a damaged stream.
     """
     if at >= len(data):
         return None

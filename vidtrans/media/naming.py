@@ -235,9 +235,9 @@ def resolve(source: str | Path, *, allow_gaps: bool = False) -> list[ImageSequen
         files = _printf_files(path)
     elif glob.has_magic(text) and not exists(path):
         files = [Path(name) for name in glob.glob(text, recursive=True) if Path(name).is_file()]  # noqa: PTH207
-        strange = sorted(name for name in files if not is_image_name(name))
-        if strange:
-            raise InputError(f"takes in {strange[0].name}, which is no image.", where=text)
+        others = sorted(name for name in files if not is_image_name(name))
+        if others:
+            raise InputError(f"matches {others[0].name}, which is no image.", where=text)
     else:
         files = [path]
     if not files:

@@ -29,6 +29,7 @@ from vidtrans.errors import OutputError
 from vidtrans.frame import Bytes, FrameTime
 from vidtrans.media.encoders import Encoding
 from vidtrans.media.encoding import PictureEncoder, add_encoder, open_container, open_encoder
+from vidtrans.media.ffmpeg_errors import cannot_read
 from vidtrans.media.filmwriter import FilmMuxer
 
 _MAGIC = b"vidtrans packets 1\n"
@@ -193,32 +194,54 @@ def _packets(
         yield packet
 
 
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """One segment's file. A film of hours has more segments than a process may open files, so they
+    are opened one at a time."""
+    try:
+        with path.open("rb") as file:
+            yield file
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        raise OutputError(cannot_read(error), where=path) from error
+
+
+def _common_encoding(parts: Sequence[Path]) -> Encoding:
+    """The encoding of all segments. Raises OutputError where one has another."""
+    first: Encoding | None = None
+    for path in parts:
+        with _opened(path) as file:
+            encoding = _read_header(file, path)
+        first = first or encoding
+        if encoding != first:
+            raise OutputError(
+                "this segment was encoded with other settings than the first.", where=path
+            )
+    assert first is not None
+    return first
+
+
 def join(
     parts: Sequence[Path], target: Path, *, overwrite: bool = False, copy_from: Path | None = None
 ) -> Path:
     """See ``vidtrans.media.writer.join_segments``."""
     if not parts:
         raise OutputError("there are no segments to join.", where=target)
-    with contextlib.ExitStack() as stack:
-        try:
-            files = [(path, stack.enter_context(path.open("rb"))) for path in parts]
-        except OSError as error:
-            raise OutputError(cannot_write(error), where=target) from error
-        encodings = [_read_header(file, path) for path, file in files]
-        for encoding, (path, _) in zip(encodings, files, strict=True):
-            if encoding != encodings[0]:
-                raise OutputError(
-                    "this segment was encoded with other settings than the first.", where=path
-                )
-        muxer = FilmMuxer(encodings[0], target, overwrite=overwrite, copy_from=copy_from)
-        stack.callback(muxer.discard)
+    encoding = _common_encoding(parts)
+    muxer = FilmMuxer(encoding, target, overwrite=overwrite, copy_from=copy_from)
+    try:
         last: int | None = None
-        for path, file in files:
-            for packet in _packets(file, path, muxer.stream, encodings[0].time_base):
-                if last is not None and packet.dts is not None and packet.dts <= last:
-                    # An encoder's first DTS lies before its first PTS, to leave room for
-                    # reordering, and so before the last DTS of the segment before.
-                    packet.dts = last + 1
-                last = packet.dts
-                muxer.mux([packet])
+        for path in parts:
+            with _opened(path) as file:
+                _read_header(file, path)
+                for packet in _packets(file, path, muxer.stream, encoding.time_base):
+                    if last is not None and packet.dts is not None and packet.dts <= last:
+                        # An encoder's first DTS lies before its first PTS, to leave room for
+                        # reordering, and so before the last DTS of the segment before.
+                        packet.dts = last + 1
+                    last = packet.dts
+                    muxer.mux([packet])
         return muxer.commit()
+    finally:
+        muxer.discard()  # does nothing after commit
