@@ -94,7 +94,7 @@ def read_everything(
             f"holds the label value {value}, for which the network has no plane, as"
             f" {len(sources)} label maps of this data set do.",
             sources[0].path,
-            fatal=material.beyond == "error",
+            fatal=material.unknown_ids == "error",
         )
         for value, sources in sorted(unknown.items())
     )
@@ -120,7 +120,7 @@ def _chunks(material: Material) -> Iterator[tuple[SequenceSources, range]]:
 
 def _read(material: Material, sequence: SequenceSources, indices: range) -> list[_Read]:
     # A decoder keeps films open and belongs to one thread.
-    own = replace(material, decoder=Decoder(), beyond="unlabeled")
+    own = replace(material, decoder=Decoder(), unknown_ids="unlabeled")
     return [_read_one(own, sequence, index) for index in indices]
 
 

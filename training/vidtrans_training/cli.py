@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from vidtrans.errors import VidtransError
+from vidtrans_training.data_commands import check, flow_error, init
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -51,6 +52,11 @@ def export(
     from vidtrans_training.export import export as write
 
     typer.echo(write(run, bundle, name=bundle.stem).provenance, err=True)
+
+
+app.command()(init)
+app.command()(check)
+app.command("flow-error")(flow_error)
 
 
 def main() -> None:

@@ -62,7 +62,7 @@ def test_values_without_a_plane_are_fatal_unless_they_become_unlabeled(tiny):
     (problem,) = report.fatal
     assert "label value 26" in problem.message
     assert "5 label maps" in problem.message
-    assert checked(root, label_nc=26, beyond="unlabeled").fatal == ()
+    assert checked(root, label_nc=26, unknown_ids="unlabeled").fatal == ()
 
 
 def test_the_sheet_shows_what_the_network_sees(tiny):

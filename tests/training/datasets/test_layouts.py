@@ -194,7 +194,7 @@ def test_classes_beyond_label_nc_are_refused(tiny):
 
 
 def test_classes_beyond_label_nc_may_become_unlabeled(tiny):
-    material = opened(find_layout(tiny.make("pix2pixhd")), label_nc=20, beyond="unlabeled")
+    material = opened(find_layout(tiny.make("pix2pixhd")), label_nc=20, unknown_ids="unlabeled")
     frame = material.read(material.sequences[0], [0])[0]
     assert frame.labels.max() < 20
     assert set(frame.report.unknown_ids) == {23, 26}

@@ -151,14 +151,14 @@ class Material:
         decoder: Reads them.
         labels: Reads label maps into planes; None where pictures are translated.
         detection: What the label maps were taken for, None where pictures are translated.
-        beyond: What a value without a class does: ``error`` or ``unlabeled``.
+        unknown_ids: What a value without a class does: ``error`` or ``unlabeled``.
     """
 
     layout: Layout
     decoder: Decoder
     labels: LabelReader | None
     detection: Detection | None
-    beyond: Literal["error", "unlabeled"] = "error"
+    unknown_ids: Literal["error", "unlabeled"] = "error"
 
     @property
     def sequences(self) -> tuple[SequenceSources, ...]:
@@ -241,7 +241,7 @@ class Material:
         else:
             read, report = self.labels.read(label, beside)
             image, ids, instances = None, read.ids, read.instances
-            if report.unknown_ids and self.beyond == "error":
+            if report.unknown_ids and self.unknown_ids == "error":
                 raise _unknown(sources.label, report, self.labels)
         return RawFrame(str(sources.picture), picture, ids, image, instances, features, report)
 
@@ -252,7 +252,7 @@ def open_material(
     labels: str = "auto",
     scheme: str | None = None,
     label_nc: int | None = None,
-    beyond: Literal["error", "unlabeled"] = "error",
+    unknown_ids: Literal["error", "unlabeled"] = "error",
 ) -> Material:
     """Open a layout; the label scheme is told from the first label maps.
 
@@ -263,7 +263,7 @@ def open_material(
         scheme: The scheme of the network's planes, None for that of the label maps.
         label_nc: The network's label planes; None: as many as the scheme has ids. 0: pictures are
             translated instead.
-        beyond: What a value that no class has does: ``error`` or ``unlabeled``.
+        unknown_ids: What a value that no class has does: ``error`` or ``unlabeled``.
 
     Raises:
         InputError: The first label maps cannot be read, or are no label maps.
@@ -273,7 +273,7 @@ def open_material(
     if not layout.frames:
         raise InputError("holds no frame with a label map and a picture.", where=layout.root)
     if label_nc == 0:
-        return Material(layout, decoder, None, None, beyond)
+        return Material(layout, decoder, None, None, unknown_ids)
     choice = parse_labels(labels)
     model_scheme = None if scheme is None else load_scheme(scheme)
     seen, lossy = _first_labels(layout, decoder)
@@ -286,7 +286,7 @@ def open_material(
         clean_fringe=lossy,
         unknown_ids="unlabeled",
     )
-    return Material(layout, decoder, reader, detection, beyond)
+    return Material(layout, decoder, reader, detection, unknown_ids)
 
 
 def _first_labels(layout: Layout, decoder: Decoder) -> tuple[list[Frame], bool]:
@@ -350,5 +350,5 @@ def _unknown(source: Source, report: ReadReport, labels: LabelReader) -> Unknown
         f" {labels.scheme.name} are known.",
         where=source.path,
         frame=source.index,
-        hint="Raise label_nc, name the right scheme (labels), or set beyond = 'unlabeled'.",
+        hint="Raise label_nc, name the right scheme (labels), or set unknown_ids = 'unlabeled'.",
     )
