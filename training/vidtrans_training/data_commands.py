@@ -49,6 +49,9 @@ def init(
     ] = None,
     labels: Labels = "auto",
     phase: Phase = "train",
+    memory: Annotated[
+        bool, typer.Option(help="Estimate the memory that the settings take (some seconds).")
+    ] = True,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the file if it exists.")
     ] = False,
@@ -59,16 +62,18 @@ def init(
     not be understood, and an estimate of the memory that these settings take.
     """
     from vidtrans.atomic_write import check_free, whole_file
-    from vidtrans_training.propose import as_toml, propose
+    from vidtrans_training.propose import as_toml, memory_advice, propose
 
     name = known_system(system)
     target = out or Path(f"{name}.toml")
     check_free(target, overwrite=overwrite)
     proposal = propose(name, data, labels=labels, phase=phase)
-    text = as_toml(proposal)
+    size_hw, _ = proposal.report.sizes[0]
+    facts = memory_advice(proposal.settings, size_hw) if memory and name != "street" else []
+    text = as_toml(proposal, facts=facts)
     with whole_file(target, what="the settings") as temporary:
         temporary.write_text(text, encoding="utf-8")
-    for note in proposal.notes:
+    for note in (*facts, *proposal.notes):
         typer.echo(f"note: {note}", err=True)
     typer.echo(f"{target}: start with vidtrans-train {name} --config {target}", err=True)
 

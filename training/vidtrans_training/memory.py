@@ -7,8 +7,10 @@ the pixels. Two small steps on the CPU tell the proportion, without a GPU and in
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -66,7 +68,7 @@ def estimate_memory(settings: TrainingSettings, size_hw: tuple[int, int]) -> Mem
         size_hw: Size of its samples.
 
     Returns:
-        The estimate; measured runs lie within a quarter of it.
+        The estimate. What is kept for the backward pass is counted, the rest are allowances.
     """
     options = settings.options
     # VGG19 would have to be downloaded; its part is measured with drawn weights.
@@ -79,13 +81,13 @@ def estimate_memory(settings: TrainingSettings, size_hw: tuple[int, int]) -> Mem
     side = _small_side(options)
     sizes = ((side, side), (side, 2 * side))
     owned = [*system.networks.values()]
-    kept = [_kept(lambda at=at: _step(system, settings, at), owned) for at in sizes]
+    kept = [_kept(partial(_step, system, settings, at), owned) for at in sizes]
     fixed, growth = _line(sizes, kept)
     pictures = _compared_pictures(settings)
     if pictures:
         vgg = VGG19()
         weights += 4 * _numbers(vgg)
-        compared = [_kept(lambda at=at: _compare(vgg, at), [vgg]) for at in sizes]
+        compared = [_kept(partial(_compare, vgg, at), [vgg]) for at in sizes]
         more_fixed, more_growth = _line(sizes, compared)
         fixed, growth = fixed + pictures * more_fixed, growth + pictures * more_growth
     activations = fixed + growth * math.prod(size_hw)
@@ -93,6 +95,19 @@ def estimate_memory(settings: TrainingSettings, size_hw: tuple[int, int]) -> Mem
         activations *= _HALF_SHARE
     total = weights + activations * _WORKSPACE + _CONTEXT_BYTES
     return MemoryEstimate(size_hw, weights, round(activations), round(total))
+
+
+def available_memory() -> tuple[int, str] | None:
+    """Bytes of the memory that training here would use, and whose they are; None where the system
+    does not tell."""
+    if torch.cuda.is_available():
+        properties = torch.cuda.get_device_properties(0)
+        return properties.total_memory, f"this machine's {properties.name}"
+    try:
+        pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        return None
+    return pages * size, "this machine, which has no GPU"
 
 
 def _numbers(network: nn.Module) -> int:
@@ -118,7 +133,7 @@ def _generated(settings: TrainingSettings) -> int:
     options = settings.options
     if settings.history is None:
         return settings.data.batch
-    return min(options.max_frames_per_gpu * options.n_gpus_gen, options.n_frames_total)
+    return int(min(options.max_frames_per_gpu * options.n_gpus_gen, options.n_frames_total))
 
 
 def _small_side(options: Options) -> int:

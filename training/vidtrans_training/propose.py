@@ -108,6 +108,33 @@ def propose(system: System, root: Path, *, labels: str = "auto", phase: str = "t
     return Proposal(parse_settings(content), lines, report, tuple(notes))
 
 
+def memory_advice(settings: TrainingSettings, size_hw: tuple[int, int]) -> list[str]:
+    """What the settings take of memory, against what is there, and what to do; sentences.
+
+    Args:
+        settings: The settings.
+        size_hw: Size of the stored pictures.
+    """
+    from vidtrans_training.memory import available_memory, estimate_memory
+
+    estimate = estimate_memory(settings, settings.transform.size_of(size_hw))
+    told = [f"Memory: {estimate}."]
+    available = available_memory()
+    if available is None:
+        return told
+    total, whose = available
+    told.append(f"There are {total / 1e9:.0f} GB on {whose}.")
+    if estimate.total > total:
+        smaller = [
+            "checkpointing = true",
+            *(['precision = "bf16"'] if settings.run.precision == "fp32" else []),
+            *(["max_frames_per_gpu = 1"] if settings.history is not None else []),
+            "a smaller load_size",
+        ]
+        told.append(f"That is too little. What makes it less: {', '.join(smaller)}.")
+    return told
+
+
 def _opened(system: System, layout: Layout, labels: str) -> tuple[Material, InputError | None]:
     if system == "pix2pix":
         return open_material(layout, label_nc=0), None

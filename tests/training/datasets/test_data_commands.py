@@ -39,6 +39,8 @@ SUITED = [
 
 
 def run(*arguments) -> str:
+    if arguments[0] == "init":
+        arguments += ("--no-memory",)  # its networks are of full size
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     if isinstance(result.exception, VidtransError):
         raise result.exception
