@@ -228,8 +228,9 @@ def test_a_join_opens_one_segment_at_a_time(mp4, frames):
             writer.write(frames[0][0], FrameTime(number * 5000, BASE, 5000))
             parts.append(writer.close_segment())
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    highest = max(int(path.name) for path in Path("/dev/fd").iterdir())
-    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 20, hard))
+    taken = {int(path.name) for path in Path("/dev/fd").iterdir()}
+    free = [number for number in range(soft) if number not in taken]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free[20], hard))
     try:
         join_segments(parts, mp4["target"])
     finally:
