@@ -27,6 +27,7 @@ from vidtrans.labels.boundary import boundary, instances_from_labels
 from vidtrans.model.street_classes import street_classes
 from vidtrans.nets.extent import STRIDE, extents
 from vidtrans.nets.painting import SceneMeasurements
+from vidtrans.nets.range import from_bytes, normalise
 from vidtrans.nets.street_geometry import estimate_scene
 from vidtrans.nets.viewport import Viewport
 
@@ -175,7 +176,7 @@ def thing_colours(
     sums = [
         np.bincount(place, channel.reshape(-1), len(found)) for channel in np.moveaxis(rgb, -1, 0)
     ]
-    colours = (np.stack(sums, axis=1) / pixels[:, None] / 127.5 - 1).astype(np.float32)
+    colours = normalise(np.stack(sums, axis=1) / pixels[:, None]).astype(np.float32)
     colours[0] = 0
     return place.reshape(instances.shape).astype(np.uint16), colours
 
@@ -288,7 +289,7 @@ class ClipPool:
         real, ids, edges, flow, hidden, steps, scene, styles, corner, full = parts
         trusted = _trusted(flow, hidden)
         return Sequences(
-            _range(real),
+            from_bytes(real).contiguous(),
             ids,
             edges,
             flow,
@@ -320,7 +321,7 @@ def whole_sequence(clip: Clip) -> Sequences:
     trusted = _trusted(flow.float(), hidden)
     styles = torch.from_numpy(clip.colours[clip.things])[None].movedim(-1, 2)
     return Sequences(
-        _range(real),
+        from_bytes(real).contiguous(),
         ids,
         edges,
         flow.float(),
@@ -398,10 +399,6 @@ def _crop(
         torch.tensor([top, left], dtype=torch.float32),
         torch.tensor([height, width], dtype=torch.float32),
     )
-
-
-def _range(rgb: Tensor) -> Tensor:
-    return rgb.movedim(-1, 2).to(torch.float32, memory_format=torch.contiguous_format) / 127.5 - 1
 
 
 def _trusted(flow: Tensor, hidden: Tensor) -> Tensor:

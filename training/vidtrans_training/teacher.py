@@ -24,6 +24,7 @@ import torch
 from vidtrans.atomic_write import whole_file
 from vidtrans.errors import InputError, OutputError, UsageError
 from vidtrans.frame import Bytes
+from vidtrans.nets.range import from_bytes
 from vidtrans.nets.warp import warp
 from vidtrans_training.datasets.geometry import Motion, Transform, scale_picture
 from vidtrans_training.datasets.sources import Layout, SequenceSources
@@ -273,10 +274,7 @@ def trusted_pixels(
     Returns:
         bool [H,W]: squared difference summed over RGB in [-1,1] below `TRUSTED_BELOW`.
     """
-    now, before = (
-        torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 127.5 - 1
-        for picture in (current, earlier)
-    )
+    now, before = (from_bytes(torch.from_numpy(picture))[None] for picture in (current, earlier))
     moved = warp(before, torch.from_numpy(flow)[None])
     return ((now - moved) ** 2).sum(1)[0].lt(TRUSTED_BELOW).numpy()
 
@@ -357,7 +355,7 @@ class _Raft:
         )
         now, before = (
             torch.nn.functional.pad(
-                torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 127.5 - 1,
+                from_bytes(torch.from_numpy(picture))[None],
                 padding,
                 mode="replicate",
             )

@@ -16,6 +16,7 @@ from torch import Tensor
 from vidtrans.labels.scheme import load_scheme
 from vidtrans.model.street_classes import street_classes
 from vidtrans.nets.instance_texture import ASPECTS, KINDS, SIDE, instance_uv
+from vidtrans.nets.range import normalise
 from vidtrans.nets.street import StreetGenerator
 from vidtrans.nets.street_geometry import surface_coordinates
 from vidtrans.nets.street_texture import (
@@ -63,7 +64,7 @@ def mean_textures(clips: Iterable[Clip]) -> MeanTextures:
         view = Viewport.whole(clip.size_hw)
         for t in range(0, clip.frames, _EVERY):
             at = surface_coordinates(torch.from_numpy(clip.scene[t : t + 1]), view, 1)
-            rgb = torch.from_numpy(clip.rgb[t]).float() / 127.5 - 1
+            rgb = normalise(torch.from_numpy(clip.rgb[t]).float())
             labels = torch.from_numpy(clip.labels[t])
             on_front = (
                 (labels == building)

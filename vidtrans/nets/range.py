@@ -1,18 +1,49 @@
-"""Between bytes and the networks' range: the one place where pictures change between uint8 and
-float."""
+"""The range of pictures: 0 to 255 in files, -1 to 1 in networks. The one place that converts."""
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
+_Values = TypeVar("_Values", Tensor, npt.NDArray[np.floating])
+
+
+def normalise(values: _Values) -> _Values:
+    """Scale floating-point ``values`` from [0,255] to [-1,1]; any shape."""
+    return values / 127.5 - 1.0
+
+
+def from_bytes(picture: Tensor) -> Tensor:
+    """Convert pictures of files to pictures of networks.
+
+    Args:
+        picture: uint8 [...,H,W,C].
+
+    Returns:
+        float32 [...,C,H,W] in [-1,1], as a view of channels last; `to_bytes` gives the same bytes
+        back.
+    """
+    return normalise(picture.movedim(-1, -3).to(torch.float32))
+
 
 def to_bytes(picture: Tensor) -> Tensor:
-    """A picture [1,3,H,W] or [3,H,W] in [-1,1] (or of one grey channel) as uint8 RGB [H,W,3] on the
-    same device.
+    """Convert a picture of a network to a picture of a file.
 
-    -1 becomes 0 and 1 becomes 255; values between are rounded half to even,
-    values outside are clamped.
+    -1 becomes 0 and 1 becomes 255; values between are rounded half to even, values outside are
+    clamped.
+
+    Args:
+        picture: [1,3,H,W] or [3,H,W] in [-1,1], or of one grey channel.
+
+    Returns:
+        uint8 RGB [H,W,3] on the same device.
+
+    Raises:
+        ValueError: For a batch of several pictures.
     """
     if picture.dim() == 4:
         if picture.shape[0] != 1:
@@ -22,11 +53,3 @@ def to_bytes(picture: Tensor) -> Tensor:
         picture = picture.expand(3, -1, -1)
     scaled = (picture.float() + 1.0) * 127.5
     return scaled.round().clamp_(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous()
-
-
-def from_bytes(picture: Tensor) -> Tensor:
-    """uint8 RGB [H,W,3] or [K,H,W,3] as float32 [K,3,H,W] in [-1,1]; ``to_bytes`` gives the same
-    bytes back."""
-    if picture.dim() == 3:
-        picture = picture[None]
-    return picture.permute(0, 3, 1, 2).to(torch.float32) / 127.5 - 1.0

@@ -160,7 +160,7 @@ class Model:
             return State(size_hw=size_hw, least_hw=least_hw)
         given = torch.as_tensor(first_frames)
         if given.dtype == torch.uint8:
-            given = from_bytes(given)
+            given = from_bytes(given[None] if given.dim() == 3 else given)
         if given.dim() != 4 or given.shape[0] < 1 or given.shape[1] != self.networks.output_nc:
             raise UsageError(
                 f"the first frames have the shape {list(given.shape)}, and [K,3,H,W] is needed, K"

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vidtrans.errors import InputError
 from vidtrans.frame import Bytes, LabelFrame, StyleChoice
-from vidtrans.nets.range import to_bytes
+from vidtrans.nets.range import from_bytes, to_bytes
 from vidtrans.nets.viewport import Viewport
 
 
@@ -165,9 +165,10 @@ def _event() -> torch.cuda.Event:
 
 
 def _planar(image: Tensor) -> Tensor:
-    """uint8 RGB [H,W,3] as [1,3,H,W] in [-1,1]; float [H,W,C] is taken as it is."""
-    planar = image.permute(2, 0, 1)[None].float()
-    return planar / 127.5 - 1.0 if image.dtype == torch.uint8 else planar
+    """A picture uint8 [H,W,C], or float in [-1,1], as float32 [1,C,H,W] in [-1,1]."""
+    if image.dtype == torch.uint8:
+        return from_bytes(image)[None]
+    return image.permute(2, 0, 1)[None].float()
 
 
 def _size(array: npt.NDArray[np.generic]) -> str:

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from vidtrans.errors import InputError, UsageError
 from vidtrans.frame import Bytes
+from vidtrans.nets.range import from_bytes
 from vidtrans.validation import did_you_mean
 
 System = Literal["pix2pix", "pix2pixhd", "vid2vid", "street"]
@@ -88,7 +89,7 @@ class Geometry:
         shown = scale_picture(picture, self.scaled_hw)
         # Mirrored and cropped as bytes, a quarter of the floats' size.
         part = np.ascontiguousarray(self._part(shown))
-        return torch.from_numpy(part).permute(2, 0, 1).float().div_(127.5).sub_(1)
+        return from_bytes(torch.from_numpy(part))
 
     def nearest(self, values: npt.NDArray[_Array]) -> npt.NDArray[_Array]:
         """[H,W] or [H,W,C] of 8 or 32 bits -> the same of the sample's size; nearest pixels."""

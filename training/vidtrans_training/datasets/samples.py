@@ -17,6 +17,7 @@ from torch import Tensor
 
 from vidtrans.errors import InputError, VidtransError
 from vidtrans.labels.boundary import instances_from_labels
+from vidtrans.nets.range import from_bytes
 from vidtrans_training.clip import Clip
 from vidtrans_training.datasets.geometry import Geometry, Motion, Transform
 from vidtrans_training.datasets.material import Material, RawFrame, UnknownClasses
@@ -320,8 +321,7 @@ def _instances(frame: RawFrame) -> npt.NDArray[np.int32]:
 
 
 def _features(geometry: Geometry, picture: np.ndarray) -> Tensor:
-    nearest = torch.from_numpy(geometry.nearest(picture))
-    return nearest.permute(2, 0, 1).float() / 127.5 - 1
+    return from_bytes(torch.from_numpy(geometry.nearest(picture)))
 
 
 def _some(value: T | None) -> T:
