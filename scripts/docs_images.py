@@ -19,7 +19,7 @@ from vidtrans.frame import FrameTime, LabelFrame
 from vidtrans.labels.edit_text import gather_edits
 from vidtrans.media.reader import open_reader
 from vidtrans.pipeline.settings import ConvertSettings
-from vidtrans.pipeline.setup import open_job
+from vidtrans.pipeline.setup import open_input
 from vidtrans.pipeline.stream import translate_stream
 from vidtrans.sequence.loading import load_model
 from vidtrans.styles.sheet import style_sheet
@@ -46,9 +46,9 @@ def frames_of(edits, wanted):
             edits=edits,
         )
         found = []
-        with open_job(settings) as job:
+        with open_input(settings) as render:
             stream = translate_stream(
-                job.reader, job.label_reader, job.painter, instances=job.instances
+                render.frames, render.label_reader, render.painter, instances=render.instances
             )
             for translation in stream:
                 if translation.index in wanted:

@@ -88,7 +88,6 @@ def open_input(
     cancel: CancelEvent,
     name: str,
     *,
-    labels: bool,
     max_side: int,
     raw: RawVideoFormat | None,
     tags: ColourTags,
@@ -99,7 +98,6 @@ def open_input(
         pipe: The input.
         cancel: The event that ends its reads.
         name: The container, one of ``FORMATS``.
-        labels: Keep grey and palette samples as ids.
         max_side: The greatest height and width that are read.
         raw: The format of rawvideo; None for the other containers.
         tags: Replaces what the stream says of its YUV.
@@ -123,7 +121,7 @@ def open_input(
     pipe.framing = framing
     return FilmReader(
         pipe,  # type: ignore[arg-type]
-        labels=labels,
+        labels=True,
         max_side=max_side,
         container_format=_DEMUXERS[name],
         container_options=options,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -16,16 +15,17 @@ from av.codec import Codec
 from av.video.reformatter import ColorRange
 
 from vidtrans.errors import InputError, Interrupted, UsageError, VidtransError
-from vidtrans.frame import Frame, FrameTime, VideoInfo
+from vidtrans.frame import FrameTime, VideoInfo
 from vidtrans.media.films import FilmReader
 from vidtrans.media.pixels import ColourTags
-from vidtrans.media.reader import MAX_SIDE, open_reader
+from vidtrans.media.reader import MAX_SIDE
 from vidtrans.pipeline.settings import RenderSettings, WithRender
 from vidtrans_ffmpeg.demuxing import RawVideoFormat, open_input, probe_container
 from vidtrans_ffmpeg.muxing import MuxerSettings, Picture, can_pass_through, open_muxer
 from vidtrans_ffmpeg.pipes import CancelEvent, InputPipe, OutputPipe
 
 if TYPE_CHECKING:  # torch takes seconds to import, and the identity does without
+    from vidtrans.pipeline.setup import Render
     from vidtrans.sequence.model import Model
 
 _log = logging.getLogger(__name__)
@@ -100,7 +100,6 @@ def run_filter(
                 source,
                 cancel,
                 name,
-                labels=model is None or bool(model.label_nc),
                 max_side=MAX_SIDE,
                 raw=settings.raw,
                 tags=settings.tags,
@@ -108,10 +107,19 @@ def run_filter(
         )
         if model is None or model.label_nc:
             _warn_of_losses(reader.info, name)
+        aspect = reader.info.sample_aspect
         if model is None:
             outputs = _identity(settings, reader, name)
         else:
-            outputs = stack.enter_context(_translated(settings.render, reader, model))
+            # Imported here: torch takes seconds, and the identity does without.
+            from vidtrans.pipeline.setup import open_render
+
+            # From one frame: the next may come only after this one was written.
+            render = stack.enter_context(
+                open_render(reader, settings.render, model=model, look_ahead=1)
+            )
+            aspect = render.painter.sizing.sample_aspect(aspect)
+            outputs = stack.enter_context(contextlib.closing(_translated(render)))
         count = 0
         muxer = None
         try:
@@ -119,7 +127,7 @@ def run_filter(
                 _stop_if(cancel)
                 if muxer is None:
                     muxer = open_muxer(
-                        target, _muxer_settings(settings, reader.info, name, picture.pixels)
+                        target, _muxer_settings(settings, reader.info, name, picture.pixels, aspect)
                     )
                 muxer.write(picture.pixels, picture.time)
                 count += 1
@@ -199,54 +207,28 @@ def _identity(settings: FilterSettings, reader: FilmReader, name: str) -> Iterat
     )
 
 
-@contextlib.contextmanager
-def _translated(
-    render: RenderSettings, reader: FilmReader, model: Model
-) -> Iterator[Iterator[OutputFrame]]:
-    from vidtrans.labels.encodings import WITH_INSTANCES
-    from vidtrans.pipeline.setup import choose_labels, edited, read_pictures
-    from vidtrans.pipeline.sizing import Sizing
-    from vidtrans.pipeline.stream import Painter, translate_stream
+def _translated(render: Render) -> Generator[OutputFrame, None, None]:
+    from vidtrans.pipeline.stream import translate_stream
 
-    with contextlib.ExitStack() as stack:
-        frames = iter(reader)
-        first = next(frames)
-        # From one frame: the next may come only after this one was written.
-        label_reader, detection = choose_labels(render.labels, (first,), reader.info, model)
-        if detection is not None:
-            _log.info("labels are read as %s: %s", detection, " ".join(detection.reasons))
-        sizing = Sizing.plan(reader.info.size_hw, render.size_hw, render.fit)
-        painter = edited(
-            Painter(model, sizing, render.layer, render.scene_cuts),
-            render.edits,
-            has_instances=render.instances is not None or label_reader.encoding in WITH_INSTANCES,
-        )
-        given = read_pictures(render.first_frame, sizing) if render.first_frame else None
-        instances: Iterator[Frame] | None = None
-        if render.instances is not None:
-            instance_reader = stack.enter_context(open_reader(render.instances))
-            (h, w), (H, W) = instance_reader.info.size_hw, reader.info.size_hw
-            if (h, w) != (H, W):
-                raise InputError(
-                    f"the instance map has the size {w}x{h}, and the labels {W}x{H}.",
-                    where=render.instances,
-                )
-            instances = iter(instance_reader)
-        translations = translate_stream(
-            chain([first], frames),
-            label_reader,
-            painter,
-            instances=instances,
-            state=painter.start(first_frames=given),
-        )
-        stack.callback(translations.close)  # type: ignore[attr-defined]
-        yield (OutputFrame(translation.picture, translation.time) for translation in translations)
+    if render.detection is not None:
+        _log.info("labels are read as %s: %s", render.detection, " ".join(render.detection.reasons))
+    translations = translate_stream(
+        render.frames,
+        render.label_reader,
+        render.painter,
+        instances=render.instances,
+        state=render.start(),
+    )
+    with contextlib.closing(translations):
+        for translation in translations:
+            yield OutputFrame(translation.picture, translation.time)
 
 
 def _muxer_settings(
-    settings: FilterSettings, info: VideoInfo, name: str, pixels: Picture
+    settings: FilterSettings, info: VideoInfo, name: str, pixels: Picture, aspect: Fraction
 ) -> MuxerSettings:
-    """The stream that goes out, by the first picture, whose size depends on layer and settings."""
+    """The stream that goes out, by the first picture, whose size depends on layer and settings,
+    and whose pixels have this ``aspect``."""
     common = MuxerSettings(
         container=settings.output_format or name,
         kind="rgb",
@@ -267,13 +249,6 @@ def _muxer_settings(
     kind: Literal["rgb", "grey8", "grey16"] = "rgb"
     if pixels.ndim == 2:
         kind = "grey8" if pixels.dtype == np.uint8 else "grey16"
-    aspect = info.sample_aspect
-    if settings.render.size_hw is not None:
-        from vidtrans.pipeline.sizing import Sizing
-
-        aspect = Sizing.plan(
-            info.size_hw, settings.render.size_hw, settings.render.fit
-        ).sample_aspect(aspect)
     return replace(
         common, kind=kind, size_hw=(pixels.shape[0], pixels.shape[1]), sample_aspect=aspect
     )

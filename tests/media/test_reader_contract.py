@@ -207,6 +207,17 @@ def test_as_pictures_every_frame_is_rgb(case):
     )
 
 
+def test_a_reader_of_labels_can_give_pictures_from_its_next_frame_on(case):
+    opened, _, _, _ = case
+    with opened(labels=False) as reader:
+        expected = [frame.pixels for frame in reader]
+    with opened() as reader:
+        reader.as_pictures()
+        assert reader.info.kind == "rgb"
+        got = [frame.pixels for frame in reader]
+    np.testing.assert_array_equal(got, expected)
+
+
 def test_close_from_another_thread_ends_the_reading(case):
     opened, _, _, _ = case
     reader = opened()

@@ -15,7 +15,7 @@ import pytest
 
 from vidtrans.errors import InputError, Interrupted, OutputError, UsageError
 from vidtrans.media.writer import parts_folder
-from vidtrans.pipeline import outputs, setup
+from vidtrans.pipeline import facts, outputs
 from vidtrans.pipeline.convert import convert
 from vidtrans.pipeline.settings import ConvertSettings
 
@@ -259,7 +259,7 @@ def test_another_film_of_the_same_fingerprint_does_not_resume(
 ):
     """A fingerprint of a long film is made of samples; the last frame that is kept is compared
     whole."""
-    monkeypatch.setattr(setup, "fingerprint", lambda source: "the same")
+    monkeypatch.setattr(facts, "fingerprint", lambda source: "the same")
     with pytest.raises(Interrupted):
         convert(settings(), **stop_after(14))
     other = tmp_path / "elsewhere" / film.name

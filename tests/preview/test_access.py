@@ -82,12 +82,16 @@ def open_access():
 
 def whole_film(settings: ConvertSettings, edits: EditList = EditList()) -> list[np.ndarray]:
     """What ``convert`` writes."""
-    from vidtrans.pipeline.setup import open_job
+    from vidtrans.pipeline.setup import open_input
 
-    with open_job(settings.model_copy(update={"edits": edits})) as job:
-        state = job.painter.start(first_frames=job.first_frames)
+    with open_input(settings.model_copy(update={"edits": edits})) as render:
+        state = render.start()
         stream = translate_stream(
-            job.reader, job.label_reader, job.painter, instances=job.instances, state=state
+            render.frames,
+            render.label_reader,
+            render.painter,
+            instances=render.instances,
+            state=state,
         )
         return [translation.picture for translation in stream]
 

@@ -10,7 +10,7 @@ import pytest
 
 from vidtrans.labels.edit import DeleteInstance, EditList, FirstFrame, RelabelClass
 from vidtrans.pipeline.settings import ConvertSettings
-from vidtrans.pipeline.setup import open_job
+from vidtrans.pipeline.setup import open_input
 from vidtrans.pipeline.stream import Painter, translate_stream
 from vidtrans.preview import Answer, Budgets, Failed, Opened, PreviewEngine, Request
 
@@ -66,8 +66,10 @@ def settings(tmp_path_factory, scene, grey_film, tiny_model):
 
 @pytest.fixture(scope="module")
 def film(settings):
-    with open_job(settings) as job:
-        return [t.picture for t in translate_stream(job.reader, job.label_reader, job.painter)]
+    with open_input(settings) as render:
+        return [
+            t.picture for t in translate_stream(render.frames, render.label_reader, render.painter)
+        ]
 
 
 @pytest.fixture

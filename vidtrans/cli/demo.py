@@ -47,7 +47,7 @@ def demo(
     from vidtrans.media.writer import open_writer
     from vidtrans.pipeline.progress import ProgressMeter
     from vidtrans.pipeline.settings import ConvertSettings
-    from vidtrans.pipeline.setup import open_job
+    from vidtrans.pipeline.setup import open_input
     from vidtrans.pipeline.stream import translate_stream
     from vidtrans.sequence.loading import load_model
 
@@ -77,23 +77,23 @@ def demo(
     with (
         progress_shown(progress, "demo") as shown,
         interruptible() as cancel,
-        open_job(settings, model=loaded) as job,
+        open_input(settings, model=loaded) as render,
     ):
-        info, (height, width) = job.info, job.painter.sizing.scaled_hw
-        report = ReportBuilder(job.label_reader.scheme, job.label_reader.encoding)
+        info, (height, width) = render.info, render.painter.sizing.scaled_hw
+        report = ReportBuilder(render.label_reader.scheme, render.label_reader.encoding)
         meter = ProgressMeter(info.frames)
         open_film = partial(open_writer, rate=info.rate, time_base=info.time_base, overwrite=True)
         rows: list[Bytes] = []
-        wanted = _spread(info.frames or job.reader.count(), SHEET_COLUMNS * SHEET_ROWS)
+        wanted = _spread(info.frames or render.reader.count(), SHEET_COLUMNS * SHEET_ROWS)
         with (
             open_film(film, size_hw=(height, width)) as film_writer,
             open_film(beside, size_hw=(height, 2 * width)) as beside_writer,
         ):
             stream = translate_stream(
-                job.reader,
-                job.label_reader,
-                job.painter,
-                instances=job.instances,
+                render.frames,
+                render.label_reader,
+                render.painter,
+                instances=render.instances,
                 report=report,
                 cancel=cancel,
             )
@@ -108,7 +108,9 @@ def demo(
             beside_writer.finish()
         _write_sheet(sheet, rows)
     seconds = time.monotonic() - began
-    typer.echo(f"{report.report().frames} frames in {seconds:.0f} s on {job.painter.model.device}:")
+    typer.echo(
+        f"{report.report().frames} frames in {seconds:.0f} s on {render.painter.model.device}:"
+    )
     for path, what in (
         (film, "the film"),
         (beside, "labels beside the film"),

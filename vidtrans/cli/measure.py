@@ -26,7 +26,7 @@ from vidtrans.media.writer import open_writer
 from vidtrans.pipeline.convert import convert
 from vidtrans.pipeline.progress import Progress
 from vidtrans.pipeline.settings import ConvertSettings
-from vidtrans.pipeline.setup import Job, open_job
+from vidtrans.pipeline.setup import Render, open_input
 from vidtrans.pipeline.stream import Read, read_labels
 from vidtrans.pipeline.threads import in_thread
 
@@ -62,25 +62,28 @@ class StageTimes:
 
 def measure(settings: ConvertSettings, *, frames: int, rounds: int) -> dict[str, Any]:
     """All figures of ``vidtrans bench``, plain values for JSON. ``settings.output`` is ignored."""
-    with tempfile.TemporaryDirectory(prefix="vidtrans-bench-") as folder, open_job(settings) as job:
-        decoded = list(islice(job.reader, frames))
-        model = job.painter.model
-        reads = _reads(job, decoded)
-        pictures = _alone(lambda: _paint(job, reads))
+    with (
+        tempfile.TemporaryDirectory(prefix="vidtrans-bench-") as folder,
+        open_input(settings) as render,
+    ):
+        decoded = list(islice(render.frames, frames))
+        model = render.painter.model
+        reads = _reads(render, decoded)
+        pictures = _alone(lambda: _paint(render, reads))
         taken: list[tuple[float, ...]] = []
         for number in range(rounds):
             taken.append(
                 (
                     _per_frame(len(decoded), lambda: _decode(settings, len(decoded))),
-                    _per_frame(len(decoded), lambda: _reads(job, decoded)),
-                    _per_frame(len(decoded), lambda: _paint(job, reads)),
-                    _encode(job, reads, pictures, Path(folder) / f"alone{number}.mp4"),
+                    _per_frame(len(decoded), lambda: _reads(render, decoded)),
+                    _per_frame(len(decoded), lambda: _paint(render, reads)),
+                    _encode(settings, render, reads, pictures, Path(folder) / f"alone{number}.mp4"),
                     _end_to_end(settings, len(decoded), Path(folder) / f"whole{number}.mp4"),
                 )
             )
-        flop = _alone(lambda: _flop(job, reads))
+        flop = _alone(lambda: _flop(render, reads))
         product = _alone(lambda: _matrix_product(model.device, model.precision))
-        size = job.painter.sizing.scaled_hw
+        size = render.painter.sizing.scaled_hw
     times = StageTimes(*(statistics.median(column) for column in zip(*taken, strict=True)))
     rate = flop / (times.generator / 1000)
     return {
@@ -129,31 +132,33 @@ def _decode(settings: ConvertSettings, frames: int) -> None:
             pass
 
 
-def _reads(job: Job, frames: list[Frame]) -> list[Read]:
-    report = ReportBuilder(job.label_reader.scheme, job.label_reader.encoding)
-    return list(read_labels(frames, job.label_reader, job.painter, report=report))
+def _reads(render: Render, frames: list[Frame]) -> list[Read]:
+    report = ReportBuilder(render.label_reader.scheme, render.label_reader.encoding)
+    return list(read_labels(frames, render.label_reader, render.painter, report=report))
 
 
-def _paint(job: Job, reads: list[Read]) -> list[Bytes]:
-    state = job.painter.start(first_frames=job.first_frames)
+def _paint(render: Render, reads: list[Read]) -> list[Bytes]:
+    state = render.start()
     pending = []
     for read in reads:
-        painted = job.painter.paint(state, read)
+        painted = render.painter.paint(state, read)
         state = painted.state
         pending.append(painted)
     return [painted.translation().picture for painted in pending]
 
 
-def _encode(job: Job, reads: list[Read], pictures: list[Bytes], path: Path) -> float:
+def _encode(
+    settings: ConvertSettings, render: Render, reads: list[Read], pictures: list[Bytes], path: Path
+) -> float:
     began = time.perf_counter()
     with open_writer(
         path,
         size_hw=(pictures[0].shape[0], pictures[0].shape[1]),
-        rate=job.info.rate,
-        time_base=job.info.time_base,
-        codec=job.settings.codec,
-        encoder_options=job.settings.encoder_options,
-        pixel_format=job.settings.pixel_format,
+        rate=render.info.rate,
+        time_base=render.info.time_base,
+        codec=settings.codec,
+        encoder_options=settings.encoder_options,
+        pixel_format=settings.pixel_format,
     ) as writer:
         for read, picture in zip(reads, pictures, strict=True):
             writer.write(picture, read.frame.time)
@@ -181,11 +186,11 @@ def _end_to_end(settings: ConvertSettings, frames: int, path: Path) -> float:
     return (ended - marks[0]) * 1000 / (frames - 1)
 
 
-def _flop(job: Job, reads: list[Read]) -> int:
+def _flop(render: Render, reads: list[Read]) -> int:
     """Multiplications and additions of one step with a full history, as they are really
     executed."""
-    painter = job.painter
-    state = painter.start(first_frames=job.first_frames)
+    painter = render.painter
+    state = render.start()
     for read in reads[: painter.model.n_frames]:
         state = painter.paint(state, read).state
     with FlopCounterMode(display=False) as counter:

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -263,6 +264,11 @@ class FilmReader:
                 self._name,
                 first.rotation,
             )
+
+    def as_pictures(self) -> None:
+        """See ``Reader.as_pictures``."""
+        self._pixels.labels = False
+        self.info = replace(self.info, kind="rgb")
 
     # -- reading -----------------------------------------------------------------------------------
 

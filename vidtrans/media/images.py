@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import accumulate
 from pathlib import Path
@@ -75,7 +76,6 @@ class ImageReader:
         self._pixels = PixelReader(labels=labels, shared=False, source=source)
         self._closed = threading.Event()
         self._index = 0
-        self._labels = labels
         self._lossy = False
         self.stems: Sequence[str] | None = tuple(path.stem for path in self._files)
         starts = list(accumulate(len(sequence.files) for sequence in sequences))
@@ -144,7 +144,7 @@ class ImageReader:
             rate=rate,
             time_base=1 / rate,
             frames=len(self._files),
-            kind=kind_of(first.format.name) if self._labels else "rgb",
+            kind=kind_of(first.format.name) if self._pixels.labels else "rgb",
             codec=self._codec,
             lossy=self._lossy,
             duration_s=float(len(self._files) / rate),
@@ -181,7 +181,7 @@ class ImageReader:
             ahead, self._decoded = self._decoded, None
             picture = ahead if ahead is not None and index == 0 else self._decode(index)
             kind = kind_of(picture.format.name)
-            if self._labels and kind != self._kind:
+            if self._pixels.labels and kind != self._kind:
                 raise InputError(
                     f"holds {kind} pixels, while the images before it hold {self._kind}.",
                     where=self._files[index],
@@ -199,6 +199,11 @@ class ImageReader:
                 palette=palette,
                 source=str(self._files[index]),
             )
+
+    def as_pictures(self) -> None:
+        """See ``Reader.as_pictures``."""
+        self._pixels.labels = False
+        self.info = replace(self.info, kind="rgb")
 
     def seek(self, index: int, time: FrameTime | None = None) -> None:
         """See ``Reader.seek``."""

@@ -88,7 +88,7 @@ class PixelReader:
     ) -> None:
         self._monochrome = monochrome
         self._tags = tags or ColourTags()
-        self._labels = labels
+        self.labels = labels
         self._shared = shared
         self._source = source
         self._scaler = VideoReformatter()
@@ -108,11 +108,11 @@ class PixelReader:
         pixels: Ids
         if kind == "palette":
             pixels, palette = _palette(frame)
-            if not self._labels:
+            if not self.labels:
                 pixels, palette = palette[pixels], None
         elif kind == "rgb":
             pixels = self._rgb(frame)
-        elif self._labels:
+        elif self.labels:
             pixels = self._grey(frame)
         else:
             pixels = self._grey_as_rgb(frame)

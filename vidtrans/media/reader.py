@@ -61,6 +61,10 @@ class Reader(Protocol):
     sequence_starts: frozenset[int]
 
     def __iter__(self) -> Iterator[Frame]: ...
+    def as_pictures(self) -> None:
+        """From the next frame on, every frame is uint8 RGB [H,W,3], as with ``labels=False``."""
+        ...
+
     def seek(self, index: int, time: FrameTime | None = None) -> None:
         """Let iteration go on with a frame, without decoding those before it where the container
         allows.

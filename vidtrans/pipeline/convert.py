@@ -16,6 +16,7 @@ from vidtrans.labels.report import LabelReport, ReportBuilder
 from vidtrans.media.naming import exists, is_image_name, is_pattern, resolve
 from vidtrans.media.pngs import FolderWriter
 from vidtrans.media.writer import is_folder_target, join_segments, open_segments, open_writer
+from vidtrans.pipeline.facts import facts_of
 from vidtrans.pipeline.outputs import (
     FilmOutput,
     FolderOutput,
@@ -27,7 +28,7 @@ from vidtrans.pipeline.outputs import (
 from vidtrans.pipeline.progress import OnProgress, ProgressMeter
 from vidtrans.pipeline.runfolder import RunFolder
 from vidtrans.pipeline.settings import ConvertSettings
-from vidtrans.pipeline.setup import Job, open_job
+from vidtrans.pipeline.setup import Render, open_input
 from vidtrans.pipeline.stream import Cancel, errors_at, painted_stream, read_labels
 from vidtrans.sequence.state import State
 
@@ -84,34 +85,37 @@ def convert(
     output = Path(settings.output)
     check_paths(settings)
     with ExitStack() as stack:
-        job = stack.enter_context(open_job(settings))
-        if job.detection is not None:
+        render = stack.enter_context(open_input(settings))
+        if render.detection is not None:
             reasons = [
-                reason for reason in job.detection.reasons if reason not in job.detection.warnings
+                each for each in render.detection.reasons if each not in render.detection.warnings
             ]
-            note(f"Labels are read as {job.detection}: {' '.join(reasons)}".strip())
-            for warning in job.detection.warnings:
+            note(f"Labels are read as {render.detection}: {' '.join(reasons)}".strip())
+            for warning in render.detection.warnings:
                 warn(warning)
         run = stack.enter_context(
             RunFolder.open(
-                output, job.facts(), resume=settings.resume, overwrite=settings.overwrite
+                output,
+                facts_of(settings, render),
+                resume=settings.resume,
+                overwrite=settings.overwrite,
             )
         )
         done = run.frames
         if done:
             note(f"Going on after {done} frames that an earlier run made.")
-        report = ReportBuilder(job.label_reader.scheme, job.label_reader.encoding)
-        start = _start(job, run)
-        meter = ProgressMeter(job.frames_expected(), done=done)
+        report = ReportBuilder(render.label_reader.scheme, render.label_reader.encoding)
+        start = _start(render, run)
+        meter = ProgressMeter(render.frames_expected(), done=done)
         cuts: list[int] = []
         frames = done
         try:
-            sink = stack.enter_context(_open_output(job, run))
+            sink = stack.enter_context(_open_output(settings, render, run))
             stream = stack.enter_context(
                 painted_stream(
                     start.frames,
-                    job.label_reader,
-                    job.painter,
+                    render.label_reader,
+                    render.painter,
                     start.state,
                     instances=start.instances,
                     previous=start.previous,
@@ -197,8 +201,8 @@ def _would_replace(output: Path, source: str) -> bool:
     return any(output.samefile(folder) for folder in folders)
 
 
-def _open_output(job: Job, run: RunFolder) -> Output:
-    settings, info, sizing = job.settings, job.info, job.painter.sizing
+def _open_output(settings: ConvertSettings, render: Render, run: RunFolder) -> Output:
+    info, sizing = render.info, render.painter.sizing
     height, width = sizing.scaled_hw
     size_hw = (height, 2 * width) if settings.render.layer == "compare" else (height, width)
     every = settings.snapshot_every or segment_frames(size_hw)
@@ -214,7 +218,7 @@ def _open_output(job: Job, run: RunFolder) -> Output:
             pixel_format=settings.pixel_format,
             # PNGs of a run that was killed before it kept a snapshot are made again.
             overwrite=run.overwrite or run.resumed,
-            stems=job.reader.stems,
+            stems=render.reader.stems,
             first_index=run.frames,
         )
         assert isinstance(writer, FolderWriter)
@@ -250,39 +254,37 @@ class _Start:
     previous: LabelFrame | None
 
 
-def _start(job: Job, run: RunFolder) -> _Start:
+def _start(render: Render, run: RunFolder) -> _Start:
     """At the first frame, or after the last one that an earlier run kept.
 
     Raises InputError where the input is not the one that the interrupted run began with.
     """
-    painter = job.painter
+    painter = render.painter
     if not run.frames:
-        state = painter.start(first_frames=job.first_frames)
-        return _Start(
-            iter(job.reader), None if job.instances is None else iter(job.instances), state, None
-        )
+        maps = None if render.instances is None else iter(render.instances)
+        return _Start(render.frames, maps, render.start(), None)
     # One frame early: to see that it is the same input, and to know a cut that comes right after
     # it.
     span = run.spans[-1]
     last = span.end - 1
-    job.reader.seek(last, span.times[-1])
-    frames = iter(job.reader)
+    render.reader.seek(last, span.times[-1])
+    frames = iter(render.reader)
     frame = next(frames, None)
     if frame is None or frame.time != span.times[-1] or checksum(frame) != span.checksum:
         raise InputError(
             "is not what the interrupted run began with.",
-            where=job.info.source,
+            where=render.info.source,
             frame=last,
             remedy=Remedy("Give the same input, or {overwrite} without {resume} to start anew."),
         )
     instances = None
-    if job.instances is not None:
-        job.instances.seek(last)
-        instances = iter(job.instances)
+    if render.instances is not None:
+        render.instances.seek(last)
+        instances = iter(render.instances)
     previous = next(
         read_labels(
             [frame],
-            job.label_reader,
+            render.label_reader,
             painter,
             instances=None if instances is None else [next(instances)],
         )

@@ -3,18 +3,15 @@ frames."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice, repeat
 from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 
-import vidtrans
 from vidtrans.errors import InputError, Remedy, UsageError
 from vidtrans.frame import Bytes, Frame, LabelFrame, VideoInfo
 from vidtrans.labels.detect import parse_labels, resolve
@@ -24,15 +21,14 @@ from vidtrans.labels.encodings import WITH_INSTANCES
 from vidtrans.labels.reader import LabelReader
 from vidtrans.labels.scheme import load_scheme
 from vidtrans.labels.scheme_detector import Detection
-from vidtrans.media.fingerprint import fingerprint
-from vidtrans.media.naming import names_pictures
+from vidtrans.media.naming import exists
 from vidtrans.media.reader import Reader, open_reader
-from vidtrans.model import find_bundle
-from vidtrans.pipeline.settings import ConvertSettings
+from vidtrans.pipeline.settings import ConvertSettings, RenderSettings
 from vidtrans.pipeline.sizing import Sizing
 from vidtrans.pipeline.stream import Painter
 from vidtrans.sequence.loading import load_model
 from vidtrans.sequence.model import Model
+from vidtrans.sequence.state import State
 
 COUNT_UP_TO_BYTES = 64 << 20
 """Films whose container does not tell their length are counted, packet by packet, up to this
@@ -42,11 +38,24 @@ LOOK_AHEAD = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
-    """Everything open that a run of ``settings`` needs."""
+class Render:
+    """Everything open that paints the pictures of ``settings``.
 
-    settings: ConvertSettings
+    Attributes:
+        settings: What decides the pictures.
+        reader: The open input.
+        frames: Its frames from the first one, those that were looked at included. Read either
+            these, or the reader after a seek.
+        instances: The open instance maps beside the labels, None where there are none.
+        label_reader: How the labels are read.
+        detection: What they are taken for; None where the model takes pictures.
+        painter: How every frame is painted.
+        first_frames: The pictures that the film starts from, None where none are given.
+    """
+
+    settings: RenderSettings
     reader: Reader
+    frames: Iterator[Frame]
     instances: Reader | None
     label_reader: LabelReader
     detection: Detection | None
@@ -57,118 +66,98 @@ class Job:
     def info(self) -> VideoInfo:
         return self.reader.info
 
+    def start(self) -> State:
+        """The generator's state before the first frame."""
+        return self.painter.start(first_frames=self.first_frames)
+
     def frames_expected(self) -> int | None:
         """How many frames the input has: exactly where that is cheap to know, else by its
         length, else None."""
-        info, path = self.info, Path(self.settings.input)
+        info, path = self.info, Path(self.info.source)
         if info.frames is not None:
             return info.frames
-        if path.is_file() and path.stat().st_size <= COUNT_UP_TO_BYTES:
+        if exists(path) and path.is_file() and path.stat().st_size <= COUNT_UP_TO_BYTES:
             return self.reader.count()
         return None if info.duration_s is None else round(info.duration_s * info.rate)
 
-    def facts(self) -> dict[str, str]:
-        """What decides the pictures, in words: a run is only resumed with the same. Paths count
-        by what they hold."""
-        settings, render, model = self.settings, self.settings.render, self.painter.model
-        size = render.size_hw
-        return {
-            "vidtrans": vidtrans.__version__,
-            "torch": str(torch.__version__),
-            "model": (f"{Path(render.model).name} ({_digest_of_files(find_bundle(render.model))})"),
-            "device": model.device.type,
-            "precision": model.precision,
-            "input": (
-                f"{Path(settings.input).name} ({self.info.size_hw[1]}x{self.info.size_hw[0]},"
-                f" content {fingerprint(settings.input)})"
-            ),
-            "labels": (
-                "pictures"
-                if self.detection is None
-                else f"{self.detection} ({_digest(repr(self.label_reader.scheme))})"
-            ),
-            "instances": (
-                "none"
-                if render.instances is None
-                else f"{Path(render.instances).name} (content {fingerprint(render.instances)})"
-            ),
-            "size": "the input's" if size is None else f"{size[1]}x{size[0]} {render.fit}",
-            "layer": render.layer,
-            "scene cuts": (
-                ", ".join(map(str, render.scene_cuts))
-                if isinstance(render.scene_cuts, tuple)
-                else render.scene_cuts
-            ),
-            "first frame": (
-                "none" if self.first_frames is None else _digest(self.first_frames.tobytes())
-            ),
-            "edits": self._edits(),
-            "seed": "none" if render.seed is None else str(render.seed),
-            "codec": settings.codec or "default",
-            "encoder options": (
-                " ".join(f"{k}={v}" for k, v in sorted(settings.encoder_options.items())) or "none"
-            ),
-            "pixel format": settings.pixel_format or "default",
-            "rate": str(render.rate or self.info.rate),
-            "snapshot every": str(settings.snapshot_every or "default"),
-        }
-
-    def _edits(self) -> str:
-        """The edits, and what their pictures show."""
-        if not self.settings.render.edits:
-            return "none"
-        shown = b"".join(look.tobytes() for look in self.painter.looks.values())
-        listed = [
-            entry | ({"picture": ""} if "picture" in entry else {})
-            for entry in self.settings.render.edits.to_json()
-        ]
-        return f"{len(listed)} ({_digest(repr(listed).encode() + shown)})"
-
 
 @contextmanager
-def open_job(settings: ConvertSettings, *, model: Model | None = None) -> Iterator[Job]:
-    """Open the input, decide how its labels are read, load the model (``model``: that of
-    ``settings``, loaded already).
+def open_render(
+    reader: Reader,
+    settings: RenderSettings,
+    *,
+    model: Model | None = None,
+    look_ahead: int = LOOK_AHEAD,
+) -> Iterator[Render]:
+    """Decide how an open input is read, load the model, and check that they suit each other.
 
-    Raises InputError, ModelError or UsageError with one sentence; nothing is left open.
+    Args:
+        reader: The open input, at its first frame: a file, an image sequence or a pipe. It stays
+            the caller's to close. It is not opened again: the frames that were looked at come again
+            in ``Render.frames``.
+        settings: What decides the pictures.
+        model: That of ``settings``, where it is loaded already.
+        look_ahead: Frames that detection may look at. 1 where the second frame may not come before
+            the first picture has gone out.
+
+    Raises:
+        InputError: The labels cannot be read, or the instance maps do not fit them.
+        ModelError: The model cannot be used.
+        UsageError: A setting does not suit the input or the model.
     """
-    render = settings.render
     with ExitStack() as stack:
-        # The input first: a wrong name is told before a large model is loaded.
-        reader: Reader = stack.enter_context(open_reader(settings.input, rate=render.rate))
-        if render.rate is not None and not names_pictures(settings.input):
+        if settings.rate is not None and reader.stems is None:
             raise UsageError(
-                f"a rate of {render.rate} was given, and a film has its own ({reader.info.rate}).",
-                where=settings.input,
+                f"a rate of {settings.rate} was given, and a film has its own"
+                f" ({reader.info.rate}).",
+                where=reader.info.source,
                 hint="Rates are for folders of pictures.",
             )
         instances: Reader | None = None
-        if render.instances is not None:
-            instances = stack.enter_context(open_reader(render.instances, rate=render.rate))
-            _check_instances(reader.info, instances.info)
-        model = model or load_model(render.model, device=render.device, precision=render.precision)
-        model = model.seeded(render.seed)
-        if not model.label_nc:
-            reader.close()
-            reader = stack.enter_context(
-                open_reader(settings.input, labels=False, rate=render.rate)
-            )
-        label_reader, detection = choose_labels(
-            render.labels, first_frames_of(settings), reader.info, model
+        if settings.instances is not None:
+            instances = stack.enter_context(open_reader(settings.instances, rate=settings.rate))
+            check_instances(reader.info, instances.info)
+        # The model last: what is wrong with the input is told before a large model is loaded.
+        model = model or load_model(
+            settings.model, device=settings.device, precision=settings.precision
         )
-        sizing = Sizing.plan(reader.info.size_hw, render.size_hw, render.fit)
-        painter = Painter(model, sizing, render.layer, render.scene_cuts, reader.sequence_starts)
-        has_instances = instances is not None or label_reader.encoding in WITH_INSTANCES
-        painter = edited(painter, render.edits, has_instances=has_instances)
-        given = read_pictures(render.first_frame, sizing) if render.first_frame else None
-        yield Job(settings, reader, instances, label_reader, detection, painter, given)
+        model = model.seeded(settings.seed)
+        if model.label_nc:
+            seen = tuple(islice(reader, look_ahead))
+        else:
+            reader.as_pictures()
+            seen = ()
+        label_reader, detection = choose_labels(settings.labels, seen, reader.info, model)
+        sizing = Sizing.plan(reader.info.size_hw, settings.size_hw, settings.fit)
+        painter = edited(
+            Painter(model, sizing, settings.layer, settings.scene_cuts, reader.sequence_starts),
+            settings.edits,
+            has_instances=instances is not None or label_reader.encoding in WITH_INSTANCES,
+        )
+        given = read_pictures(settings.first_frame, sizing) if settings.first_frame else None
+        yield Render(
+            settings=settings,
+            reader=reader,
+            frames=chain(seen, reader),
+            instances=instances,
+            label_reader=label_reader,
+            detection=detection,
+            painter=painter,
+            first_frames=given,
+        )
 
 
-def first_frames_of(settings: ConvertSettings) -> tuple[Frame, ...]:
-    """The frames that detection looks at, from a reader of their own: the run's reader starts at
-    its first frame."""
-    with open_reader(settings.input, rate=settings.render.rate) as reader:
-        return tuple(islice(reader, LOOK_AHEAD))
+@contextmanager
+def open_input(settings: ConvertSettings, *, model: Model | None = None) -> Iterator[Render]:
+    """Open ``settings.input``, and what paints it as ``open_render`` does.
+
+    Raises InputError, ModelError or UsageError; nothing is left open.
+    """
+    with (
+        open_reader(settings.input, rate=settings.render.rate) as reader,
+        open_render(reader, settings.render, model=model) as render,
+    ):
+        yield render
 
 
 def choose_labels(
@@ -203,20 +192,15 @@ def read_label_frame(
     """
     if not model.label_nc:
         raise UsageError(f"{model.card.name or 'the model'} paints from pictures, not from labels.")
-    with ExitStack() as stack:
-        reader = stack.enter_context(open_reader(labels))
-        beside = None if instances is None else stack.enter_context(open_reader(instances))
-        if beside is not None:
-            _check_instances(reader.info, beside.info)
-        frames = list(islice(reader, frame + 1))
-        maps = None if beside is None else list(islice(beside, frame + 1))
-        shortest = min(len(frames), len(frames if maps is None else maps))
-        if shortest <= frame:
+    settings = RenderSettings(labels=scheme, instances=instances)
+    with open_reader(labels) as reader, open_render(reader, settings, model=model) as render:
+        maps = repeat(None) if render.instances is None else render.instances
+        found = list(islice(zip(render.frames, maps, strict=False), frame + 1))
+        if len(found) <= frame:
             raise InputError(
-                f"has {shortest} frames, and frame {frame} is asked for.", where=labels
+                f"has {len(found)} frames, and frame {frame} is asked for.", where=labels
             )
-        label_reader, _ = choose_labels(scheme, frames[:LOOK_AHEAD], reader.info, model)
-        return label_reader.read(frames[frame], None if maps is None else maps[frame])[0]
+        return render.label_reader.read(*found[frame])[0]
 
 
 def plan_edits(edits: EditList, model: Model, *, has_instances: bool) -> EditPlan:
@@ -274,8 +258,12 @@ def read_pictures(paths: Sequence[str], sizing: Sizing) -> Bytes:
     return np.stack(pictures)
 
 
-def _check_instances(labels: VideoInfo, instances: VideoInfo) -> None:
-    """What can be told before any work: another size, another length."""
+def check_instances(labels: VideoInfo, instances: VideoInfo) -> None:
+    """Refuse instance maps that do not fit the labels, as far as can be told before any work.
+
+    Raises:
+        InputError: They have another size, or, where both lengths are known, another length.
+    """
     (h, w), (H, W) = instances.size_hw, labels.size_hw
     if (h, w) != (H, W):
         raise InputError(
@@ -287,17 +275,3 @@ def _check_instances(labels: VideoInfo, instances: VideoInfo) -> None:
             f"there are {instances.frames} frames of instances and {labels.frames} of labels.",
             where=instances.source,
         )
-
-
-def _digest(content: str | bytes) -> str:
-    data = content.encode() if isinstance(content, str) else content
-    return hashlib.blake2b(data, digest_size=6).hexdigest()
-
-
-def _digest_of_files(path: Path) -> str:
-    """Of a model: one bundle, or a published checkpoint folder."""
-    digest = hashlib.blake2b(digest_size=6)
-    for part in sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]:
-        with part.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "blake2b").digest())
-    return digest.hexdigest()

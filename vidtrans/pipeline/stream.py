@@ -6,7 +6,7 @@ same pictures bit for bit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -365,7 +365,7 @@ def translate_stream(
     report: ReportBuilder | None = None,
     cancel: Cancel | None = None,
     depth: int = 2,
-) -> Iterator[Translation]:
+) -> Generator[Translation, None, None]:
     """Translate every input frame, in order.
 
     Closing or exhausting the iterator stops its threads.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from vidtrans.labels.edit import EditList
 from vidtrans.labels.scheme import load_scheme
 from vidtrans.pipeline.settings import ConvertSettings
-from vidtrans.pipeline.setup import Job, open_job
+from vidtrans.pipeline.setup import Render, open_input
 from vidtrans.preview.access import RandomAccess
 from vidtrans.preview.records import Budgets, Opened
 from vidtrans.preview.source import LabelSource
@@ -20,24 +20,24 @@ from vidtrans.sequence.model import Model
 class Film:
     """What ``convert`` would open for the same settings, and random access to it."""
 
-    job: Job
+    render: Render
     access: RandomAccess
 
     @property
     def model(self) -> Model:
-        return self.job.painter.model
+        return self.render.painter.model
 
     def opened(self, generation: int) -> Opened:
         """The film's facts, for whoever shows them."""
-        job, model = self.job, self.model
-        detection = job.detection
+        render, model = self.render, self.model
+        detection = render.detection
         return Opened(
             generation=generation,
-            info=job.info,
+            info=render.info,
             frames=self.access.frames,
-            size_hw=job.painter.sizing.scaled_hw,
+            size_hw=render.painter.sizing.scaled_hw,
             card=model.card,
-            scheme=job.label_reader.scheme,
+            scheme=render.label_reader.scheme,
             encoding="pictures" if detection is None else detection.encoding,
             reasons=() if detection is None else detection.reasons,
             model_scheme=load_scheme(model.label_scheme) if model.label_scheme else None,
@@ -57,10 +57,12 @@ def open_film(
 
     Raises InputError, ModelError or UsageError with one sentence; nothing is left open.
     """
-    with open_job(settings.model_copy(update={"edits": EditList()}), model=model) as job:
-        painter = job.painter
+    without_edits = settings.model_copy(update={"edits": EditList()})
+    with open_input(without_edits, model=model) as render:
         source = LabelSource(
-            job.reader, job.label_reader, instances=job.instances, budget=budgets.label_bytes
+            render.reader,
+            render.label_reader,
+            instances=render.instances,
+            budget=budgets.label_bytes,
         )
-        first = painter.start(first_frames=job.first_frames)
-        yield Film(job, RandomAccess(source, painter, first, budgets))
+        yield Film(render, RandomAccess(source, render.painter, render.start(), budgets))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vidtrans.errors import InputError
 from vidtrans.frame import Frame, FrameTime, LabelFrame
 from vidtrans.labels.encodings import WITH_INSTANCES
 from vidtrans.labels.reader import LabelReader
 from vidtrans.media.reader import Reader
+from vidtrans.pipeline.setup import check_instances
 from vidtrans.preview.cache import ByteCache
 
 
@@ -51,10 +52,10 @@ class LabelSource:
         self._next: int | None = None
         self.frames = reader.count()
         """The exact number of frames."""
-        if instances is not None and (count := instances.count()) != self.frames:
-            raise InputError(
-                f"there are {count} frames of instances and {self.frames} of labels.",
-                where=instances.info.source,
+        if instances is not None:
+            check_instances(
+                replace(reader.info, frames=self.frames),
+                replace(instances.info, frames=instances.count()),
             )
 
     @property

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from itertools import islice
 from os import PathLike
 
 import numpy as np
 
 from vidtrans.errors import InputError, ModelError, UsageError
 from vidtrans.frame import LabelFrame
-from vidtrans.labels.reader import LabelReader
 from vidtrans.media.reader import Reader, open_reader
 from vidtrans.model import Bundle, find_bundle, read_bundle, read_folder
 from vidtrans.model.card_styles import with_styles
-from vidtrans.pipeline.setup import LOOK_AHEAD, choose_labels
+from vidtrans.pipeline.settings import RenderSettings
+from vidtrans.pipeline.setup import Render, open_render
 from vidtrans.sequence.loading import load_model
 from vidtrans.styles.clustering import CLUSTERS, LEAST_SHARE, make_styles
 
@@ -79,32 +78,22 @@ def bundle_with_styles(
     with ExitStack() as stack:
         pictures = stack.enter_context(open_reader(sources.pictures, labels=False))
         labels = stack.enter_context(open_reader(sources.labels))
-        instances = (
-            None
-            if sources.instances is None
-            else stack.enter_context(open_reader(sources.instances))
-        )
-        with open_reader(sources.labels) as ahead:
-            first = tuple(islice(ahead, LOOK_AHEAD))
-        label_reader, _ = choose_labels(sources.scheme, first, labels.info, loaded)
-        frames = _pictured(pictures, labels, instances, label_reader, sources.every, on_frame)
+        settings = RenderSettings(labels=sources.scheme, instances=sources.instances)
+        render = stack.enter_context(open_render(labels, settings, model=loaded))
+        frames = _pictured(pictures, render, sources.every, on_frame)
         centres = make_styles(loaded, frames, clusters=clusters, seed=seed, least_share=least_share)
     bundle = read_folder(path) if path.is_dir() else read_bundle(path)
     return replace(bundle, card=with_styles(bundle.card, centres))
 
 
 def _pictured(
-    pictures: Reader,
-    labels: Reader,
-    instances: Reader | None,
-    label_reader: LabelReader,
-    every: int,
-    on_frame: OnFrame | None,
+    pictures: Reader, render: Render, every: int, on_frame: OnFrame | None
 ) -> Iterator[LabelFrame]:
     """Label frames with their pictures. Raises InputError where another film ends before the
     labels."""
+    instances = render.instances
     others = [iter(pictures)] if instances is None else [iter(pictures), iter(instances)]
-    for index, frame in enumerate(labels):
+    for index, frame in enumerate(render.frames):
         beside = [next(other, None) for other in others]
         for found, reader in zip(beside, (pictures, instances), strict=False):
             if found is None and reader is not None:
@@ -116,7 +105,7 @@ def _pictured(
             continue
         picture = beside[0]
         assert picture is not None
-        read, _ = label_reader.read(frame, beside[1] if instances is not None else None)
+        read, _ = render.label_reader.read(frame, beside[1] if instances is not None else None)
         if on_frame is not None:
             on_frame(index)
         yield replace(read, image=np.asarray(picture.pixels, dtype=np.uint8))
