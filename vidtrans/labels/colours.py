@@ -98,6 +98,8 @@ class ColourTable:
         return Snapped(entries, unreadable, cleaned)
 
     def _vote(self, rgb: Bytes, entries: Bytes, level: Bytes) -> Bytes:
+        """``entries`` after each uncertain pixel took the entry nearest to its own colour among
+        those of the certain pixels around it."""
         uncertain = (level == _NEAR) & (_support(entries) < SUPPORT)
         uncertain |= level >= _FAR
         positions = np.flatnonzero(uncertain)
@@ -127,19 +129,10 @@ class ColourTable:
         voted = entries.ravel()[positions]
         undecided = np.arange(len(positions))
         for rings in _RINGS:
-            offsets = np.array(
-                [
-                    (y * stride + x) * r
-                    for r in rings
-                    for y in (-1, 0, 1)
-                    for x in (-1, 0, 1)
-                    if y or x
-                ]
-            )
             best = np.full(len(undecided), np.inf, np.float32)
             choice = np.full(len(undecided), absent, np.uint8)
             flat, at, rows = cost.ravel(), positions_padded[undecided], undecided * columns
-            for offset in offsets:
+            for offset in _neighbours(stride, rings):
                 candidate = certain[at + offset]
                 distance = flat[rows + candidate]
                 better = distance < best
@@ -153,6 +146,17 @@ class ColourTable:
         result = entries.copy()
         result.ravel()[positions] = voted
         return result
+
+
+def _neighbours(stride: int, rings: tuple[int, ...]) -> list[int]:
+    """Offsets of the eight neighbours at each distance, in a flat picture of rows of ``stride``."""
+    return [
+        (y * stride + x) * distance
+        for distance in rings
+        for y in (-1, 0, 1)
+        for x in (-1, 0, 1)
+        if y or x
+    ]
 
 
 def _support(entries: Bytes) -> Bytes:

@@ -26,7 +26,6 @@ from vidtrans.labels.scheme_scores import (
     ValueScore,
     candidate_schemes,
     distinct,
-    preference_rank,
     score_colours,
     score_values,
 )
@@ -199,7 +198,8 @@ class SchemeDetector:
         own = next((score for score in rivals if score.scheme == self.expected), None)
         if own is not None:
             return own
-        return min(rivals, key=preference_rank) if len(distinct(rivals)) == 1 else None
+        meanings = distinct(rivals)
+        return meanings[0] if len(meanings) == 1 else None
 
     # -- colours -----------------------------------------------------------------------------------
 

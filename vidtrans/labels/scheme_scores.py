@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from vidtrans.labels.frame_statistics import ColourStatistics, ValueStatistics, colour_coverage
-from vidtrans.labels.scheme import Scheme, canonical, load_scheme
+from vidtrans.labels.scheme import Scheme, builtin_schemes, canonical, load_scheme
 from vidtrans.labels.street_prior import log_likelihood
 
 PREFERENCE = (
@@ -18,8 +18,8 @@ PREFERENCE = (
     "carla-0.9.13",
     "cityscapes-train",
 )
-"""The schemes that are candidates. Where several give all that was seen the same meaning, the first
-of these is named: the commoner one, and before its own extensions the plain one."""
+"""Where several schemes give all that was seen the same meaning, the first of these is named: the
+commoner one, and before its own extensions the plain one. Other schemes come after them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class ColourScore:
 
 def candidate_schemes(expected: Scheme | None = None) -> list[Scheme]:
     """The built-in schemes in the order of `PREFERENCE`, and ``expected``, the model's own."""
-    schemes = [load_scheme(name) for name in PREFERENCE]
+    schemes = [load_scheme(name) for name in sorted(builtin_schemes(), key=_rank)]
     if expected is not None and expected not in schemes:
         schemes.append(expected)
     return schemes
@@ -102,13 +102,11 @@ def score_colours(
 def distinct(scores: Iterable[ValueScore]) -> list[ValueScore]:
     """One score of each meaning that the values may have, in the order of `PREFERENCE`."""
     kept: list[ValueScore] = []
-    for score in sorted(scores, key=preference_rank):
+    for score in sorted(scores, key=lambda score: _rank(score.scheme.name)):
         if not any(score.agrees(other) for other in kept):
             kept.append(score)
     return kept
 
 
-def preference_rank(score: ValueScore) -> int:
-    """The place of a score's scheme in `PREFERENCE`; other schemes come last."""
-    name = score.scheme.name
+def _rank(name: str) -> int:
     return PREFERENCE.index(name) if name in PREFERENCE else len(PREFERENCE)
