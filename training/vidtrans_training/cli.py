@@ -59,11 +59,23 @@ app.command()(check)
 app.command("flow-error")(flow_error)
 
 
+def setting_words(setting: str, value: str | None = None) -> str:
+    """A setting as it stands in a run's file; the two that are options as options.
+
+    Args:
+        setting: The field's name.
+        value: The value that a remedy suggests.
+    """
+    if setting in ("overwrite", "resume"):
+        return f"--{setting}"
+    return setting if value is None else f'{setting} = "{value}"'
+
+
 def main() -> None:
     """Entry point: a user's mistake is one sentence on stderr and an exit code, never a
     traceback."""
     try:
         app()
     except VidtransError as error:
-        typer.echo(f"vidtrans-train: {error}", err=True)
+        typer.echo(f"vidtrans-train: error: {error.sentence(setting_words)}", err=True)
         raise SystemExit(error.exit_code) from None

@@ -2,8 +2,8 @@
 
 Its whole state is how many batches of which epoch were handed out: order and augmentation follow
 from seed, epoch and position (`samples`), so nothing else needs to be stored, and the number of
-workers does not matter. torchdata's StatefulDataLoader stores the state of every worker instead,
-and resumes exactly only with as many of them.
+workers does not matter. torchdata 0.11's StatefulDataLoader was tried beside torch 2.13: it resumes
+the order but not what workers draw at random, and refuses another number of workers.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -21,8 +21,8 @@ from vidtrans.errors import InputError, UsageError
 from vidtrans.frame import Bytes
 from vidtrans.nets.range import from_bytes
 from vidtrans.validation import did_you_mean
+from vidtrans_training.options import System
 
-System = Literal["pix2pix", "pix2pixhd", "vid2vid", "street"]
 _Array = TypeVar("_Array", bound=np.generic)
 
 _SCALES = ("scaleWidth", "scaleHeight", "randomScaleWidth", "randomScaleHeight", "resize")
