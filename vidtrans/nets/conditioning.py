@@ -1,4 +1,4 @@
-"""What a generator is told of a frame: label planes, boundary planes, and their coarser versions.
+"""A generator's input planes: one-hot labels, boundaries, and their coarser versions.
 
 Most of a window's one-hot planes are empty: of Cityscapes' 35 classes a frame shows ten to fifteen.
 A plane of zeros adds nothing to a convolution, so it is left out together with its slice of the
@@ -22,10 +22,12 @@ from vidtrans.nets.painting import Conditioning
 
 @dataclass(frozen=True)
 class Planes:
-    """Input planes of which the empty ones are left out.
+    """Input planes without the empty ones.
 
-    ``values``: float [N,C,H,W]. ``channels``: for each of the C planes, which of the network's
-    ``total`` input channels it is.
+    Attributes:
+        values: float [N,C,H,W].
+        channels: Which of the network's input channels each of the C planes is.
+        total: Input channels of the network.
     """
 
     values: Tensor
@@ -54,10 +56,14 @@ class WindowPlanes:
 
 
 def boundary(instances: Tensor) -> Tensor:
-    """Where an instance ends: bool [...,H,W] of integer ``instances`` [...,H,W], on any device.
+    """Boundaries between instances.
 
-    True where a pixel's instance differs from that of any of its four neighbours, so on both sides
-    of a boundary. The picture's border is no boundary.
+    Args:
+        instances: integer [...,H,W], on any device.
+
+    Returns:
+        bool [...,H,W]: True where a pixel's instance differs from that of any of its four
+        neighbours, so on both sides of a boundary. The picture's border is no boundary.
     """
     edge = torch.zeros_like(instances, dtype=torch.bool)
     across = instances[..., :, 1:] != instances[..., :, :-1]
@@ -79,17 +85,30 @@ def working_dtype(device: torch.device) -> torch.dtype:
 
 
 def one_hot(ids: Tensor, classes: tuple[int, ...]) -> Tensor:
-    """[N,H,W] class ids as planes [N,len(classes),H,W] of zeros and ones in the working type."""
+    """One-hot planes of class ids.
+
+    Args:
+        ids: integer [N,H,W].
+        classes: Those that have a plane, in order.
+
+    Returns:
+        [N,len(classes),H,W], zeros and ones in the working type.
+    """
     wanted = constant(classes, ids.device, torch.int64).to(ids.dtype)
     return (ids[:, None] == wanted[:, None, None]).to(working_dtype(ids.device))
 
 
 def stack_window(conditioning: Conditioning, *, label_nc: int, use_boundary: bool) -> Planes:
-    """The planes of a whole window, oldest frame first: each frame's label planes, then its
-    boundary plane.
+    """The planes of a window, oldest frame first: each frame's label planes, then its boundary
+    plane; after the last frame the style features, where there are any.
 
-    With ``label_nc`` 0 a frame's picture stands in its labels' place. Style features, where given,
-    follow the last frame.
+    Args:
+        conditioning: The window.
+        label_nc: Label planes of a frame. 0: the channels of its picture instead.
+        use_boundary: Whether a frame has a boundary plane.
+
+    Raises:
+        ValueError: Where the conditioning lacks labels, pictures or boundaries.
     """
     shown = conditioning.ids if label_nc else conditioning.image
     if shown is None:
@@ -153,10 +172,12 @@ def pyramid(picture: Tensor, scales: int) -> tuple[Tensor, ...]:
 def convolve_planes(
     planes: Planes | WindowPlanes, convolutions: Sequence[nn.Conv2d]
 ) -> list[Tensor]:
-    """What each 7x7 convolution gives on the reflect-padded planes: one pass over the planes for
-    all of them.
+    """Apply 7x7 convolutions to the reflect-padded planes, in one pass for all of them.
 
-    Exactly the full convolutions' sums with their zero terms left out.
+    The sums are those of the full convolutions without their zero terms.
+
+    Raises:
+        ValueError: Where the convolutions take another number of planes.
     """
     weight = torch.cat([c.weight for c in convolutions])
     biases = [c.bias for c in convolutions if c.bias is not None]

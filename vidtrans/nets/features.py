@@ -22,11 +22,15 @@ _WORD = 0xFFFFFFFF
 
 
 def average_instances(features: Tensor, instances: Tensor, largest: int) -> Tensor:
-    """``features`` float [N,F,H,W] averaged over the pixels of each instance, every channel and
-    every picture by itself.
+    """Average features over the pixels of each instance, each channel and picture by itself.
 
-    ``instances`` int [N,H,W] from 0 to ``largest``, which the host knows, so that nothing waits for
-    the device. Gradients flow through the means.
+    Args:
+        features: float [N,F,H,W]. Gradients flow through the means.
+        instances: int [N,H,W] from 0 to ``largest``.
+        largest: Known to the host, so that nothing waits for the device.
+
+    Returns:
+        float [N,F,H,W], constant over each instance.
     """
     if features.requires_grad:
         return torch.stack(
@@ -56,20 +60,22 @@ def _means(features: Tensor, index: Tensor, largest: int) -> Tensor:
 
 def _average_on_host(features: Tensor, index: Tensor, largest: int, out: Tensor) -> None:
     # numpy's bincount and take are four times as fast as torch's scatter and gather on a CPU.
-    places = index.numpy()
-    counts = np.maximum(np.bincount(places, minlength=largest + 1), 1)
+    numbers = index.numpy()
+    counts = np.maximum(np.bincount(numbers, minlength=largest + 1), 1)
     for channel, filled in zip(features.numpy(), out.numpy(), strict=True):
-        means = np.bincount(places, channel, largest + 1) / counts
-        np.take(means.astype(channel.dtype), places, out=filled, mode="clip")
+        means = np.bincount(numbers, channel, largest + 1) / counts
+        np.take(means.astype(channel.dtype), numbers, out=filled, mode="clip")
 
 
 @dataclass(frozen=True, eq=False)
 class StyleTable:
     """A model's styles, on a device.
 
-    ``centres``: float [F, 1 + K], the first column zeros, for classes without styles; then each
-    class's centres in turn. ``first``: int64 [label_nc], a class's first column. ``counts``: int64
-    [label_nc], its number of styles, at least 1.
+    Attributes:
+        centres: float [F, 1 + K], the first column zeros, for classes without styles; then each
+            class's cluster centres in turn.
+        first: A class's first column, int64 [label_nc].
+        counts: A class's number of styles, at least 1, int64 [label_nc].
     """
 
     centres: Tensor
@@ -105,13 +111,20 @@ def style_numbers(
     choice: StyleChoice | None = None,
     seed: int | None = None,
 ) -> tuple[Tensor, Tensor | None]:
-    """Each pixel's style within its class, int64 [N,H,W], and where it was chosen, bool [N,H,W]
-    (None: nowhere).
+    """Decide the style of each pixel; the same on every device.
 
-    ``ids`` integer [N,H,W] classes; ``regions`` integer [N,H,W] instances, or classes where there
-    are none. What is not chosen has style 0; with a ``seed`` a style drawn by the seed and the
-    instance's number alone, so that an instance keeps its style from frame to frame, whatever else
-    is there. The same on every device.
+    Args:
+        ids: Classes, integer [N,H,W].
+        regions: Instances, integer [N,H,W]; classes where there are none.
+        table: The model's styles.
+        choice: Styles chosen for classes and instances. None: none is.
+        seed: Draws a style for every instance that has no chosen one, by the seed and the
+            instance's number alone, so that an instance keeps its style from frame to frame. None:
+            these have style 0.
+
+    Returns:
+        Each pixel's style within its class, int64 [N,H,W], and where it was chosen, bool [N,H,W];
+        None: nowhere.
     """
     planes = ids.long()
     # (hash * count) / 2^32 draws evenly without the slow remainder.
@@ -134,8 +147,8 @@ def style_numbers(
         by_instance = sorted(dict(choice.instances).items())
         known = constant(tuple(instance for instance, _ in by_instance), ids.device, torch.int64)
         styles = constant(tuple(style for _, style in by_instance), ids.device, torch.int64)
-        place = torch.searchsorted(known, regions.long()).clamp_(max=len(by_instance) - 1)
-        chosen = torch.where(known[place] == regions, styles[place], chosen)
+        index = torch.searchsorted(known, regions.long()).clamp_(max=len(by_instance) - 1)
+        chosen = torch.where(known[index] == regions, styles[index], chosen)
     where = chosen >= 0
     return torch.where(where, chosen, numbers), where
 
@@ -148,8 +161,12 @@ def style_planes(
     choice: StyleChoice | None = None,
     seed: int | None = None,
 ) -> tuple[Tensor, Tensor | None]:
-    """Feature planes float [N,F,H,W], and where they were chosen: see ``style_numbers``. Classes
-    without styles are 0."""
+    """Feature planes of the styles that `style_numbers` decides.
+
+    Returns:
+        Planes float [N,F,H,W], 0 for classes without styles, and where they were chosen, bool
+        [N,H,W]; None: nowhere.
+    """
     numbers, chosen = style_numbers(ids, regions, table, choice=choice, seed=seed)
     # A number beyond a class's own styles (refused long before) must not reach into another class.
     columns = table.first[ids.long()] + torch.minimum(numbers, table.counts[ids.long()] - 1)

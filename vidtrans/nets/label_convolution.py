@@ -37,7 +37,7 @@ def convolve_labels(
     """
     frames, height, width = ids.shape[1:]
     size = weight.shape[-1]
-    pad, places = size // 2, size * size
+    pad, taps = size // 2, size * size
     classes = sorted({c for frame in present for c in frame})
     codes = _codes(ids[0], None if boundary is None else boundary[0], classes)
     table = _table(weight, classes, frames, label_nc, with_boundary=boundary is not None)
@@ -47,9 +47,7 @@ def convolve_labels(
     out = torch.empty((height * width, weight.shape[0]), dtype=torch.float32)
 
     inside = torch.from_numpy(np.flatnonzero(flat))
-    summed = (
-        table.reshape(frames, places, codes_each, -1).sum(dim=1).reshape(frames * codes_each, -1)
-    )
+    summed = table.reshape(frames, taps, codes_each, -1).sum(dim=1).reshape(frames * codes_each, -1)
     rows = torch.arange(frames, dtype=torch.int32) * codes_each
     own = torch.from_numpy(codes).reshape(frames, -1).T.to(torch.int32)[inside] + rows
     out[inside] = F.embedding_bag(own, summed, mode="sum")
@@ -67,11 +65,11 @@ def convolve_labels(
     corner = torch.div(edge, width, rounding_mode="floor") * stride + edge % width
     step = (torch.arange(size)[:, None] * stride + torch.arange(size)).flatten()
     window = (torch.arange(frames)[:, None] * (stride * (height + 2 * pad)) + step).flatten()
-    rows = torch.arange(frames * places, dtype=torch.int32) * codes_each
-    every = table.reshape(frames * places * codes_each, -1)
+    rows = torch.arange(frames * taps, dtype=torch.int32) * codes_each
+    every = table.reshape(frames * taps * codes_each, -1)
     for start in range(0, len(edge), _CHUNK):
-        place = corner[start : start + _CHUNK, None] + window
-        picked = padded[place].to(torch.int32) + rows
+        window_index = corner[start : start + _CHUNK, None] + window
+        picked = padded[window_index].to(torch.int32) + rows
         out[edge[start : start + _CHUNK]] = F.embedding_bag(picked, every, mode="sum")
     if bias is not None:
         out += bias
@@ -81,10 +79,10 @@ def convolve_labels(
 
 
 def _codes(ids: Tensor, boundary: Tensor | None, classes: Sequence[int]) -> npt.NDArray[np.uint8]:
-    """uint8 [T,H,W]: twice the class's place in ``classes``, plus the boundary."""
-    places = np.zeros(256, np.uint8)
-    places[list(classes)] = np.arange(len(classes)) * (1 if boundary is None else 2)
-    looked_up = cv2.LUT(ids.reshape(-1, ids.shape[-1]).numpy(), places)
+    """uint8 [T,H,W]: twice the class's index in ``classes``, plus the boundary."""
+    code_of = np.zeros(256, np.uint8)
+    code_of[list(classes)] = np.arange(len(classes)) * (1 if boundary is None else 2)
+    looked_up = cv2.LUT(ids.reshape(-1, ids.shape[-1]).numpy(), code_of)
     codes = np.asarray(looked_up, np.uint8).reshape(ids.shape)
     if boundary is not None:
         codes += boundary.numpy()
@@ -94,7 +92,7 @@ def _codes(ids: Tensor, boundary: Tensor | None, classes: Sequence[int]) -> npt.
 def _table(
     weight: Tensor, classes: Sequence[int], frames: int, label_nc: int, *, with_boundary: bool
 ) -> Tensor:
-    """The weights by place and code: [frames * places, codes, K]."""
+    """The weights by tap of the kernel and code: [frames * taps, codes, K]."""
     out_channels, _, size, _ = weight.shape
     planes = weight.reshape(out_channels, frames, label_nc + with_boundary, size * size)
     labels = planes[:, :, list(classes)]

@@ -34,13 +34,13 @@ class _BagSum(torch.autograd.Function):
 def _scatter(index: Tensor, grad: Tensor, rows: int) -> Tensor:
     """Adds row i of ``grad`` [cells, C] to each of the rows ``index[i]`` of a table [rows, C] of
     zeros."""
-    cells, places = index.shape
+    cells, picked = index.shape
     if grad.is_cuda:
         table = grad.new_zeros(rows, grad.shape[1])
-        return table.index_add_(0, index.flatten(), grad.repeat_interleave(places, 0))
+        return table.index_add_(0, index.flatten(), grad.repeat_interleave(picked, 0))
     # The index is a sparse matrix of ones as it stands, in SciPy's compressed column form.
-    starts = np.arange(0, cells * places + 1, places, dtype=np.int32)
-    ones = np.ones(cells * places, np.float32)
+    starts = np.arange(0, cells * picked + 1, picked, dtype=np.int32)
+    ones = np.ones(cells * picked, np.float32)
     matrix = sparse.csc_matrix((ones, index.numpy().ravel(), starts), shape=(rows, cells))
     return torch.from_numpy(matrix @ grad.numpy())
 
@@ -57,10 +57,10 @@ class LabelLookup(nn.Module):
     def __init__(self, label_nc: int, channels: int, patch: int, n_frames: int = 1) -> None:
         super().__init__()
         self.label_nc, self.patch, self.n_frames = label_nc, patch, n_frames
-        places = n_frames * patch * patch
+        positions = n_frames * patch * patch
         # The variance of the sum over a patch is that of an ordinary layer's output.
-        self.labels = nn.Parameter(torch.randn(places, label_nc, channels) * places**-0.5)
-        self.boundary = nn.Parameter(torch.randn(places, 1, channels) * places**-0.5)
+        self.labels = nn.Parameter(torch.randn(positions, label_nc, channels) * positions**-0.5)
+        self.boundary = nn.Parameter(torch.randn(positions, 1, channels) * positions**-0.5)
 
     def forward(self, ids: Tensor, boundary: Tensor | None) -> Tensor:
         """``ids`` integer [N,T,H,W] below label_nc, ``boundary`` bool [N,T,H,W] or None (no
@@ -71,8 +71,8 @@ class LabelLookup(nn.Module):
         rows = ids.to(torch.int32)
         if boundary is not None:
             rows = rows + boundary.to(torch.int32) * self.label_nc
-        places = rows.view(n, t, h, p, w, p).permute(0, 2, 4, 1, 3, 5).reshape(n * h * w, t * p * p)
-        index = places + torch.arange(t * p * p, dtype=torch.int32, device=ids.device) * (
+        labels = rows.view(n, t, h, p, w, p).permute(0, 2, 4, 1, 3, 5).reshape(n * h * w, t * p * p)
+        index = labels + torch.arange(t * p * p, dtype=torch.int32, device=ids.device) * (
             2 * self.label_nc
         )
         table = torch.cat([self.labels, self.labels + self.boundary], dim=1).flatten(0, 1)

@@ -12,9 +12,11 @@ from torch import Tensor
 from vidtrans.nets.viewport import Viewport
 
 History = tuple[Tensor, ...]
-"""For every scale, coarsest first, the last n_frames_G - 1 pictures that this scale made, oldest
-first, [N, 3 * (n_frames_G - 1), H_s, W_s] in [-1,1]; then what else the generator remembers
-(`Painting.memory`). A value: copy it, save it, give it back."""
+"""What a recurrent generator remembers between two frames: a value that can be copied and saved.
+
+First, for every scale, coarsest first, the last n_frames - 1 pictures that this scale made, oldest
+first, [N, 3 * (n_frames - 1), H_s, W_s] in [-1,1]; then `Painting.memory`.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,19 +36,24 @@ class SceneMeasurements:
 
 @dataclass(frozen=True)
 class Conditioning:
-    """The window of frames that a generator paints from, oldest first; the newest is the one to
-    paint.
+    """What a generator paints a frame from: a window of T frames, oldest first.
 
-    ``ids``: uint8 or int64 [N,T,H,W], the label plane of every pixel (None for picture-to-picture
-    models). ``boundary``: bool [N,T,H,W], True on both sides of an instance boundary (None where
-    the model has no such plane). ``image``: float [N,T,C,H,W] in [-1,1] (None for label models).
-    ``features``: float [N,F,H,W], style planes of the newest frame (None where unused).
-    ``present``: for each of the T frames, the classes that occur in it, ascending (more than occur
-    is allowed, fewer is not). Known to the host, so that a network may leave empty planes out
-    without asking the device. None: not known. ``dropout_seed``: of the values that pix2pix drops
-    at test time; None: as its configuration says. ``viewport``: which part of the film's picture
-    all of this shows; None: all of it, without padding. ``measured``: what was measured on the
-    whole of the newest picture where the viewport is a crop; None: the network measures it.
+    Attributes:
+        ids: Label planes of the pixels, uint8 or int64 [N,T,H,W]. None for models that translate
+            pictures.
+        boundary: True on both sides of an instance boundary, bool [N,T,H,W]. None where the model
+            has no such plane.
+        image: Pictures, float [N,T,C,H,W] in [-1,1]. None for models that translate labels.
+        features: Style planes of the newest frame, float [N,F,H,W]. None where unused.
+        present: The classes that occur in each of the T frames, ascending; more than occur is
+            allowed, fewer is not. Known to the host, so that a network can leave empty planes out
+            without asking the device. None: not known.
+        dropout_seed: Seed of the values that pix2pix drops at test time. None: as the network's
+            configuration says.
+        viewport: Which part of the film's picture all of this shows. None: all of it, without
+            padding.
+        measured: What was measured on the newest frame's whole picture, where the viewport is a
+            crop. None: the network measures it.
     """
 
     ids: Tensor | None = None
@@ -61,15 +68,22 @@ class Conditioning:
 
 @dataclass(frozen=True)
 class Painting:
-    """What a generator made of one frame; all at the finest scale unless said otherwise.
+    """What a generator makes of one frame, at the finest scale unless said otherwise.
 
-    ``picture`` [N,3,H,W] in [-1,1], final. ``raw``: painted anew (with the foreground composed in,
-    as ``picture`` is). ``warped``: the previous picture moved by the flow. ``flow`` [N,2,H,W]: x
-    then y, pixels, from this frame to where the pixel was in the previous one. ``weight``
-    [N,1,H,W]: 1 = paint anew, 0 = carry over. ``foreground`` [N,3,H,W] and ``foreground_mask``
-    [N,1,H,W]. ``scales``: each scale's own picture, coarsest first, ``scales[-1] is picture``.
-    ``memory``: what the generator wants to be told in the next frame beside the pictures, [N,...];
-    no published one does. Parts that a network or a first frame does not have are None.
+    Parts that a network or a first frame does not have are None.
+
+    Attributes:
+        picture: The result, [N,3,H,W] in [-1,1].
+        scales: Each scale's own picture, coarsest first; ``scales[-1] is picture``.
+        raw: The picture as painted without the previous one, foreground included.
+        warped: The previous picture, warped by the flow.
+        flow: Optical flow [N,2,H,W], x then y, pixels, from this frame to where the pixel was in
+            the previous one.
+        weight: Occlusion weight [N,1,H,W] in [0,1]: 1 takes the raw picture, 0 the warped one.
+        foreground: Picture of the foreground objects, [N,3,H,W] in [-1,1].
+        foreground_mask: Where it is taken, [N,1,H,W] in [0,1].
+        memory: What the generator needs in the next frame beside the pictures, tensors [N,...]; no
+            published generator has any.
     """
 
     picture: Tensor
@@ -84,24 +98,32 @@ class Painting:
 
 
 class Generator(Protocol):
-    """A whole generator, all its scales: a pure function of the window and the history."""
+    """A generator with all its scales: a pure function of the conditioning and the history.
+
+    A generator may also have ``padding_grid``, an int: then it wants padding on all sides, at the
+    top and at the left in multiples of it (see `vidtrans.nets.viewport`). Others get padding at
+    the bottom and at the right.
+    """
 
     n_frames: int
-    """T: frames in the window (n_frames_G); 1 for image systems, which have no history."""
+    """T, frames in the window; 1 for models of single images, which have no history."""
     size_multiple: int
-    """Height and width must be multiples of this (others are padded by the caller, see
-    `vidtrans.nets.viewport`). A generator with an attribute ``padding_grid`` wants padding on all
-    sides, at the top and the left in multiples of that; others have it at the bottom and right."""
+    """Height and width must be multiples of this; the caller pads."""
 
     def __call__(self, conditioning: Conditioning, history: History | None) -> Painting:
-        """``history`` None: there is no previous picture, so paint raw (the published
-        ``no_first_img`` first step)."""
+        """Paint the newest frame of the window.
+
+        Args:
+            conditioning: The window.
+            history: What `push` gave after the frame before. None: there is no previous picture, so
+                the raw picture is painted (the published ``no_first_img``).
+        """
         ...
 
 
 def push(history: Sequence[Tensor], painting: Painting) -> History:
-    """The history after a step: the oldest picture of every scale out, those of ``painting`` and
-    its memory in."""
+    """The history after a step: at every scale the newest picture replaces the oldest one, and the
+    painting's memory replaces the previous memory."""
     pictures = (
         torch.cat([old[:, new.shape[1] :], new.to(old.dtype)], dim=1)
         for old, new in zip(history[: len(painting.scales)], painting.scales, strict=True)

@@ -18,12 +18,24 @@ from vidtrans.nets.precision import full_precision
 
 @dataclass(frozen=True)
 class Pix2PixHDConfig:
-    """``channels`` is ngf; ``local_enhancers`` 0 is the global generator. ``feature_nc`` style
-    planes follow the boundary.
+    """Everything that shapes the generator; in parentheses the published names.
 
-    ``channel_cap``: the most channels a layer may have (1024 in vid2vid's single-image generators,
-    None otherwise). ``stored``: the checkpoint keeps running statistics even of instance norms, as
-    vid2vid's do.
+    Attributes:
+        label_nc: Label planes. 0: ``input_nc`` picture channels instead.
+        input_nc: Channels of a picture to translate.
+        output_nc: Channels of the result.
+        use_instance: Whether there is a boundary plane (not no_instance).
+        feature_nc: Style planes, after the boundary plane (feat_num).
+        channels: Channels of the first layer (ngf).
+        downsamplings: Halvings of the global generator (n_downsample_global).
+        blocks: Its residual blocks (n_blocks_global).
+        local_enhancers: Local enhancers around it (n_local_enhancers); 0: the global generator.
+        local_blocks: Residual blocks of each enhancer (n_blocks_local).
+        norm: Kind of normalisation (norm).
+        statistics: Whose mean and variance a norm uses.
+        stored: Whether checkpoints hold running statistics of instance norms too, as vid2vid's do.
+        channel_cap: Most channels of a layer: 1024 in vid2vid's single-image generators, None
+            otherwise.
     """
 
     label_nc: int = 35
@@ -110,8 +122,18 @@ def _through(layers: nn.Sequential, planes: Planes | WindowPlanes) -> Tensor:
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """``channels`` is nef, ``feature_nc`` feat_num, ``downsamplings`` n_downsample_E; ``by_label``
-    averages over each class instead of each instance (label_feat)."""
+    """Everything that shapes the feature encoder; in parentheses the published names.
+
+    Attributes:
+        input_nc: Channels of a picture.
+        feature_nc: Style planes (feat_num).
+        channels: Channels of the first layer (nef).
+        downsamplings: Halvings (n_downsample_E).
+        norm: Kind of normalisation (norm).
+        statistics: Whose mean and variance a norm uses.
+        stored: Whether checkpoints hold running statistics of instance norms too.
+        by_label: Averages over each class instead of each instance (label_feat).
+    """
 
     input_nc: int = 3
     feature_nc: int = 3
@@ -142,6 +164,14 @@ class Encoder(nn.Module):
         self.model = nn.Sequential(*layers, *head(n, config.feature_nc, nn.Tanh()))
 
     def forward(self, image: Tensor, instances: Tensor, largest: int) -> Tensor:
-        """``image`` [N,C,H,W] in [-1,1] and ``instances`` int [N,H,W], none above ``largest``,
-        to float [N,F,H,W]."""
+        """Encode pictures.
+
+        Args:
+            image: [N,C,H,W] in [-1,1].
+            instances: int [N,H,W], from 0 to ``largest``.
+            largest: Known to the host.
+
+        Returns:
+            float [N,F,H,W] in [-1,1], constant over each instance.
+        """
         return average_instances(full_precision(self.model(image)), instances, largest)

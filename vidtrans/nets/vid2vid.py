@@ -29,9 +29,24 @@ _FLOW_UNIT = 20.0
 
 @dataclass(frozen=True)
 class Vid2VidConfig:
-    """Everything that shapes the network. ``channels`` is ngf, ``downsamplings`` D, ``blocks`` B of
-    the coarsest scale, ``local_blocks`` those of each finer one; ``label_nc`` 0 means ``input_nc``
-    picture channels a frame instead of labels.
+    """Everything that shapes the network; in parentheses the published names.
+
+    Attributes:
+        label_nc: Label planes of a frame. 0: ``input_nc`` picture channels instead.
+        input_nc: Channels of a picture to translate.
+        output_nc: Channels of the result.
+        n_frames: Frames in the window (n_frames_G).
+        use_instance: Whether a frame has a boundary plane (use_instance).
+        flow: Whether the previous picture is warped (not no_flow).
+        foreground: Whether foreground objects have a network of their own (fg).
+        foreground_labels: Label planes of foreground objects (fg_labels).
+        channels: Channels of the first layer (ngf).
+        downsamplings: Halvings of the coarsest scale (n_downsample_G).
+        blocks: Residual blocks of the coarsest scale (n_blocks).
+        local_blocks: Residual blocks of each finer scale (n_blocks_local).
+        scales: Scales (n_scales_spatial).
+        norm: Kind of normalisation (norm).
+        statistics: Whose mean and variance a norm uses.
     """
 
     label_nc: int = 35

@@ -10,12 +10,18 @@ from vidtrans.nets.precision import full_precision
 
 
 def warp(picture: Tensor, flow: Tensor) -> Tensor:
-    """``picture`` [N,C,H,W] sampled at each pixel's position plus ``flow`` [N,2,H,W].
+    """Sample a picture at each pixel's position plus the flow, bilinearly.
 
     Convention: flow is x then y in pixels, from the current frame to where the pixel was in the
-    previous one; pixel centres are whole numbers and zero flow is the identity, to the bit.
-    Bilinear; outside the picture its border is continued. In float32 or float64 whatever the type
-    around.
+    previous one; pixel centres are whole numbers and zero flow is the identity, to the bit. Outside
+    the picture its border is continued.
+
+    Args:
+        picture: The previous picture, [N,C,H,W].
+        flow: [N,2,H,W].
+
+    Returns:
+        [N,C,H,W], in float32 or float64, under autocast too.
     """
     h, w = flow.shape[-2:]
     with torch.autocast(picture.device.type, enabled=False):

@@ -1,5 +1,5 @@
-"""A model at work on a sequence: ``start`` gives a state, ``step`` turns a state and a frame
-into a state and a painting."""
+"""Models: ``start`` gives the state of a sequence, ``step`` maps a state and a frame to the next
+state and a painting."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ Pictures = npt.NDArray[np.float32] | npt.NDArray[np.uint8] | Tensor
 
 
 class Model:
-    """Networks on a device, at a precision. It holds no video: all that a sequence needs is in its
-    ``State``.
+    """A model: its networks, on a device, at a precision.
+
+    It holds no video: all that a sequence needs is in its ``State``.
 
     The first frames of vid2vid (those before ``n_frames - 1``, for which the published system has
     no history yet) are, as the model's card says: painted by its single-image generator; or given
@@ -45,10 +46,32 @@ class Model:
     published ones. A card may also say ``raw``: the first frame is painted raw and starts the
     history.
 
-    ``seed``: variety that can be repeated. A model with styles draws one for every instance, by the
-    seed and the instance's number alone, so that an instance keeps its style; pix2pix drops half of
-    its inner values, the same ones in every frame. None: each class's first style; dropout as the
-    model's card says.
+    Args:
+        networks: What `vidtrans.model.build` gives.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``.
+        seed: Variety that can be repeated. A model with styles draws one for every instance, by the
+            seed and the instance's number alone, so that an instance keeps its style; pix2pix drops
+            half of its inner values, the same ones in every frame. None: each class's first style;
+            dropout as the model's card says.
+
+    Raises:
+        UsageError: Where the device is not to be had, or nothing in the model varies by a seed.
+
+    Example:
+        A road of two frames, at once and frame by frame:
+
+        >>> from vidtrans import load_model
+        >>> model = load_model("street", device="cpu")
+        >>> labels = np.full((2, 32, 64), 7, np.uint8)
+        >>> model.translate(labels=labels).shape
+        (2, 3, 32, 64)
+        >>> state = model.start((32, 64))
+        >>> for index, ids in enumerate(labels):
+        ...     frame = LabelFrame(index, ids, FrameTime(index, Fraction(1, 25)))
+        ...     state, painting = model.step(state, frame)
+        >>> tuple(painting.picture.shape)
+        (1, 3, 32, 64)
     """
 
     def __init__(
@@ -116,15 +139,21 @@ class Model:
         }
 
     def seeded(self, seed: int | None) -> Model:
-        """The same model, weights shared, with another ``seed``. Raises UsageError where nothing
-        in it could vary."""
+        """The same model, weights shared, with another ``seed``.
+
+        Raises:
+            UsageError: Where nothing in the model varies by a seed.
+        """
         other = copy.copy(self)
         other.seed = checked_seed(seed, self.networks)
         return other
 
     def plan(self, edits: EditList) -> EditPlan:
-        """``edits`` with their classes resolved to the model's planes. Raises UsageError where
-        they do not suit it."""
+        """``edits`` with their classes resolved to the model's planes.
+
+        Raises:
+            UsageError: Where they do not suit the model.
+        """
         scheme = load_scheme(self.card.label_scheme) if self.card.label_scheme else None
         plan = EditPlan.of(edits, scheme, self.label_nc)
         for edit in edits.edits:
@@ -146,13 +175,19 @@ class Model:
         first_frames: Pictures | None = None,
         least_hw: tuple[int, int] = (1, 1),
     ) -> State:
-        """The state before the first frame of a sequence of frames of ``size_hw``.
+        """The state before the first frame of a sequence.
 
-        ``first_frames``: pictures to begin with, float [K,3,H,W] in [-1,1] or uint8 RGB [K,H,W,3]
-        (or one [H,W,3]). They are shown as the first K frames and fill the history; where K is less
-        than n_frames - 1 the first is repeated before them. Models without a history ignore them.
-        ``least_hw``: the networks see pictures of at least this size; what is more than ``size_hw``
-        is padding. Raises UsageError where the first frames have another size.
+        Args:
+            size_hw: Height and width of the frames.
+            first_frames: Pictures to begin with, float [K,3,H,W] in [-1,1] or uint8 RGB [K,H,W,3]
+                (or one [H,W,3]). They are shown as the first K frames and fill the history; where K
+                is less than n_frames - 1 the first is repeated before them. Models without a
+                history ignore them.
+            least_hw: The networks see pictures of at least this size; what is more than ``size_hw``
+                is padding.
+
+        Raises:
+            UsageError: Where the first frames have another size or shape.
         """
         if min(size_hw) < 1:
             raise UsageError(f"frames of the size {size_hw[1]}x{size_hw[0]} cannot be painted.")
@@ -180,11 +215,18 @@ class Model:
         return State(size_hw=state.size_hw, index=state.index, least_hw=state.least_hw)
 
     def upload(self, frame: LabelFrame, *, least_hw: tuple[int, int] = (1, 1)) -> DeviceFrame:
-        """``frame`` on its way to the device; may be called ahead of ``step``, from another thread.
+        """Start to copy a frame to the device.
 
-        ``least_hw``: as given to ``start``. A colour picture becomes grey for a model that reads
-        one. Raises InputError where the frame holds classes that the model has not, lacks what it
-        needs, or has a picture of another number of channels.
+        May be called ahead of ``step``, and from another thread. A colour picture becomes grey for
+        a model that reads one channel.
+
+        Args:
+            frame: The frame.
+            least_hw: As given to ``start``.
+
+        Raises:
+            InputError: Where the frame holds classes that the model has not, lacks what it needs,
+                or has a picture of another number of channels.
         """
         with_image = self.label_nc == 0 or (
             self.networks.encoder is not None and frame.image is not None
@@ -200,17 +242,30 @@ class Model:
         )
 
     def download(self, picture: Tensor) -> Pending:
-        """``picture`` [1,3,H,W] in [-1,1] (or uint8 [H,W,3]) on its way to the host as uint8
-        RGB; ``wait`` on what it gives."""
+        """Start to copy a picture to the host.
+
+        Args:
+            picture: [1,3,H,W] in [-1,1], or uint8 [H,W,3].
+
+        Returns:
+            What gives the picture, uint8 RGB [H,W,3], when it is waited for.
+        """
         return self._transfer.download(picture)
 
     @torch.inference_mode()
     def step(self, state: State, frame: LabelFrame | DeviceFrame) -> tuple[State, Painting]:
-        """The next frame painted, and the state after it. A pure function of its arguments; never
-        waits for the device.
+        """Paint the next frame. A pure function of its arguments that never waits for the device.
 
-        The painting's parts have the frame's own size and stay on the device. Raises InputError
-        where the frame has another size than the sequence, or does not suit the model.
+        Args:
+            state: What ``start`` or the last ``step`` gave.
+            frame: The frame, as read or as ``upload`` gave it.
+
+        Returns:
+            The state after the frame, and its painting: of the frame's own size, on the device.
+
+        Raises:
+            InputError: Where the frame has another size than the sequence, or does not suit the
+                model.
         """
         if frame.size_hw != state.size_hw:
             raise InputError(
@@ -256,13 +311,22 @@ class Model:
         first_frames: Pictures | None = None,
         edits: EditList | None = None,
     ) -> npt.NDArray[np.float32]:
-        """A whole sequence at once: float32 [T,3,H,W] in [-1,1], one picture for each input frame.
+        """Translate a whole sequence at once. Inputs that the model does not use are ignored.
 
-        ``labels`` [T,H,W] class ids; ``instances`` [T,H,W] instance ids; ``images`` float [T,C,H,W]
-        in [-1,1], for models that paint from pictures and for style encoders. What the model does
-        not use is ignored. ``first_frames``: see ``start``. ``edits``: of labels and instances
-        together (relabel, delete), and styles chosen. Raises UsageError where an input is missing,
-        the inputs do not fit one another, or an edit does not suit the model.
+        Args:
+            labels: Class ids [T,H,W].
+            instances: Instance ids [T,H,W].
+            images: float [T,C,H,W] in [-1,1], for models that translate pictures and for style
+                encoders.
+            first_frames: Pictures to begin with; see ``start``.
+            edits: Edits of labels, instances and styles.
+
+        Returns:
+            float32 [T,3,H,W] in [-1,1], one picture for each input frame.
+
+        Raises:
+            UsageError: Where an input is missing, the inputs do not fit one another, or an edit
+                does not suit the model.
         """
         pictures = [
             painting.picture
@@ -278,7 +342,7 @@ class Model:
         first_frames: Pictures | None = None,
         edits: EditList | None = None,
     ) -> Iterator[Painting]:
-        """As ``translate``, but each frame's whole painting, one after the other."""
+        """As ``translate``, but gives each frame's `Painting`, one after the other."""
         state: State | None = None
         plan = EditPlan() if edits is None else self.plan(edits)
         if any(isinstance(edit, FirstFrame) for edit in plan.edits.edits):

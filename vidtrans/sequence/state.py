@@ -23,16 +23,22 @@ _FORMAT = "vidtrans-state"
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """What ``Model.step`` needs of the frames before: nothing else in the engine remembers
-    anything.
+    """What ``Model.step`` needs of the frames before.
 
-    ``size_hw``: the frames' size; the tensors below have the padded size that the network takes.
-    ``frames``: frames painted since the start or the last ``Model.reset``. ``index``: frames
-    painted since the start. ``ids`` uint8 [1,t,H,W], ``boundary`` bool [1,t,H,W], ``image`` float
-    [1,t,C,H,W], ``present``: the last t <= n_frames - 1 frames of the window, oldest first (parts
-    that the network does not use are None). ``history``: every scale's last pictures, None before
-    the first. ``given``: first pictures float [k,3,H,W] of the padded size, shown as frames 0 ..
-    k-1. ``least_hw``: the networks see pictures of at least this size.
+    Nothing else in the engine remembers anything. Tensors have the padded size that the networks
+    take; parts that a model does not use are None.
+
+    Attributes:
+        size_hw: Height and width of the frames.
+        frames: Frames painted since the start or the last ``Model.reset``.
+        index: Frames painted since the start.
+        ids: Classes of the last t <= n_frames - 1 frames, oldest first, uint8 [1,t,H,W].
+        boundary: Their instance boundaries, bool [1,t,H,W].
+        image: Their pictures, float [1,t,C,H,W].
+        present: The classes that occur in each of them.
+        history: What the generator remembers; None before the first frame.
+        given: Pictures to begin with, float [k,3,H,W], shown as frames 0 .. k-1.
+        least_hw: The networks see pictures of at least this size.
     """
 
     size_hw: tuple[int, int]

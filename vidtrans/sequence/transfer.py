@@ -19,12 +19,19 @@ from vidtrans.nets.viewport import Viewport
 
 @dataclass(frozen=True, eq=False)
 class DeviceFrame:
-    """A label frame on the device, as the networks see it: ``viewport`` tells the padding.
+    """A label frame on the device, padded as the networks need it.
 
-    ``ids`` uint8 [1,H,W], ``instances`` int32 [1,H,W], ``image`` float [1,C,H,W] in [-1,1]; None
-    where the frame has none. ``present``: the classes that occur. ``largest_instance``: an upper
-    bound of the instance ids. ``styles``: as chosen for the frame. ``size_hw``: the frame's own
-    size. ``ready``: on CUDA, the event after which the tensors may be read.
+    Attributes:
+        size_hw: The frame's own height and width.
+        index: The frame's number, for messages.
+        ids: Classes, uint8 [1,H,W]; None where the model reads none.
+        instances: int32 [1,H,W]; None where there are none.
+        image: float [1,C,H,W] in [-1,1]; None where the model reads none.
+        present: The classes that occur, ascending.
+        largest_instance: An upper bound of the instance ids.
+        styles: Styles chosen for the frame.
+        ready: On CUDA, the event after which the tensors may be read.
+        viewport: How the frame lies in the padded tensors.
     """
 
     size_hw: tuple[int, int]
@@ -72,10 +79,17 @@ class Transfer:
     def upload(
         self, frame: LabelFrame, viewport: Viewport, *, label_nc: int, with_image: bool
     ) -> DeviceFrame:
-        """``frame`` on the device, padded as ``viewport`` says; returns before the copy is done.
+        """Copy a frame to the device; returns before the copy is done.
 
-        Raises InputError where the frame holds a class that the model has not, or misses what the
-        model needs.
+        Args:
+            frame: The frame.
+            viewport: How it is padded.
+            label_nc: Classes of the model; 0 where it reads pictures.
+            with_image: Whether the frame's picture is copied too.
+
+        Raises:
+            InputError: Where the frame holds a class that the model has not, or misses what the
+                model needs.
         """
         ids = instances = image = None
         present: tuple[int, ...] = ()
@@ -83,9 +97,9 @@ class Transfer:
         if label_nc:
             present = classes_present(frame.ids)
             if present and present[-1] >= label_nc:
-                beyond = ", ".join(str(c) for c in present if c >= label_nc)
+                unknown = ", ".join(str(c) for c in present if c >= label_nc)
                 raise InputError(
-                    f"the labels hold class {beyond}, and the model knows classes 0 to"
+                    f"the labels hold class {unknown}, and the model knows classes 0 to"
                     f" {label_nc - 1}.",
                     frame=frame.index,
                     hint="Name the labels' scheme, so that they are mapped to the model's classes.",
