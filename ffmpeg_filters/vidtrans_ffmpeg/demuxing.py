@@ -119,7 +119,7 @@ def open_input(
     else:
         framing = _FRAMINGS[name]()
     pipe.framing = framing
-    return FilmReader(
+    reader = FilmReader(
         pipe,  # type: ignore[arg-type]
         labels=True,
         max_side=max_side,
@@ -129,6 +129,10 @@ def open_input(
         truncation=FramingCheck(pipe, framing, cancel),
         tags=tags,
     )
+    if isinstance(framing, Y4mFraming):
+        height, width = reader.info.size_hw
+        framing.frame_bytes = frame_bytes(VideoFormat(reader.pixel_format, width, height))
+    return reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,7 @@ class FramingCheck:
         if self.cancel.is_set():
             return  # the end of file is the cancellation's
         if isinstance(self.framing, Y4mFraming):
+            # A stream of one frame ends before its reader is open.
             self.framing.frame_bytes = frame_bytes(stream.format)
         said = self.framing.incomplete()
         if said is not None:

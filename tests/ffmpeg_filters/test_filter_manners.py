@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -13,11 +14,13 @@ import time
 import av
 import numpy as np
 import pytest
+from vidtrans_ffmpeg.demuxing import open_input, probe_container
 from vidtrans_ffmpeg.framing import MatroskaFraming
 from vidtrans_ffmpeg.pipes import CancelEvent, InputPipe, OutputPipe
 from vidtrans_ffmpeg.run import FilterSettings, run_filter
 
 from vidtrans.errors import InputError
+from vidtrans.media.pixels import ColourTags
 
 RAW, FFV1 = ("-c:v", "rawvideo"), ("-c:v", "ffv1")
 STREAMS = {
@@ -118,6 +121,23 @@ def test_a_truncated_last_frame_is_told_after_the_whole_ones(
     assert "truncated" in str(done.error)
     assert "<stdin>" in str(done.error)
     np.testing.assert_array_equal(show(done.out, "gray", (32, 64)), ids[:-1])
+
+
+@pytest.mark.parametrize("name", list(STREAMS))
+def test_the_check_for_truncation_holds_no_frames(ids, send, tmp_path, name):
+    """A stream of hours passes through; what is kept of it must not grow with its length."""
+    path = tmp_path / "stream"
+    path.write_bytes(send(np.concatenate([ids] * 40), *STREAMS[name]))
+    cancel = CancelEvent()
+    with path.open("rb", buffering=0) as file:
+        pipe = InputPipe(file.fileno(), cancel)
+        container = probe_container(pipe)
+        reader = open_input(pipe, cancel, container, max_side=64, raw=None, tags=ColourTags())
+        with reader:
+            assert sum(1 for _ in zip(range(200), reader, strict=False)) == 200
+        held = len(pickle.dumps(pipe.framing))
+    assert held < 3 * ids[0].nbytes + 10_000  # of NUT, its table of 256 frame codes
+    cancel.close()
 
 
 def test_rawvideo_that_does_not_fit_its_geometry(ids, run_through):

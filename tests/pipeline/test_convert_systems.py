@@ -152,7 +152,7 @@ def test_instances_without_a_map(run, tmp_path):
 
 def test_styles_asked_of_a_model_that_has_none(run, tiny_model, bundle, tmp_path):
     edits = EditList((StyleClass("car", 1),))
-    with pytest.raises(UsageError, match=r"tiny has no styles to choose from.*first-frame"):
+    with pytest.raises(UsageError, match=r"tiny has no styles to choose from.*first_frame"):
         run(model=str(tiny_model), edits=edits)
     bare = bundle("bare", system="pix2pixhd", generator=HD)
     with pytest.raises(UsageError, match=r"bare takes features, and its file holds no styles\.$"):
@@ -294,4 +294,4 @@ def test_styles_are_made_exported_and_imported_again(vidtrans_command, films, bu
     short.unlink()
     result = vidtrans_command(*words, "--overwrite")
     assert isinstance(result.exception, InputError)
-    assert "ends after 4 frames, and the labels go on" in str(result.exception)
+    assert "ends after 4 frames, and there are more label maps" in str(result.exception)
