@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -61,9 +61,8 @@ def inspect(
         except InputError as error:
             refusal = error
         info = reader.info
-    if detection is not None:
-        with open_reader(input) as reader:
-            report = _read(islice(reader, frames), detection, info, model)
+        if detection is not None:
+            report = _read(islice(chain(seen, reader), frames), detection, info, model)
     facts = _facts(info, detection, report)
     if refusal is not None:
         facts["refusal"] = refusal.sentence(option_words)

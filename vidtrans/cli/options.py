@@ -126,7 +126,7 @@ def _parameter(field: SettingField, option: Option, help: str) -> inspect.Parame
         kind, default = str, field.default
     declared = typer.Option(
         f"--{option.name}",
-        help=help,
+        help=f"{help} Repeatable." if option.repeatable else help,
         metavar=option.metavar or None,
         rich_help_panel=field.setting.panel,
     )

@@ -27,7 +27,7 @@ class Option:
         name: In lower case with hyphens, without the leading ones: ``scene-cuts``.
         metavar: What stands for its value in help and docs. A switch shows none.
         help: One sentence, or two short ones.
-        repeatable: Whether it may be given several times.
+        repeatable: Whether it may be given several times; help and docs say so.
     """
 
     name: str

@@ -313,7 +313,7 @@ class RenderSettings(Settings):
                 Option(
                     "first-frame",
                     "PICTURE",
-                    "A picture that the film starts from; several, in order, may be given.",
+                    "A picture that the film starts from; several go in order.",
                     repeatable=True,
                 ),
             )
@@ -470,7 +470,7 @@ class ConvertSettings(WithRender):
                 Option(
                     "encoder-option",
                     "KEY=VALUE",
-                    "Any option of it, as crf=18; repeatable.",
+                    "Any option of it, as crf=18.",
                     repeatable=True,
                 ),
             ),
