@@ -7,12 +7,12 @@ the pixels. Two small steps on the CPU tell the proportion, without a GPU and in
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import psutil
 import torch
 from torch import Tensor, nn
 
@@ -97,17 +97,12 @@ def estimate_memory(settings: TrainingSettings, size_hw: tuple[int, int]) -> Mem
     return MemoryEstimate(size_hw, weights, round(activations), round(total))
 
 
-def available_memory() -> tuple[int, str] | None:
-    """Bytes of the memory that training here would use, and whose they are; None where the system
-    does not tell."""
+def available_memory() -> tuple[int, str]:
+    """Bytes of the memory that training here would use, and whose they are."""
     if torch.cuda.is_available():
         properties = torch.cuda.get_device_properties(0)
         return properties.total_memory, f"this machine's {properties.name}"
-    try:
-        pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
-        return None
-    return pages * size, "this machine, which has no GPU"
+    return psutil.virtual_memory().total, "this machine, which has no GPU"
 
 
 def _numbers(network: nn.Module) -> int:

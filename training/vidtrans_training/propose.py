@@ -119,10 +119,7 @@ def memory_advice(settings: TrainingSettings, size_hw: tuple[int, int]) -> list[
 
     estimate = estimate_memory(settings, settings.transform.size_of(size_hw))
     told = [f"Memory: {estimate}."]
-    available = available_memory()
-    if available is None:
-        return told
-    total, whose = available
+    total, whose = available_memory()
     told.append(f"There are {total / 1e9:.0f} GB on {whose}.")
     if estimate.total > total:
         smaller = [
