@@ -86,7 +86,7 @@ def _edits(render: Render) -> str:
     """The edits, and what their pictures show."""
     if not render.settings.edits:
         return "none"
-    shown = b"".join(look.tobytes() for look in render.painter.looks.values())
+    shown = b"".join(picture.tobytes() for picture in render.painter.reference_frames.values())
     listed: list[dict[str, Any]] = [
         entry | ({"picture": ""} if "picture" in entry else {})
         for entry in render.settings.edits.to_json()

@@ -224,12 +224,12 @@ def edited(painter: Painter, edits: EditList, *, has_instances: bool) -> Painter
     cannot be read.
     """
     plan = plan_edits(edits, painter.model, has_instances=has_instances)
-    looks = {
+    reference_frames = {
         edit.start: read_pictures([edit.picture], painter.sizing)
         for edit in edits.edits
         if isinstance(edit, FirstFrame)
     }
-    return replace(painter, edits=plan, looks=looks)
+    return replace(painter, edits=plan, reference_frames=reference_frames)
 
 
 def read_pictures(paths: Sequence[str], sizing: Sizing) -> Bytes:

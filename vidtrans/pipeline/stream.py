@@ -130,8 +130,8 @@ class Painter:
         sequence_starts: Frames at which the input begins another sequence: cuts, unless ``cuts``
             is ``off``.
         edits: Edits of labels and history.
-        looks: The first-frame pictures of the edits, by frame: uint8 RGB [1,H,W,3] of the output's
-            size.
+        reference_frames: The first-frame pictures of the edits, by frame: uint8 RGB [1,H,W,3] of
+            the output's size.
     """
 
     model: Model
@@ -140,7 +140,7 @@ class Painter:
     cuts: SceneCuts = "auto"
     sequence_starts: frozenset[int] = field(default=frozenset())
     edits: EditPlan = field(default_factory=EditPlan)
-    looks: Mapping[int, Bytes] = field(default_factory=dict)
+    reference_frames: Mapping[int, Bytes] = field(default_factory=dict)
 
     def start(self, *, first_frames: Bytes | None = None) -> State:
         """The state before the film's first frame.
@@ -189,10 +189,10 @@ class Painter:
     def step(self, state: State, read: Read) -> Stepped:
         """As ``paint``, but gives all layers."""
         index = read.frame.index
-        look = self.looks.get(index)
+        given = self.reference_frames.get(index)
         reset = read.cut or self.edits.resets(index)
-        if look is not None:
-            state = replace(self.start(first_frames=look), index=state.index)
+        if given is not None:
+            state = replace(self.start(first_frames=given), index=state.index)
         elif reset:
             state = self.model.reset(state)
         state, painting = self.model.step(state, read.uploaded)

@@ -129,7 +129,7 @@ class RandomAccess:
             given = _GivenPictures(view.edits, self._given_picture)
             for frame in given:  # an unreadable picture fails now, not when its frame is painted
                 given[frame]
-            self._painter = replace(self._plain, edits=plan, looks=given)
+            self._painter = replace(self._plain, edits=plan, reference_frames=given)
             self._painted_view = view
         return self._painter, view
 
