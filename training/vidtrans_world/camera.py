@@ -34,7 +34,7 @@ class Camera:
         return (flat.astype(np.float32) @ self.axes).astype(np.float32)
 
     def project(self, points: Floats, endless: bool = False) -> tuple[Floats, Floats, Floats]:
-        """Places x and y in pixels and depth in metres of ``points`` [N,3]; directions instead
+        """Positions x and y in pixels and depth in metres of ``points`` [N,3]; directions instead
         where ``endless``."""
         seen = (points if endless else points - self.eye).astype(np.float64) @ self.axes.T.astype(
             np.float64

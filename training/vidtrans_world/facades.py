@@ -7,7 +7,7 @@ import numpy as np
 from vidtrans_world.arrays import Floats, f32
 from vidtrans_world.noise import band, fractal, hashed, stripes
 from vidtrans_world.street import Street
-from vidtrans_world.surface import Finish, Places, mix
+from vidtrans_world.surface import Finish, ShadingPoints, mix
 
 
 def _pick(table: Floats, at: Floats) -> Floats:
@@ -39,7 +39,7 @@ _INSIDES = f32([[0.16, 0.12, 0.07], [0.05, 0.05, 0.05], [0.22, 0.18, 0.12], [0.0
 _SHUTTERS = f32([[0.10, 0.17, 0.12], [0.14, 0.2, 0.27], [0.26, 0.1, 0.07], [0.45, 0.43, 0.39]])
 
 
-def facade(p: Places, street: Street) -> Finish:
+def facade(p: ShadingPoints, street: Street) -> Finish:
     """A facade's finish; local x runs along the wall, local y tells the front 0, a side wall 1
     and a dormer 2."""
     u, v = p.local[:, 0], p.local[:, 2]
@@ -49,7 +49,7 @@ def facade(p: Places, street: Street) -> Finish:
     )
     seed = seed.astype(np.int64)
     trim = p.fields[:, 12:15]
-    fu, fv = p.foot_along, p.foot
+    fu, fv = p.footprint_along, p.footprint
     front, dormer = flag == 0, flag == 2
     modern = style == 3
 
@@ -163,7 +163,7 @@ def facade(p: Places, street: Street) -> Finish:
     return Finish(albedo, mirror=mirror.astype(np.float32), emission=emission.astype(np.float32))
 
 
-def _wall(p: Places, u: Floats, v: Floats, style: Floats, fu: Floats, fv: Floats) -> Floats:
+def _wall(p: ShadingPoints, u: Floats, v: Floats, style: Floats, fu: Floats, fv: Floats) -> Floats:
     big = fractal(u + p.fields[:, 9], v, 13.0, fv)
     fine = fractal(u + p.fields[:, 9], v, 2.1, fu)
     streak = fractal(u * 2.2 + p.fields[:, 9], v * 0.12, 9.0, fu)

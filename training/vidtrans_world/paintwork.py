@@ -8,68 +8,70 @@ import numpy as np
 from vidtrans_world.arrays import f32
 from vidtrans_world.noise import band, hashed, stripes
 from vidtrans_world.street import Street
-from vidtrans_world.surface import Finish, Places, mix
+from vidtrans_world.surface import Finish, ShadingPoints, mix
 
 
-def car_body(p: Places, street: Street) -> Finish:
+def car_body(p: ShadingPoints, street: Street) -> Finish:
     """Bonnet, roof, bumpers and the panes at front and rear."""
     return _bodywork(p, side=False)
 
 
-def car_side(p: Places, street: Street) -> Finish:
+def car_side(p: ShadingPoints, street: Street) -> Finish:
     """The band between belt line and roof: side panes between pillars."""
     return _bodywork(p, side=True)
 
 
-def _bodywork(p: Places, side: bool) -> Finish:
+def _bodywork(p: ShadingPoints, side: bool) -> Finish:
     x, y, z = np.abs(p.local[:, 0]), p.local[:, 1], p.local[:, 2]
     length, width, height, belt = (p.fields[:, i] for i in range(4))
     half = length / 2
     if side:
-        glass = band(z, belt + 0.03, height - 0.13, p.foot)
-        glass = glass * (1 - stripes(y - 0.12, 1.05, 0.0, 0.09, p.foot))
+        glass = band(z, belt + 0.03, height - 0.13, p.footprint)
+        glass = glass * (1 - stripes(y - 0.12, 1.05, 0.0, 0.09, p.footprint))
     else:
         front = np.where(y > 0, 0.0, 0.06)
-        glass = band(z, belt + 0.07 + front, height - 0.07, p.foot) * (x < width * 0.5)
+        glass = band(z, belt + 0.07 + front, height - 0.07, p.footprint) * (x < width * 0.5)
         glass = glass * (height > belt + 0.1)
     lamps_front = (
-        band(z, belt * 0.66, belt * 0.84, p.foot)
-        * band(x, width * 0.27, width * 0.5, p.foot)
+        band(z, belt * 0.66, belt * 0.84, p.footprint)
+        * band(x, width * 0.27, width * 0.5, p.footprint)
         * (y > half - 0.42)
     )
     grille = (
-        band(z, 0.36, belt * 0.66, p.foot) * band(x, -1, width * 0.3, p.foot) * (y > half - 0.3)
+        band(z, 0.36, belt * 0.66, p.footprint)
+        * band(x, -1, width * 0.3, p.footprint)
+        * (y > half - 0.3)
     )
     tall = height > 1.85
     lamps_rear = band(
-        z, belt * np.where(tall, 0.75, 0.76), belt * np.where(tall, 1.25, 0.97), p.foot
+        z, belt * np.where(tall, 0.75, 0.76), belt * np.where(tall, 1.25, 0.97), p.footprint
     )
     lamps_rear = (
         lamps_rear
-        * band(x, width * np.where(tall, 0.43, 0.33), width * 0.52, p.foot)
+        * band(x, width * np.where(tall, 0.43, 0.33), width * 0.52, p.footprint)
         * (y < -half + 0.3)
     )
-    plate = band(x, -1, 0.26, p.foot) * np.where(
+    plate = band(x, -1, 0.26, p.footprint) * np.where(
         y > 0,
-        band(z, 0.38, 0.49, p.foot) * (y > half - 0.25),
-        band(z, 0.62, 0.74, p.foot) * (y < -half + 0.25),
+        band(z, 0.38, 0.49, p.footprint) * (y > half - 0.25),
+        band(z, 0.62, 0.74, p.footprint) * (y < -half + 0.25),
     )
     seams = (
-        band(np.abs(y - half * 0.22), -1, 0.012, p.foot)
-        + band(np.abs(y + half * 0.24), -1, 0.012, p.foot)
-        + band(np.abs(y - half * 0.62), -1, 0.012, p.foot)
+        band(np.abs(y - half * 0.22), -1, 0.012, p.footprint)
+        + band(np.abs(y + half * 0.24), -1, 0.012, p.footprint)
+        + band(np.abs(y - half * 0.62), -1, 0.012, p.footprint)
     )
     seams = np.clip(seams, 0, 1) * (z < belt) * (z > 0.35) * (x > width * 0.42) * 0.7
     seams = np.maximum(
-        seams, band(np.abs(z - belt + 0.08), -1, 0.012, p.foot) * 0.4 * (x > width * 0.42)
+        seams, band(np.abs(z - belt + 0.08), -1, 0.012, p.footprint) * 0.4 * (x > width * 0.42)
     )
     arch = np.zeros_like(y)
     for at in (half - 0.82, -half + 0.78):
-        arch = np.maximum(arch, band(np.hypot(y - at, z - 0.32), -1, 0.40, p.foot))
+        arch = np.maximum(arch, band(np.hypot(y - at, z - 0.32), -1, 0.40, p.footprint))
     arch = arch * (x > width * 0.38) * (z < 0.85)
-    dark = np.maximum(band(z, -1, 0.31, p.foot) * 0.95, arch)
+    dark = np.maximum(band(z, -1, 0.31, p.footprint) * 0.95, arch)
     bumper = (
-        band(z, -1, 0.5, p.foot)
+        band(z, -1, 0.5, p.footprint)
         * (np.abs(y) > half - 0.35)
         * (hashed((p.fields[:, 4] * 1000).astype(np.int64)) < 0.35)
     )
@@ -95,24 +97,24 @@ def _bodywork(p: Places, side: bool) -> Finish:
     )
 
 
-def bus(p: Places, street: Street) -> Finish:
+def bus(p: ShadingPoints, street: Street) -> Finish:
     """A bus: a band of panes, a stripe, lamps and the lit destination board."""
     y, z, x = p.local[:, 1], p.local[:, 2], np.abs(p.local[:, 0])
     half = p.fields[:, 0] / 2
     end = np.abs(y) > half - 0.3
-    glass = band(z, 1.25, 2.5, p.foot) * np.where(
-        end, band(x, -1, 1.08, p.foot), 1 - stripes(y, 1.45, 0, 0.07, p.foot)
+    glass = band(z, 1.25, 2.5, p.footprint) * np.where(
+        end, band(x, -1, 1.08, p.footprint), 1 - stripes(y, 1.45, 0, 0.07, p.footprint)
     )
-    stripe = band(z, 0.95, 1.15, p.foot)
-    low = band(z, 0, 0.45, p.foot)
-    board = band(z, 2.62, 2.9, p.foot) * (y > half - 0.3) * band(x, -1, 0.8, p.foot)
-    lamps = band(z, 0.6, 0.85, p.foot) * band(x, 0.75, 1.15, p.foot) * end
+    stripe = band(z, 0.95, 1.15, p.footprint)
+    low = band(z, 0, 0.45, p.footprint)
+    board = band(z, 2.62, 2.9, p.footprint) * (y > half - 0.3) * band(x, -1, 0.8, p.footprint)
+    lamps = band(z, 0.6, 0.85, p.footprint) * band(x, 0.75, 1.15, p.footprint) * end
     albedo = mix(p.colour, f32([0.65, 0.65, 0.62]), stripe)
     albedo = mix(albedo, f32([0.015, 0.018, 0.02]), np.maximum(glass, low))
     albedo = mix(albedo, f32([0.02, 0.02, 0.02]), board)
     lamp = np.where((y > 0)[:, None], f32([0.75, 0.77, 0.8]), f32([0.45, 0.02, 0.02]))
     albedo = mix(albedo, lamp, lamps)
-    text = board * stripes(x, 0.22, 0.15, 0.8, p.foot) * band(z, 2.68, 2.84, p.foot)
+    text = board * stripes(x, 0.22, 0.15, 0.8, p.footprint) * band(z, 2.68, 2.84, p.footprint)
     emission = f32([0.9, 0.5, 0.05]) * text[:, None]
     fresnel = 0.04 + 0.96 * (1 - np.abs(np.einsum("nc,nc->n", p.normal, p.view))) ** 5
     return Finish(
@@ -120,13 +122,13 @@ def bus(p: Places, street: Street) -> Finish:
     )
 
 
-def wheel(p: Places, street: Street) -> Finish:
+def wheel(p: ShadingPoints, street: Street) -> Finish:
     """A wheel's face: tyre, rim and five openings; local coordinates in radii."""
     y, z = p.local[:, 1], p.local[:, 2]
     r = np.hypot(y, z)
-    foot = p.foot / 0.32
-    rim = band(r, -1, 0.66, foot)
+    footprint = p.footprint / 0.32
+    rim = band(r, -1, 0.66, footprint)
     turn = np.arctan2(z, y)
-    spokes = band(np.sin(turn * 5), -0.1, 2, foot * 6) * band(r, 0.17, 0.58, foot)
+    spokes = band(np.sin(turn * 5), -0.1, 2, footprint * 6) * band(r, 0.17, 0.58, footprint)
     albedo = mix(np.full((len(y), 3), 0.02, np.float32), f32([0.4, 0.4, 0.41]), rim)
     return Finish(mix(albedo, f32([0.06, 0.06, 0.06]), spokes), mirror=0.12 * rim)

@@ -14,7 +14,7 @@ from vidtrans_world.instant import Instant
 from vidtrans_world.light import Probes, cast_probes, reflected, sky
 from vidtrans_world.materials import shade
 from vidtrans_world.soup import cross
-from vidtrans_world.surface import Places
+from vidtrans_world.surface import ShadingPoints
 from vidtrans_world.world import World
 
 
@@ -61,15 +61,15 @@ def radiance(stage: Stage, now: Instant, directions: Floats, hits: Hits) -> Floa
     points = now.camera.eye + view * distance[:, None]
     unbent = points.copy()
     unbent[:, 0] -= street.curve(points[:, 1])
-    foot = distance * pixel
+    footprint = distance * pixel
     slant = np.maximum(np.abs(np.einsum("nc,nc->n", flat, view)), 0.02)
     sun = f32(light.sun)
-    places = Places(
+    shading = ShadingPoints(
         unbent, now.corners("local", triangle, weights), normal, view, now.gather("colour",
         triangle),
-        stage.world.fields[now.gather("thing", triangle)], foot, foot / slant, sun,
+        stage.world.fields[now.gather("thing", triangle)], footprint, footprint / slant, sun,
     )  # fmt: skip
-    finish = shade(places, now.gather("material", triangle), street)
+    finish = shade(shading, now.gather("material", triangle), street)
     lit = np.einsum("nc,c->n", normal, sun)
     front = np.einsum("nc,c->n", flat, sun)
     facing = np.clip(lit, 0, 1) * (np.clip(front * 6 + 0.3, 0, 1)) + finish.through * np.clip(

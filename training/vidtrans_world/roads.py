@@ -7,13 +7,13 @@ import numpy as np
 from vidtrans_world.arrays import Floats, f32
 from vidtrans_world.noise import band, fractal, hashed, stripes
 from vidtrans_world.street import Street
-from vidtrans_world.surface import Finish, Places, mix
+from vidtrans_world.surface import Finish, ShadingPoints, mix
 
 
-def asphalt(p: Places, street: Street) -> Finish:
+def asphalt(p: ShadingPoints, street: Street) -> Finish:
     """The road surface, markings included."""
     x, y = p.street[:, 0], p.street[:, 1]
-    across, along = p.foot, p.foot_along
+    across, along = p.footprint, p.footprint_along
     big = fractal(x, y * 0.35, 17.0, along)
     fine = fractal(x, y, 1.1, along, "grain")
     base = f32([0.118, 0.118, 0.12]) * np.float32(0.9 + 0.25 * (street.paint % 7) / 7)

@@ -1,4 +1,4 @@
-"""What the shading functions are given and what they give back."""
+"""Arguments and results of the shading functions."""
 
 from __future__ import annotations
 
@@ -10,11 +10,20 @@ from vidtrans_world.arrays import Floats, Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Places:
-    """N places on surfaces. ``street`` [N,3] position with the road's bend undone; ``local`` [N,3]
-    what textures stick to; ``normal`` and ``view`` (towards the surface) [N,3]; ``colour`` [N,3];
-    ``fields`` [N,F] numbers of the thing; ``foot`` a pixel's width there in metres and
-    ``foot_along`` its length on a slanted surface."""
+class ShadingPoints:
+    """N points on surfaces to be shaded.
+
+    Attributes:
+        street: Positions in the street with the road's bend undone, metres [N,3].
+        local: Positions in the coordinates that textures stick to [N,3].
+        normal: Surface normals [N,3].
+        view: Directions from the camera to the points [N,3].
+        colour: Base colours, RGB [N,3].
+        fields: Parameters of the object that a point is of [N,F].
+        footprint: Width of a pixel at the point, metres [N].
+        footprint_along: Its length where the surface is seen at a slant, metres [N].
+        sun: Direction to the sun [3].
+    """
 
     street: Floats
     local: Floats
@@ -22,16 +31,16 @@ class Places:
     view: Floats
     colour: Floats
     fields: Floats
-    foot: Floats
-    foot_along: Floats
+    footprint: Floats
+    footprint_along: Floats
     sun: Floats
 
-    def rows(self, index: Ints) -> Places:
-        """Some of the places."""
-        return Places(
+    def rows(self, index: Ints) -> ShadingPoints:
+        """Some of the points."""
+        return ShadingPoints(
             self.street[index], self.local[index], self.normal[index], self.view[index],
             self.colour[index],
-            self.fields[index], self.foot[index], self.foot_along[index], self.sun,
+            self.fields[index], self.footprint[index], self.footprint_along[index], self.sun,
         )  # fmt: skip
 
 
