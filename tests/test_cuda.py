@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from vidtrans.frame import FrameTime, LabelFrame
+from vidtrans.nets.viewport import Viewport
 from vidtrans.nets.warp import warp
 from vidtrans.sequence.loading import load_model
 from vidtrans.sequence.model import Model
@@ -135,7 +136,7 @@ def test_styles_are_the_same_planes_and_nothing_waits(random_networks):
         device = torch.device(name)
         transfer = Transfer(device)
         uploaded = transfer.arrive(
-            transfer.upload(frame, labels.shape, label_nc=35, with_image=False)
+            transfer.upload(frame, Viewport.whole(labels.shape), label_nc=35, with_image=False)
         )
         styling = Styling(networks, device)
         styling.planes(uploaded, seed=3)

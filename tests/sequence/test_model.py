@@ -220,6 +220,23 @@ def test_padding_is_a_reflection(model):
     assert np.array_equal(model.translate(labels=labels, instances=instances), wanted[:, :, :30])
 
 
+def test_the_networks_may_see_more_than_the_picture(model):
+    """With a least size the rest is padding, which goes with the state and comes off again."""
+    labels, instances = clip(5, (30, 44))
+    pad = ((0, 0), (0, 34), (0, 4))
+    wanted = model.translate(
+        labels=np.pad(labels, pad, "reflect"), instances=np.pad(instances, pad, "reflect")
+    )
+    state, first = paint(model, labels, instances, model.start((30, 44), least_hw=(64, 48)), [0, 1])
+    restored = State.from_bytes(state.to_bytes())
+    assert restored.least_hw == (64, 48)
+    _, rest = paint(model, labels, instances, restored, [2, 3, 4])
+    assert np.array_equal(torch.cat([first, rest]).numpy(), wanted[..., :30, :44])
+    assert model.reset(state).least_hw == (64, 48)
+    with pytest.raises(ValueError, match="uploaded for"):
+        model.step(state, model.upload(frame(labels, instances, 2)))
+
+
 def test_without_instances_classes_serve_as_instances(model):
     labels, _ = clip()
     found = model.translate(labels=labels)
