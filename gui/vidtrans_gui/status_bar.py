@@ -85,7 +85,7 @@ class StatusBar(QStatusBar):
             self.fps.setText(
                 self.tr("{0:4.1f} fps painted").format(status.fps) if status.fps else ""
             )
-        kept = status.picture_bytes + status.snapshot_bytes + status.given_bytes
+        kept = status.picture_bytes + status.snapshot_bytes + status.reference_bytes
         parts = [wording.amount(resident_bytes())]
         if kept:
             parts.append(self.tr("{0} kept").format(wording.amount(kept)))

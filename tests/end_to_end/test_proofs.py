@@ -150,5 +150,5 @@ def test_the_embedded_model_is_the_same_in_every_way_to_it(tmp_path, decoded):
     with open_film(settings, Budgets()) as film:
         for frame in random.Random(4).sample(range(len(written)), 150):
             film.access.paint(frame, ["final"], never)
-            found = film.access.at_hand(frame, ["final"])["final"]
+            found = film.access.cached(frame, ["final"])["final"]
             assert np.array_equal(found, written[frame]), frame

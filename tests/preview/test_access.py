@@ -119,7 +119,7 @@ def paint_all(access, layer="final"):
 def check(access, film, frames, layer="final"):
     for frame in frames:
         assert access.paint(frame, [layer], never) is not None
-        assert np.array_equal(access.at_hand(frame, [layer])[layer], film[frame]), f"frame {frame}"
+        assert np.array_equal(access.cached(frame, [layer])[layer], film[frame]), f"frame {frame}"
 
 
 def test_the_film_is_worth_the_test(settings, expected):
@@ -208,10 +208,10 @@ def test_a_given_picture_starts_the_film_anew(settings, expected, open_access, t
     # The file is painted over: what came from it is stale.
     cv2.imwrite(str(tmp_path / "look.png"), 255 - look)
     access.edit(edits)
-    assert access.at_hand(19, ["final"]) is not None
-    assert access.at_hand(25, ["final"]) is None
+    assert access.cached(19, ["final"]) is not None
+    assert access.cached(25, ["final"]) is None
     access.paint(20, ["final"], never)
-    assert np.array_equal(access.at_hand(20, ["final"])["final"], 255 - look[..., ::-1])
+    assert np.array_equal(access.cached(20, ["final"])["final"], 255 - look[..., ::-1])
 
 
 def test_given_pictures_stay_within_their_budget(settings, expected, open_access, tmp_path):
@@ -223,26 +223,26 @@ def test_given_pictures_stay_within_their_budget(settings, expected, open_access
         path = tmp_path / f"given_{frame}.png"
         cv2.imwrite(str(path), noise.integers(0, 256, (32, 64, 3), np.uint8))
         edits.append(FirstFrame(str(path), frame))
-    access = open_access(settings, given_bytes=2 * 32 * 64 * 3)
+    access = open_access(settings, reference_bytes=2 * 32 * 64 * 3)
     access.edit(EditList(tuple(edits)))
     check(access, expected(settings, EditList(tuple(edits))), [28, 5, 12, 21, 6])
-    assert 0 < access.given.bytes <= 2 * 32 * 64 * 3
+    assert 0 < access.reference_frames.bytes <= 2 * 32 * 64 * 3
 
 
 def test_an_edit_spoils_only_what_comes_after_it_in_its_scene(settings, open_access):
     access = open_access(settings)
     paint_all(access)
-    for layer_spans in access.cached().values():
+    for layer_spans in access.cached_ranges().values():
         assert layer_spans == ((0, FRAMES),)
     access.edit(EditList((RelabelClass("sidewalk", "road", 20, 30),)))
-    assert access.cached() == {
+    assert access.cached_ranges() == {
         "final": ((0, 20), (CUTS[0], FRAMES))
     }  # the generator forgets at the cut
-    assert [frame for frame in access.snapshotted() if 20 < frame < CUTS[0]] == []
+    assert [frame for frame in access.snapshot_frames() if 20 < frame < CUTS[0]] == []
     access.edit(EditList((RelabelClass("sidewalk", "road", 20),)))
-    assert access.cached() == {"final": ((0, 20),)}
+    assert access.cached_ranges() == {"final": ((0, 20),)}
     access.edit(EditList())  # undone: at once all there
-    assert access.cached() == {"final": ((0, FRAMES),)}
+    assert access.cached_ranges() == {"final": ((0, FRAMES),)}
 
 
 def test_layers_share_states_and_are_those_of_convert(settings, expected, open_access):
@@ -263,7 +263,7 @@ def test_labels_need_no_painting(settings, expected, open_access):
     film = expected(settings.model_copy(update={"layer": "labels"}), EDITS["over a cut"])
     for frame in (50, 0, 39, 110):
         access.paint_labels(frame)
-        assert np.array_equal(access.at_hand(frame, ["labels"])["labels"], film[frame])
+        assert np.array_equal(access.cached(frame, ["labels"])["labels"], film[frame])
     assert access.step_s() is None
 
 
@@ -280,7 +280,7 @@ def test_a_stopped_paint_keeps_what_is_done(settings, open_access):
     access = open_access(settings)
     asked = iter(range(100))
     assert access.paint(40, ["final"], lambda: next(asked) == 30) is None
-    assert access.cached() == {"final": ((0, 30),)}
+    assert access.cached_ranges() == {"final": ((0, 30),)}
     assert access.paint(40, ["final"], never) == 11
 
 
@@ -325,7 +325,7 @@ def test_image_systems_need_no_replay(settings, expected, open_access, random_ne
         assert access.paint(frame, ["final"], never) == 1
     edits = EditList((RelabelClass("car", "truck", 40, 45),))
     access.edit(edits)
-    assert access.at_hand(50, ["final"]) is not None
+    assert access.cached(50, ["final"]) is not None
     check(access, expected(settings, edits), [42, 50, 82])
     assert access.snapshots.bytes == 0
 

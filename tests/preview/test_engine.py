@@ -148,11 +148,11 @@ def test_while_it_replays_it_shows_an_approximation(engine, events, settings, fi
     slow.release(1)  # for the approximation alone
     engine.submit(Request(1, 50))
     first = events.wait(lambda e: isinstance(e, Answer))
-    assert first.approximation == "fresh"
+    assert first.approximation == "no_history"
     assert not np.array_equal(first.pictures["final"], film[50])
     slow.release(10_000)
     assert np.array_equal(events.exact(1).pictures["final"], film[50])
-    assert [a.approximation for a in events.answers(1)] == ["fresh", None]
+    assert [a.approximation for a in events.answers(1)] == ["no_history", None]
 
 
 def test_a_neighbour_stands_in_where_there_is_one(engine, events, settings, monkeypatch, film):

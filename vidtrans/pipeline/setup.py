@@ -218,7 +218,7 @@ def plan_edits(edits: EditList, model: Model, *, has_instances: bool) -> EditPla
 
 
 def edited(painter: Painter, edits: EditList, *, has_instances: bool) -> Painter:
-    """``painter`` with these edits instead of its own, and the pictures that they give.
+    """``painter`` with these edits instead of its own, and their reference frames.
 
     Raises UsageError where the edits do not suit the model or the film, InputError where a picture
     cannot be read.

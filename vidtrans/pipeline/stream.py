@@ -189,10 +189,10 @@ class Painter:
     def step(self, state: State, read: Read) -> Stepped:
         """As ``paint``, but gives all layers."""
         index = read.frame.index
-        given = self.reference_frames.get(index)
+        reference = self.reference_frames.get(index)
         reset = read.cut or self.edits.resets(index)
-        if given is not None:
-            state = replace(self.start(first_frames=given), index=state.index)
+        if reference is not None:
+            state = replace(self.start(first_frames=reference), index=state.index)
         elif reset:
             state = self.model.reset(state)
         state, painting = self.model.step(state, read.uploaded)

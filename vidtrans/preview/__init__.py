@@ -1,6 +1,8 @@
-"""Random access to a film that a recurrent generator paints: snapshots of its state, and a cache of
-finished pictures.
+"""Random access to the pictures of a film that a recurrent generator paints.
 
+Snapshots of the generator's state make any frame reachable; finished pictures are cached.
+
+Example:
     engine = PreviewEngine(print)
     engine.open(ConvertSettings(input="labels.mkv", output="unused.mkv"))
     engine.submit(Request(id=1, frame=120))

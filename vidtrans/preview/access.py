@@ -1,10 +1,11 @@
-"""Random access to the pictures that ``convert`` would write, without threads: the worker of
-``PreviewEngine`` owns it.
+"""Random access to the pictures that ``convert`` would write.
 
-The generator needs the frames before a frame. So its state is kept every few frames, and a picture
-is painted from the nearest state before it, frame by frame, with the very function that ``convert``
-paints with. At a cut the generator forgets, so a scene's first frame needs no state, and no edit
-reaches beyond the scene that it ends in.
+The generator is recurrent, so a frame depends on the frames before it. Its state is kept every few
+frames, and a picture is painted from the nearest earlier state, frame by frame, with the function
+that ``convert`` paints with. A cut resets the state: the first frame of a scene needs no earlier
+state, and an edit has no effect after the scene in which it ends.
+
+There are no threads here: the worker of ``PreviewEngine`` owns the ``RandomAccess``.
 """
 
 from __future__ import annotations
@@ -25,20 +26,21 @@ from vidtrans.pipeline.stream import Painter, PendingPicture, Read, errors_at
 from vidtrans.preview.cache import ByteCache, PictureKey, Pictures, Snapshots, Version
 from vidtrans.preview.records import Budgets
 from vidtrans.preview.source import LabelSource
-from vidtrans.preview.versions import CutMap, EditView
+from vidtrans.preview.versions import CutMap, EditDependencies
 from vidtrans.sequence.state import State
 
-_SCAN_AT_LEAST = 48
-"""Frames to paint from which on it is worth looking for a cut first, which only takes reading
-the labels."""
+_SCAN_FROM_FRAMES = 48
+"""Length of a replay, in frames, from which on the labels are scanned for a cut first. Twice the
+default distance of snapshots: a replay within a painted part of the film is shorter."""
 _RECENT = 4
-"""States after the last frames painted, for a step back or another layer at the same frame."""
+"""States kept after the last painted frames, for a step back or another layer of the same frame."""
 
 Stop = Callable[[], bool]
 OnStep = Callable[[int, int, float], None]
-"""Told after each frame that is painted: how many are, how many there will be, and seconds spent
-on this one."""
+"""Called after each painted frame with the number of frames painted, the number to paint, and the
+seconds that this one took."""
 Stamp = tuple[Edit, int]
+"""An edit and the modification time of its picture file in ns."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,9 +52,8 @@ class _State:
     state: State
 
 
-class _GivenPictures(Mapping[int, Bytes]):
-    """The pictures that ``FirstFrame`` edits give, by frame; read when they are needed and kept
-    within the preview's budget."""
+class _ReferenceFrames(Mapping[int, Bytes]):
+    """The pictures of ``FirstFrame`` edits by frame, read on demand and cached by bytes."""
 
     def __init__(self, edits: EditList, read: Callable[[FirstFrame], Bytes]) -> None:
         self._edits = {edit.start: edit for edit in edits.edits if isinstance(edit, FirstFrame)}
@@ -69,18 +70,25 @@ class _GivenPictures(Mapping[int, Bytes]):
 
 
 class RandomAccess:
-    """The pictures of one film with one model, in any order, each exactly as ``convert`` would
-    write it.
+    """The pictures of one film with one model, in any order.
 
-    One thread calls ``paint``, ``fresh``, ``labels`` and ``edit``; any may call ``at_hand``,
-    ``nearest`` and the counters.
+    Each picture is bit-identical to the one that ``convert`` writes on the same device.
+
+    ``paint``, ``without_history``, ``labels`` and ``edit`` must be called from one thread;
+    ``cached``, ``nearest`` and the counters may be called from any.
     """
 
     def __init__(
         self, source: LabelSource, painter: Painter, first: State, budgets: Budgets
     ) -> None:
-        """``painter``: without edits. ``first``: the state before frame 0, as ``Model.start``
-        gives it."""
+        """Make the access.
+
+        Args:
+            source: The label frames.
+            painter: The painter, without edits.
+            first: The state before frame 0, as ``Model.start`` returns it.
+            budgets: Limits of memory.
+        """
         self.source = source
         self.budgets = budgets
         self.cuts = CutMap(source.frames, painter.cuts, painter.sequence_starts)
@@ -91,10 +99,14 @@ class RandomAccess:
         self._first = first
         self._recent: deque[_State] = deque(maxlen=_RECENT)
         self._numbers: dict[Stamp, int] = {}
-        self.given: ByteCache[tuple[str, int], Bytes] = ByteCache(budgets.given_bytes)
+        self.reference_frames: ByteCache[tuple[str, int], Bytes] = ByteCache(
+            budgets.reference_bytes
+        )
         self._memoryless = painter.model.n_frames == 1
-        self._view = EditView(EditList(), (), self.cuts, memoryless=self._memoryless)
-        self._painted_view = self._view
+        self._dependencies = EditDependencies(
+            EditList(), (), self.cuts, memoryless=self._memoryless
+        )
+        self._painted_dependencies = self._dependencies
         self._last_original: LabelFrame | None = None
         self._step_s: deque[float] = deque(maxlen=32)
         self._read_s: deque[float] = deque(maxlen=32)
@@ -106,48 +118,58 @@ class RandomAccess:
     # -- edits -------------------------------------------------------------------------------------
 
     def edit(self, edits: EditList) -> None:
-        """Paint with these edits from now on. Raises UsageError where they do not suit the
-        model; then nothing changes."""
+        """Paint with these edits from now on.
+
+        Raises:
+            UsageError: The edits do not suit the model or the film; the previous ones remain.
+        """
         plan_edits(edits, self._plain.model, has_instances=self.source.has_instances)
         stamps = [(edit, _changed_at(edit)) for edit in edits.edits]
         numbers = [self._numbers.setdefault(stamp, len(self._numbers)) for stamp in stamps]
-        self._view = EditView(edits, numbers, self.cuts, memoryless=self._memoryless)
+        self._dependencies = EditDependencies(
+            edits, numbers, self.cuts, memoryless=self._memoryless
+        )
 
     def version(self, frame: int) -> Version | None:
-        """The edits that ``frame`` depends on, by number; None while its scene's beginning is
-        not known."""
-        return self._view.version(frame)
+        """The numbers of the edits that ``frame`` depends on.
 
-    def _edited(self) -> tuple[Painter, EditView]:
-        """The painter with the edits of now, and these. Raises InputError where a given picture
-        cannot be read."""
-        view = self._view
-        if self._painted_view is not view:
+        None while the first frame of its scene is not known.
+        """
+        return self._dependencies.version(frame)
+
+    def _edited(self) -> tuple[Painter, EditDependencies]:
+        """The painter with the current edits, and their dependencies.
+
+        Raises:
+            InputError: A reference frame cannot be read.
+        """
+        dependencies = self._dependencies
+        if self._painted_dependencies is not dependencies:
             plan = plan_edits(
-                view.edits, self._plain.model, has_instances=self.source.has_instances
+                dependencies.edits, self._plain.model, has_instances=self.source.has_instances
             )
-            given = _GivenPictures(view.edits, self._given_picture)
-            for frame in given:  # an unreadable picture fails now, not when its frame is painted
-                given[frame]
-            self._painter = replace(self._plain, edits=plan, reference_frames=given)
-            self._painted_view = view
-        return self._painter, view
+            frames = _ReferenceFrames(dependencies.edits, self._reference_frame)
+            for frame in frames:  # an unreadable picture fails now, not when its frame is painted
+                frames[frame]
+            self._painter = replace(self._plain, edits=plan, reference_frames=frames)
+            self._painted_dependencies = dependencies
+        return self._painter, dependencies
 
-    def _given_picture(self, edit: FirstFrame) -> Bytes:
+    def _reference_frame(self, edit: FirstFrame) -> Bytes:
         key = (edit.picture, _changed_at(edit))
-        found = self.given.get(key)
+        found = self.reference_frames.get(key)
         if found is None:
             found = read_pictures([edit.picture], self._plain.sizing)
-            self.given.put(key, found, found.nbytes)
+            self.reference_frames.put(key, found, found.nbytes)
         return found
 
-    # -- what is at hand ---------------------------------------------------------------------------
+    # -- cached pictures ---------------------------------------------------------------------------
 
-    def at_hand(self, frame: int, layers: Iterable[str]) -> dict[str, Bytes] | None:
-        """The finished pictures of ``frame``, where all of ``layers`` are there."""
-        view, found = self._view, {}
+    def cached(self, frame: int, layers: Iterable[str]) -> dict[str, Bytes] | None:
+        """The finished pictures of ``frame`` by layer; None unless all of ``layers`` are cached."""
+        dependencies, found = self._dependencies, {}
         for layer in layers:
-            version = view.own(frame) if layer == "labels" else view.version(frame)
+            version = dependencies.own(frame) if layer == "labels" else dependencies.version(frame)
             picture = (
                 None if version is None else self.pictures.get(PictureKey(layer, frame, version))
             )
@@ -156,136 +178,159 @@ class RandomAccess:
             found[layer] = picture
         return found
 
-    def starts_anew(self, frame: int) -> bool:
-        """Whether the history starts anew before ``frame``, as far as is known."""
-        return frame > 0 and self._view.last_reset(frame) == frame
+    def resets_at(self, frame: int) -> bool:
+        """Whether the history is reset before ``frame``, as far as is known."""
+        return frame > 0 and self._dependencies.last_reset(frame) == frame
 
     def nearest(
         self, frame: int, layers: Sequence[str], reach: int
     ) -> tuple[int, dict[str, Bytes]] | None:
-        """The finished pictures of the nearest frame within ``reach`` frames, of the same scene."""
-        first = max(self._view.last_reset(frame), frame - reach)
+        """The nearest frame of the same scene whose pictures are cached.
+
+        Args:
+            frame: The frame to stand in for.
+            layers: The layers needed.
+            reach: The largest distance, in frames.
+
+        Returns:
+            The frame's number and its pictures by layer; None where there is none.
+        """
+        first = max(self._dependencies.last_reset(frame), frame - reach)
         around = [f for step in range(1, reach + 1) for f in (frame - step, frame + step)]
         for other in around:
-            if first <= other < self.frames and self._view.last_reset(other) <= frame:
-                found = self.at_hand(other, layers)
+            if first <= other < self.frames and self._dependencies.last_reset(other) <= frame:
+                found = self.cached(other, layers)
                 if found is not None:
                     return other, found
         return None
 
-    def cached(self) -> dict[str, tuple[tuple[int, int], ...]]:
-        """By layer, the spans of frames that are at hand."""
+    def cached_ranges(self) -> dict[str, tuple[tuple[int, int], ...]]:
+        """The half-open ranges of cached frames, by layer."""
         frames: dict[str, list[int]] = {}
-        view = self._view
+        dependencies = self._dependencies
         for key in self.pictures.keys():  # noqa: SIM118 - a snapshot of the keys, not a dict
             if key.version == (
-                view.own(key.frame) if key.layer == "labels" else view.version(key.frame)
+                dependencies.own(key.frame)
+                if key.layer == "labels"
+                else dependencies.version(key.frame)
             ):
                 frames.setdefault(key.layer, []).append(key.frame)
-        return {layer: spans(sorted(found)) for layer, found in frames.items()}
+        return {layer: frame_ranges(sorted(found)) for layer, found in frames.items()}
 
-    def snapshotted(self) -> tuple[int, ...]:
-        """Frames that are painted without a replay, with the edits of now."""
-        view = self._view
+    def snapshot_frames(self) -> tuple[int, ...]:
+        """Frames that are painted without a replay, with the current edits."""
+        dependencies = self._dependencies
         if self._memoryless:
             return tuple(range(self.frames))
         found = {0, *self.cuts.cuts()}
         for frame in self.snapshots.frames():
-            version = view.version(frame - 1)
+            version = dependencies.version(frame - 1)
             if version is not None and self.snapshots.has(frame, version):
                 found.add(frame)
         return tuple(sorted(found))
 
     def step_s(self) -> float | None:
-        """Seconds that a frame lately took to paint; None before the first."""
+        """Median seconds to paint one of the last 32 frames; None before the first."""
         return float(np.median(self._step_s)) if self._step_s else None
 
     # -- painting ----------------------------------------------------------------------------------
 
     def replay(self, frame: int) -> int:
-        """Frames that must be painted for ``frame``, itself included, as far as is known now."""
-        return frame - self._nearest_state(self._view, frame).frame + 1
+        """The number of frames to paint for ``frame``, itself included, as far as is known."""
+        return frame - self._nearest_state(self._dependencies, frame).frame + 1
 
     def paint(
         self, frame: int, layers: Sequence[str], stop: Stop, on_step: OnStep | None = None
     ) -> int | None:
-        """Put the pictures of ``frame`` (and of the frames painted for it) into the cache.
+        """Put the pictures of ``frame``, and of the frames painted for it, into the cache.
 
-        ``stop`` is asked between frames. Gives the number of frames painted, None where it was
-        stopped before the end; what was painted is kept. Raises InputError for frames that cannot
-        be read or do not suit the model or an edit.
+        Args:
+            frame: The frame to paint.
+            layers: The layers needed, without ``labels``.
+            stop: Called between frames; True stops. Finished pictures stay cached.
+            on_step: Called after each painted frame.
+
+        Returns:
+            The number of frames painted; None if it was stopped before ``frame``.
+
+        Raises:
+            InputError: A frame cannot be read, or does not suit the model or an edit.
         """
         assert "labels" not in layers, "paint_labels paints these"
-        if self.at_hand(frame, layers) is not None:
+        if self.cached(frame, layers) is not None:
             return 0
-        if not self._look_for_cuts(frame, stop):
+        if not self._scan_for_cuts(frame, stop):
             return None
-        painter, view = self._edited()
-        start = self._nearest_state(view, frame)
+        painter, dependencies = self._edited()
+        start = self._nearest_state(dependencies, frame)
         state = start.state
-        waiting: list[tuple[PictureKey, PendingPicture]] = []
+        pending: list[tuple[PictureKey, PendingPicture]] = []
         for at in range(start.frame, frame + 1):
             if stop():
-                self._land(waiting)
+                self._store_finished(pending)
                 return None
-            # Where nobody looked for a cut yet, this does; frames known to be none need no look at
-            # the one before.
-            looked = self.cuts.known(at) or self._memoryless
+            # Whether there is a cut is found out once; only then is the previous frame needed.
+            known = self.cuts.known(at) or self._memoryless
             began = time.perf_counter()
-            read = self._read(painter, at, None if looked else self._original(at - 1))
+            read = self._read(painter, at, None if known else self._original(at - 1))
             if at == start.frame:
-                began = (
-                    time.perf_counter()
-                )  # the way to the first frame of a replay is no part of painting it
-            if not looked:
+                began = time.perf_counter()  # the seek to the first frame is not painting time
+            if not known:
                 self.cuts.note(at, read.cut)
-            version, state = self._step(painter, view, state, read, layers, waiting)
+            version, state = self._step(painter, dependencies, state, read, layers, pending)
             self._recent.append(_State(at + 1, version, state))
             if (at + 1) % self.budgets.snapshot_every == 0 and not self._memoryless:
                 self.snapshots.put(at + 1, version, state)
             if on_step is not None:
                 on_step(at - start.frame + 1, frame - start.frame + 1, time.perf_counter() - began)
-        self._land(waiting)
+        self._store_finished(pending)
         return frame - start.frame + 1
 
     def _step(
         self,
         painter: Painter,
-        view: EditView,
+        dependencies: EditDependencies,
         state: State,
         read: Read,
         layers: Sequence[str],
-        waiting: list[tuple[PictureKey, PendingPicture]],
+        pending: list[tuple[PictureKey, PendingPicture]],
     ) -> tuple[Version, State]:
         began, at = time.perf_counter(), read.frame.index
         with errors_at(at, "translation"):
             stepped = painter.step(state, read)
-            version = view.version(at)
+            version = dependencies.version(at)
             assert version is not None, (
                 "the frames of a replay follow one another from a known beginning"
             )
-            # The pictures of the frame before come from the device while this one is painted.
-            self._land(waiting)
+            # The pictures of the previous frame are downloaded while this one is painted.
+            self._store_finished(pending)
             for layer in layers:
                 key = PictureKey(layer, at, version)
                 if key not in self.pictures:
-                    waiting.append((key, painter.picture(stepped, read, layer)))
+                    pending.append((key, painter.picture(stepped, read, layer)))
         self._step_s.append(time.perf_counter() - began)
         return version, stepped.state
 
-    def fresh(self, frame: int, layers: Sequence[str]) -> dict[str, Bytes]:
-        """An approximation: ``frame`` painted as if its scene began there. One step, whatever
-        lies before."""
+    def without_history(self, frame: int, layers: Sequence[str]) -> dict[str, Bytes]:
+        """Paint ``frame`` as if its scene began there: an approximation that costs one step.
+
+        Raises:
+            InputError: The frame cannot be read, or does not suit the model or an edit.
+        """
         painter, _ = self._edited()
         read = self._read(painter, frame, None)
         with errors_at(frame, "translation"):
-            stepped = painter.step(self._fresh(frame), read)
+            stepped = painter.step(self._reset_state(frame), read)
             return {
-                layer: _frozen(painter.picture(stepped, read, layer).wait()) for layer in layers
+                layer: _read_only(painter.picture(stepped, read, layer).wait()) for layer in layers
             }
 
     def labels(self, frame: int) -> tuple[LabelFrame, LabelFrame]:
-        """The label frame with edits, and as it was read; at the network's size."""
+        """The label frame with edits and the original one, at the network's size.
+
+        Raises:
+            InputError: The frame cannot be read, or does not suit an edit.
+        """
         original = self._original(frame)
         with errors_at(frame, "editing"):
             return self._edited()[0].edits.apply(original), original
@@ -298,9 +343,9 @@ class RandomAccess:
             self.pictures.put(key, picture, picture.nbytes)
 
     def label_picture(self, frame: int) -> Bytes:
-        """The layer ``labels``, which needs no painting."""
+        """The layer ``labels``, uint8 RGB [H,W,3], which needs no generator."""
         labels, _ = self.labels(frame)
-        return _frozen(label_colours(labels, self._plain.model.label_scheme))
+        return _read_only(label_colours(labels, self._plain.model.label_scheme))
 
     def _original(self, frame: int) -> LabelFrame:
         if self._last_original is not None and self._last_original.index == frame:
@@ -321,42 +366,42 @@ class RandomAccess:
             return read
 
     def _label_key(self, frame: int) -> PictureKey:
-        return PictureKey("labels", frame, self._view.own(frame))
+        return PictureKey("labels", frame, self._dependencies.own(frame))
 
-    def _fresh(self, frame: int) -> State:
+    def _reset_state(self, frame: int) -> State:
         return (
             self._first
             if frame == 0
             else self._plain.model.reset(replace(self._first, index=frame))
         )
 
-    def _nearest_state(self, view: EditView, frame: int) -> _State:
-        """The nearest state before ``frame`` that these edits would lead to."""
+    def _nearest_state(self, dependencies: EditDependencies, frame: int) -> _State:
+        """The nearest state before ``frame`` that these edits lead to."""
         if self._memoryless:
-            return _State(frame, (), self._fresh(frame))
-        begin = view.last_reset(frame)
-        best = _State(begin, (), self._fresh(begin))
+            return _State(frame, (), self._reset_state(frame))
+        begin = dependencies.last_reset(frame)
+        best = _State(begin, (), self._reset_state(begin))
         for recent in self._recent:
             if (
                 best.frame < recent.frame <= frame
-                and view.version(recent.frame - 1) == recent.version
+                and dependencies.version(recent.frame - 1) == recent.version
             ):
                 best = recent
         for at in self.snapshots.until(frame, after=best.frame):
-            version = view.version(at - 1)
+            version = dependencies.version(at - 1)
             found = None if version is None else self.snapshots.at(at, version)
             if found is not None:
                 return _State(at, found.version, found.state)
         return best
 
-    def _look_for_cuts(self, frame: int, stop: Stop) -> bool:
-        """Where ``frame`` is far from any state, look for a cut before it: reading is far cheaper
-        than painting.
+    def _scan_for_cuts(self, frame: int, stop: Stop) -> bool:
+        """Where ``frame`` is far from any state, look for a cut before it.
 
-        False where it was stopped.
+        Reading labels is usually far cheaper than painting; where it is not, nothing is done.
+        Returns False if it was stopped.
         """
-        start = self._nearest_state(self._view, frame).frame
-        if frame - start < _SCAN_AT_LEAST or self.cuts.first_unknown(start, frame + 1) is None:
+        start = self._nearest_state(self._dependencies, frame).frame
+        if frame - start < _SCAN_FROM_FRAMES or self.cuts.first_unknown(start, frame + 1) is None:
             return True
         step, read = self.step_s(), float(np.median(self._read_s)) if self._read_s else 0.0
         if step is not None and read > step / 4:
@@ -377,14 +422,15 @@ class RandomAccess:
             previous = at, labels
         return True
 
-    def _land(self, waiting: list[tuple[PictureKey, PendingPicture]]) -> None:
-        for key, pending in waiting:
-            picture = _frozen(pending.wait())
+    def _store_finished(self, pending: list[tuple[PictureKey, PendingPicture]]) -> None:
+        """Move pictures from the device into the cache."""
+        for key, download in pending:
+            picture = _read_only(download.wait())
             self.pictures.put(key, picture, picture.nbytes)
-        waiting.clear()
+        pending.clear()
 
 
-def spans(frames: Sequence[int]) -> tuple[tuple[int, int], ...]:
+def frame_ranges(frames: Sequence[int]) -> tuple[tuple[int, int], ...]:
     """Ascending frame numbers as half-open ranges."""
     found: list[tuple[int, int]] = []
     for frame in frames:
@@ -396,8 +442,11 @@ def spans(frames: Sequence[int]) -> tuple[tuple[int, int], ...]:
 
 
 def _changed_at(edit: Edit) -> int:
-    """When an edit's picture file was last changed, in ns: a picture painted over is another
-    picture."""
+    """The modification time of an edit's picture file in ns.
+
+    An edit whose file was changed is another edit. -1 where the file cannot be read, 0 for edits
+    without a file.
+    """
     if not isinstance(edit, FirstFrame):
         return 0
     try:
@@ -406,7 +455,7 @@ def _changed_at(edit: Edit) -> int:
         return -1
 
 
-def _frozen(picture: Bytes) -> Bytes:
-    """Several threads look at it from now on."""
+def _read_only(picture: Bytes) -> Bytes:
+    """``picture``, made read-only: threads share it."""
     picture.setflags(write=False)
     return picture

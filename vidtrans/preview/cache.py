@@ -1,5 +1,4 @@
-"""What is kept of a film that was painted: finished pictures and states of the generator, each
-within its memory."""
+"""Caches of finished pictures and of generator states, each limited in bytes."""
 
 from __future__ import annotations
 
@@ -17,14 +16,15 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 Version = tuple[int, ...]
-"""The edits that a frame depends on, by their numbers: those that reach into its scene before
-it, and its own."""
+"""The numbers of the edits that a frame depends on: those that apply to frames of its scene, up to
+the frame itself."""
 
 
 class ByteCache(Generic[K, V]):
-    """The values used last, as many as fit into ``budget`` bytes. Any thread may use it."""
+    """A thread-safe LRU cache limited in bytes."""
 
     def __init__(self, budget: int) -> None:
+        """Make an empty cache of at most ``budget`` bytes."""
         self.budget = budget
         self._entries: OrderedDict[K, tuple[V, int]] = OrderedDict()
         self._bytes = 0
@@ -32,11 +32,11 @@ class ByteCache(Generic[K, V]):
 
     @property
     def bytes(self) -> int:
-        """Memory taken."""
+        """Memory taken, in bytes."""
         return self._bytes
 
     def get(self, key: K) -> V | None:
-        """The value, which counts as used now."""
+        """The value of ``key``, now the most recently used; None where it is not cached."""
         with self._lock:
             entry = self._entries.get(key)
             if entry is None:
@@ -49,8 +49,10 @@ class ByteCache(Generic[K, V]):
             return key in self._entries
 
     def put(self, key: K, value: V, size: int) -> None:
-        """Keep ``value`` of ``size`` bytes; what was used longest ago goes. A value larger than
-        all is not kept."""
+        """Keep ``value`` of ``size`` bytes and evict the least recently used ones.
+
+        A value larger than the whole budget is not kept.
+        """
         with self._lock:
             self._drop(key)
             if size > self.budget:
@@ -66,6 +68,7 @@ class ByteCache(Generic[K, V]):
             return tuple(self._entries)
 
     def clear(self) -> None:
+        """Evict everything."""
         with self._lock:
             self._entries.clear()
             self._bytes = 0
@@ -78,7 +81,7 @@ class ByteCache(Generic[K, V]):
 
 @dataclass(frozen=True, slots=True)
 class PictureKey:
-    """One picture: of a frame, of a layer, with the edits it depends on."""
+    """Identifies one picture by layer, frame, and the edits that it depends on."""
 
     layer: str
     frame: int
@@ -90,8 +93,14 @@ Pictures = ByteCache[PictureKey, Bytes]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
-    """The generator's ``state`` before frame ``frame``. ``version``: the edits that it depends
-    on."""
+    """A state of the generator.
+
+    Attributes:
+        frame: The frame before which the generator had this state.
+        version: The edits that it depends on.
+        state: The state, in host memory.
+        size: Its memory in bytes.
+    """
 
     frame: int
     version: Version
@@ -100,10 +109,13 @@ class Snapshot:
 
 
 class Snapshots:
-    """States along the film, spread evenly when memory is short. Used by one thread; ``frames``
-    by any."""
+    """States along the film, thinned out evenly when memory is short.
+
+    To be used by one thread; ``frames`` and ``bytes`` may be read by any.
+    """
 
     def __init__(self, budget: int) -> None:
+        """Make an empty collection of at most ``budget`` bytes."""
         self.budget = budget
         self._by_frame: dict[int, list[Snapshot]] = {}
         self._order: list[int] = []
@@ -112,11 +124,11 @@ class Snapshots:
 
     @property
     def bytes(self) -> int:
-        """Memory taken."""
+        """Memory taken, in bytes."""
         return self._bytes
 
     def put(self, frame: int, version: Version, state: State) -> None:
-        """Keep ``state`` in host memory; one is there already: nothing happens."""
+        """Copy ``state`` to host memory, unless one of this frame and version is kept already."""
         if self.has(frame, version):
             return
         kept = state.to("cpu")
@@ -132,10 +144,14 @@ class Snapshots:
                 self._thin(snapshot)
 
     def has(self, frame: int, version: Version) -> bool:
+        """Whether there is a snapshot before ``frame`` that depends on exactly these edits."""
         return any(snapshot.version == version for snapshot in self._by_frame.get(frame, ()))
 
     def at(self, frame: int, version: Version) -> Snapshot | None:
-        """The snapshot before ``frame`` that depends on just these edits; it counts as used now."""
+        """The snapshot before ``frame`` that depends on exactly these edits, or None.
+
+        It is now the most recently used one of its frame.
+        """
         kept = self._by_frame.get(frame, [])
         found = next((s for s in kept if s.version == version), None)
         if found is not None:
@@ -149,28 +165,32 @@ class Snapshots:
             return tuple(self._order)
 
     def until(self, frame: int, after: int) -> Iterable[int]:
-        """Frames in (``after``, ``frame``] with a snapshot, the latest first."""
+        """Frames in (``after``, ``frame``] with a snapshot, in descending order."""
         with self._lock:
             end = bisect_right(self._order, frame)
             start = bisect_right(self._order, after)
             return self._order[start:end][::-1]
 
     def clear(self) -> None:
+        """Drop every snapshot."""
         with self._lock:
             self._by_frame.clear()
             self._order.clear()
             self._bytes = 0
 
     def _thin(self, newest: Snapshot) -> None:
-        """Drop one: of a frame that has several versions the one used longest ago, else where
-        the neighbours are closest."""
+        """Drop one snapshot.
+
+        Where a frame has several versions this is its least recently used one, else the one whose
+        neighbours are closest.
+        """
         for kept in self._by_frame.values():
             if len(kept) > 1:
                 self._remove(next(s for s in kept if s is not newest))
                 return
         order = self._order
         candidates = [at for at, frame in enumerate(order) if frame != newest.frame]
-        # Without this one, the replay from the one before grows to the gap between its neighbours.
+        # Without a snapshot, replays from its predecessor grow to the distance of its neighbours.
         bounds = [0, *order, order[-1] + (order[-1] - order[0]) // max(1, len(order) - 1)]
         loser = min(candidates, key=lambda at: (bounds[at + 2] - bounds[at], -at))
         self._remove(self._by_frame[order[loser]][0])
@@ -185,6 +205,6 @@ class Snapshots:
 
 
 def state_bytes(state: State) -> int:
-    """Memory that ``state`` takes, in bytes."""
+    """The memory of a state's tensors, in bytes."""
     tensors = [state.ids, state.boundary, state.image, state.given, *(state.history or ())]
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors if tensor is not None)

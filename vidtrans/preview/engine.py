@@ -1,5 +1,4 @@
-"""The preview's worker: one thread that owns the model's work, asked by values and answering by
-values."""
+"""The preview's worker: one thread that paints what requests ask for, and answers with events."""
 
 from __future__ import annotations
 
@@ -24,42 +23,54 @@ from vidtrans.sequence.model import Model
 _log = logging.getLogger(__name__)
 
 _QUICK_S = 0.04
-"""A step this fast may be spent on an approximation: the exact picture comes that much later,
-under 50 ms."""
+"""Seconds of a step that may be spent on an approximation: a delay of the exact picture below 50 ms
+is hardly noticed."""
 _LONG = 32
-"""Frames of a replay in which one more step, for an approximation, does not matter."""
+"""Frames of a replay from which on one more step, for an approximation, adds at most 3 %."""
 _PATIENCE_S = 0.2
-"""Replays shorter than this show nothing meanwhile: a picture that flashes up is no help."""
+"""Seconds of a replay below which no approximation is shown: it would only flash up."""
 _NEAR = 6
-"""Frames whose picture stands in for that of a frame nearby."""
+"""Distance in frames within which a cached picture approximates another: a quarter of a second at
+25 fps."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """A request, when it was made, and its place among all that was ever asked."""
+    """A request, the time at which it was submitted, and its serial number."""
 
     request: Request
-    asked_at: float
+    requested_at: float
     serial: int
 
 
 class PreviewEngine:
-    """Random access to the film that ``convert`` would write from the same settings and edits,
-    without waiting.
+    """Random access to the film that ``convert`` would write from the same settings and edits.
 
-    Everything slow (opening, decoding, painting) happens in one worker thread. ``on_event`` is
-    called with ``Opened``, ``Answer`` and ``Failed``: from the worker's thread, or from within
-    ``submit`` and ``edit``. It must return at once and must not raise. No method below waits for
-    the worker but ``close``.
+    Everything slow (opening, decoding, painting) happens in one worker thread. No method but
+    ``close`` waits for it. Results are events: ``Opened``, ``Answer`` and ``Failed``.
+
+    Example:
+        engine = PreviewEngine(print)
+        engine.open(ConvertSettings(input="labels.mkv", output="unused.mkv"))
+        engine.submit(Request(id=1, frame=120))
+        ...
+        engine.close()
     """
 
     def __init__(
         self, on_event: Callable[[Event], None], *, budgets: Budgets | None = None
     ) -> None:
+        """Start the worker.
+
+        Args:
+            on_event: Called with every event, from the worker's thread or from within ``submit``
+                and ``edit``. It must return at once and must not raise.
+            budgets: Limits of memory; None for the defaults.
+        """
         self._on_event = on_event
         self._budgets = budgets or Budgets()
         self._changed = threading.Condition()
-        # Guarded by _changed: what is asked, and the film that answers.
+        # Guarded by _changed: what is requested, and the open film.
         self._opening: ConvertSettings | None = None
         self._edits = EditList()
         self._generation = 0
@@ -80,13 +91,18 @@ class PreviewEngine:
     # -- for any thread ----------------------------------------------------------------------------
 
     def open(self, settings: ConvertSettings, edits: EditList | None = None) -> int:
-        """Open ``settings.input`` with the model of ``settings`` (its output, layer and encoder
-        are ignored). ``edits``: None for those of ``settings``.
+        """Open a film; an ``Opened`` or ``Failed`` event follows.
 
-        Gives the generation that the ``Opened`` or ``Failed`` event will carry. A model that is
-        loaded is not loaded again. Cancels what is at work; requests wait until the film is open.
-        Edits that do not suit the model are left out, which a ``Failed`` event after ``Opened``
-        says.
+        Cancels running work. Requests wait until the film is open. A model that is loaded already
+        is not loaded again. Edits that do not suit the model are left out; a ``Failed`` event after
+        ``Opened`` reports it.
+
+        Args:
+            settings: As for ``convert``; output, layer and encoder are ignored.
+            edits: None for those of ``settings``.
+
+        Returns:
+            The generation that the event will carry.
         """
         with self._changed:
             self._generation += 1
@@ -100,12 +116,15 @@ class PreviewEngine:
             return self._generation
 
     def edit(self, edits: EditList) -> None:
-        """From now on answer with these edits. Pictures of frames that the change does not reach
-        stay at hand, and those of earlier edit lists as long as there is memory, so that an undo
-        shows at once.
+        """Use these edits from now on.
 
-        What is at work is cancelled: submit a request after it. Edits that do not suit the model
-        give a ``Failed`` event, and those before stay.
+        Pictures that do not depend on the change stay cached, and, within the memory budget, those
+        of earlier edit lists, so that an undo is shown at once. Running work is cancelled: submit a
+        request afterwards. Edits that do not suit the model give a ``Failed`` event, and the
+        previous ones remain.
+
+        Args:
+            edits: The edits of the film.
         """
         with self._changed:
             film = self._film
@@ -123,67 +142,75 @@ class PreviewEngine:
         self._emit(failed)
 
     def submit(self, request: Request) -> bool:
-        """Ask for a frame; True where it was at hand, so that ``on_event`` has been called already
-        with the exact answer.
+        """Request a frame.
 
-        Cancels older requests; the states that they led to are kept, so little is lost. A frame
-        outside the film is answered with ``Failed``. While playing, ask for the next frame when the
-        answer has come.
+        Cancels older requests; their states and pictures are kept. A frame outside the film is
+        answered with ``Failed``. While playing, request the next frame after the answer.
+
+        Args:
+            request: The frame and its layers.
+
+        Returns:
+            Whether it was cached, so that ``on_event`` was called with the exact answer already.
         """
-        asked_at = time.perf_counter()
+        requested_at = time.perf_counter()
         with self._changed:
             serial = self._supersede()
             film = self._film
             found = None if film is None else self._found(film.access, request)
             if found is None or request.with_labels:
-                self._task = _Task(request, asked_at, serial)
+                self._task = _Task(request, requested_at, serial)
             if found is not None and request.ahead:
                 self._ahead = (request, serial)
             self._changed.notify_all()
         if film is not None and found is not None:
-            self._emit(self._answer(film.access, request, found, asked_at))
+            self._emit(self._answer(film.access, request, found, requested_at))
             return True
         return False
 
     def cancel(self) -> None:
-        """Drop what is asked and stop painting ahead."""
+        """Drop all requests and stop painting ahead."""
         with self._changed:
             self._supersede()
 
     def forget_pictures(self) -> None:
-        """Free the memory of finished pictures; states stay, so that any picture is back after a
-        short replay."""
+        """Free the memory of finished pictures; states stay, so that replays remain short."""
         with self._changed:
             self._supersede()
             if self._film is not None:
                 self._film.access.pictures.clear()
 
     def status(self) -> Status:
-        """How things stand; cheap, for a timer. Never waits for a frame that is being painted."""
+        """The current status. It is cheap and never waits for a frame that is being painted."""
         with self._changed:
             film = self._film
         if film is None:
             return Status(busy=self._busy)
         access = film.access
         return Status(
-            cached=access.cached(),
-            snapshots=access.snapshotted(),
+            cached=access.cached_ranges(),
+            snapshots=access.snapshot_frames(),
             cuts=access.cuts.cuts(),
             cuts_known_to=access.cuts.known_to(),
             picture_bytes=access.pictures.bytes,
             snapshot_bytes=access.snapshots.bytes,
             label_bytes=access.source.bytes,
-            given_bytes=access.given.bytes,
+            reference_bytes=access.reference_frames.bytes,
             fps=self._fps(),
             replaying=self._replaying,
             busy=self._busy,
         )
 
     def close(self, timeout_s: float = 30.0) -> bool:
-        """End the worker after the frame that it is painting, and join it; False where it did not
-        end in time.
+        """Stop the worker after its current frame and join it.
 
-        No event comes after this. Safe to call twice. Not to be called from within ``on_event``.
+        No event comes afterwards. It may be called twice, but not from within ``on_event``.
+
+        Args:
+            timeout_s: Seconds to wait.
+
+        Returns:
+            Whether the worker has ended.
         """
         with self._changed:
             self._stopping = True
@@ -219,7 +246,7 @@ class PreviewEngine:
                     elif film is not None and task is not None:
                         self._serve(film.access, task)
                     elif film is not None and ahead is not None:
-                        with suppress(VidtransError):  # it is told when that frame is asked for
+                        with suppress(VidtransError):  # reported when that frame is requested
                             self._paint_ahead(film.access, *ahead)
                 except Exception as error:
                     self._fail(error, None if opening is not None else task, generation)
@@ -228,13 +255,13 @@ class PreviewEngine:
                     self._replaying = None
 
     def _has_work(self) -> bool:
-        asked = self._task is not None or self._ahead is not None
-        return self._stopping or self._opening is not None or (self._film is not None and asked)
+        requested = self._task is not None or self._ahead is not None
+        return self._stopping or self._opening is not None or (self._film is not None and requested)
 
     def _open(self, holder: ExitStack, settings: ConvertSettings, generation: int) -> None:
         key = (settings.render.model, settings.render.device, settings.render.precision)
         if self._model is not None and self._model[0] != key:
-            self._model = None  # before the next one is loaded: two may not fit
+            self._model = None  # freed before the next one is loaded: two may not fit in memory
         model = None if self._model is None else self._model[1]
         film = holder.enter_context(open_film(settings, self._budgets, model=model))
         self._model = (key, film.model)
@@ -256,7 +283,7 @@ class PreviewEngine:
         request = task.request
         if not 0 <= request.frame < access.frames:
             raise InputError(
-                f"the film has {access.frames} frames; frame {request.frame} is asked for."
+                f"the film has {access.frames} frames; frame {request.frame} was requested."
             )
 
         def stop() -> bool:
@@ -264,7 +291,7 @@ class PreviewEngine:
 
         painted, painting_s = 0, 0.0
 
-        def stepped(done: int, total: int, seconds: float) -> None:
+        def on_step(done: int, total: int, seconds: float) -> None:
             nonlocal painting_s
             painting_s += seconds
             self._stepped(done, total, seconds)
@@ -276,7 +303,7 @@ class PreviewEngine:
                 access.paint_labels(request.frame)
             layers = [layer for layer in request.layers if layer != "labels"]
             if layers:
-                done = access.paint(request.frame, layers, stop, stepped)
+                done = access.paint(request.frame, layers, stop, on_step)
                 if done is None:
                     return
                 painted = done
@@ -287,7 +314,7 @@ class PreviewEngine:
                 frame=request.frame,
             )
         labels = access.labels(request.frame) if request.with_labels else None
-        answer = self._answer(access, request, found, task.asked_at, labels=labels)
+        answer = self._answer(access, request, found, task.requested_at, labels=labels)
         self._emit_now(task, replace(answer, replayed=painted, painting_s=painting_s))
         if request.ahead:
             with self._changed:
@@ -295,8 +322,7 @@ class PreviewEngine:
                     self._ahead = (request, task.serial)
 
     def _approximate(self, access: RandomAccess, task: _Task) -> None:
-        """Show something while a long replay is at work, where that does not delay the exact
-        picture noticeably."""
+        """Answer with an approximation during a long replay, unless it delays the exact picture."""
         request = task.request
         layers = [layer for layer in request.layers if layer != "labels"]
         if not layers:
@@ -309,18 +335,18 @@ class PreviewEngine:
         if near is not None:
             kind, pictures = "near", near[1]
         elif steps >= _LONG or (step_s is not None and step_s < _QUICK_S):
-            kind, pictures = "fresh", access.fresh(request.frame, layers)
+            kind, pictures = "no_history", access.without_history(request.frame, layers)
         else:
             kind, pictures = "labels", dict.fromkeys(layers, access.label_picture(request.frame))
         if "labels" in request.layers:
             pictures["labels"] = access.label_picture(request.frame)
         self._emit_now(
-            task, self._answer(access, request, pictures, task.asked_at, approximation=kind)
+            task, self._answer(access, request, pictures, task.requested_at, approximation=kind)
         )
 
     def _paint_ahead(self, access: RandomAccess, request: Request, serial: int) -> None:
         layers = [layer for layer in request.layers if layer != "labels"]
-        budget = access.pictures.budget // 2  # what was seen is kept too
+        budget = access.pictures.budget // 2  # the other half keeps pictures already shown
         for frame in range(
             request.frame + 1, min(request.frame + 1 + request.ahead, access.frames)
         ):
@@ -332,7 +358,7 @@ class PreviewEngine:
                 return
             if "labels" in request.layers:
                 access.paint_labels(frame)
-            found = access.at_hand(frame, request.layers)
+            found = access.cached(frame, request.layers)
             budget -= sum(picture.nbytes for picture in (found or {}).values())
             if self._serial != serial or budget <= 0:
                 return
@@ -346,7 +372,7 @@ class PreviewEngine:
         if task is None:
             with self._changed:
                 if generation == self._generation:
-                    self._task = None  # what waited for the film
+                    self._task = None  # the request that waited for the film
             self._emit(Failed.of(error, details, generation=generation))
         else:
             self._emit_now(
@@ -356,7 +382,7 @@ class PreviewEngine:
     # -- shared ------------------------------------------------------------------------------------
 
     def _supersede(self) -> int:
-        """Everything asked before is stale now. Called with the lock held."""
+        """Make all earlier requests stale. To be called with the lock held."""
         self._serial += 1
         self._task = None
         self._ahead = None
@@ -365,14 +391,14 @@ class PreviewEngine:
     @staticmethod
     def _found(access: RandomAccess, request: Request) -> dict[str, Bytes] | None:
         inside = 0 <= request.frame < access.frames
-        return access.at_hand(request.frame, request.layers) if inside else None
+        return access.cached(request.frame, request.layers) if inside else None
 
     @staticmethod
     def _answer(
         access: RandomAccess,
         request: Request,
         pictures: dict[str, Bytes],
-        asked_at: float,
+        requested_at: float,
         *,
         approximation: Approximation | None = None,
         labels: tuple[LabelFrame, LabelFrame] | None = None,
@@ -383,14 +409,14 @@ class PreviewEngine:
             pictures,
             access.source.time(request.frame),
             approximation,
-            access.starts_anew(request.frame),
+            access.resets_at(request.frame),
             edited,
             original,
-            time.perf_counter() - asked_at,
+            time.perf_counter() - requested_at,
         )
 
     def _emit_now(self, task: _Task, event: Event) -> None:
-        """Unless something newer was asked."""
+        """Emit ``event`` unless there is a newer request."""
         if self._serial == task.serial:
             self._emit(event)
 

@@ -18,17 +18,23 @@ from vidtrans.sequence.model import Model
 
 @dataclass(frozen=True, eq=False)
 class Film:
-    """What ``convert`` would open for the same settings, and random access to it."""
+    """An open film and random access to its pictures.
+
+    Attributes:
+        render: What ``convert`` opens for the same settings.
+        access: Random access to the pictures.
+    """
 
     render: Render
     access: RandomAccess
 
     @property
     def model(self) -> Model:
+        """The model that paints."""
         return self.render.painter.model
 
     def opened(self, generation: int) -> Opened:
-        """The film's facts, for whoever shows them."""
+        """The properties of the film and of the model, as an event of ``generation``."""
         render, model = self.render, self.model
         detection = render.detection
         return Opened(
@@ -52,10 +58,20 @@ class Film:
 def open_film(
     settings: ConvertSettings, budgets: Budgets, *, model: Model | None = None
 ) -> Iterator[Film]:
-    """Open what ``convert`` would open, without edits. ``model``: the one that ``settings`` name,
-    if it is loaded already.
+    """Open what ``convert`` would open, without edits.
 
-    Raises InputError, ModelError or UsageError with one sentence; nothing is left open.
+    Args:
+        settings: The settings; output and encoder are ignored.
+        budgets: Limits of memory.
+        model: The model that ``settings`` name, if it is loaded already.
+
+    Yields:
+        The open film. It is closed at the end of the context.
+
+    Raises:
+        InputError: The film, the instance maps or a picture cannot be read.
+        ModelError: The model cannot be loaded.
+        UsageError: The settings do not suit the film or the model.
     """
     without_edits = settings.model_copy(update={"edits": EditList()})
     with open_input(without_edits, model=model) as render:

@@ -1,5 +1,4 @@
-"""What is asked of the preview and what it answers: frozen values, so that any thread may hold
-them."""
+"""Requests and events of the preview: frozen values, which threads may share."""
 
 from __future__ import annotations
 
@@ -12,18 +11,24 @@ from vidtrans.labels.scheme import Scheme
 from vidtrans.model.card import Card
 from vidtrans.pipeline.settings import PreviewLayer
 
-Approximation = Literal["fresh", "near", "labels"]
+Approximation = Literal["no_history", "near", "labels"]
+"""What is shown instead of the exact picture: the frame painted without its history, the cached
+picture of a frame nearby, or the labels in their scheme's colours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Show ``frame`` (0-based), in all of ``layers``.
+    """A request for the pictures of one frame. A newer request cancels an older one.
 
-    ``id``: grows from request to request; a newer request cancels an older one. ``with_labels``:
-    send the label frame too (the class under the cursor, shares), where the picture is at hand in a
-    second answer after it. ``ahead``: frames to paint after this one while nothing else is asked
-    (playing: a second's worth; a large number paints the whole film in the background).
-    ``approximate``: whether quick answers are wanted meanwhile.
+    Attributes:
+        id: Grows from request to request.
+        frame: The frame, from 0.
+        layers: The layers to answer with.
+        with_labels: Whether the answer carries the label frame too. If the picture is cached, it
+            comes in a second answer.
+        ahead: Frames to paint after this one while there is no other request: a second's worth
+            while playing; a large number paints the whole film in the background.
+        approximate: Whether an approximation may come before the exact answer.
     """
 
     id: int
@@ -38,14 +43,22 @@ class Request:
 class Answer:
     """The pictures of a request.
 
-    ``pictures``: uint8 RGB [H,W,3] by layer, all of one size, read-only. A layer that the model
-    does not make at this frame (flow of a first frame) is its neutral picture. ``approximation``:
-    None for exactly what ``convert`` would write; ``fresh``: painted without its past; ``near``:
-    the nearest frame at hand; ``labels``: the labels' colours. An approximate answer is followed by
-    the exact one, with the same id, unless a newer request comes. ``cut``: the history starts anew
-    at this frame. ``labels``: edited; ``original``: as read; both at the network's size: their top
-    left corner is the picture's. ``seconds``: from ``submit`` to this answer. ``replayed``: frames
-    painted for it, and ``painting_s`` the seconds that went into these alone.
+    An approximate answer is followed by the exact one with the same id, unless a newer request
+    comes.
+
+    Attributes:
+        request: The request.
+        pictures: uint8 RGB [H,W,3] by layer, all of one size, read-only. A layer that the model
+            does not make at this frame (the flow of a first frame) is a neutral picture.
+        time: The frame's timestamp; None if it was not read yet.
+        approximation: None for exactly what ``convert`` would write.
+        cut: Whether the history is reset at this frame.
+        labels: The edited labels, at the network's size; None unless requested. Their top left
+            corner is that of the picture.
+        original: The labels before edits, at the network's size; None unless requested.
+        seconds: From ``submit`` to this answer.
+        replayed: Number of frames painted for it.
+        painting_s: Seconds spent on painting these.
     """
 
     request: Request
@@ -61,6 +74,7 @@ class Answer:
 
     @property
     def frame(self) -> int:
+        """The requested frame."""
         return self.request.frame
 
 
@@ -68,9 +82,20 @@ class Answer:
 class Opened:
     """A film and a model are open.
 
-    ``frames``: their exact count. ``size_hw``: of the pictures. ``scheme``: of the labels as read,
-    and ``reasons`` for it; ``model_scheme``: the model's classes, None where it only knows numbers.
-    ``has_instances``: instance maps are there.
+    Attributes:
+        generation: The number that ``PreviewEngine.open`` returned.
+        info: The input's properties.
+        frames: The exact number of frames.
+        size_hw: Height and width of the pictures.
+        card: The model's card.
+        scheme: The scheme in which the labels are read.
+        encoding: The encoding of the labels; ``pictures`` where the model takes pictures.
+        reasons: Why that scheme and encoding were chosen, a sentence each.
+        model_scheme: The model's classes; None where they have no names.
+        label_nc: The number of the model's label planes.
+        has_instances: Whether there are instance maps.
+        device: The torch device.
+        precision: ``fp32``, ``bf16`` or ``fp16``.
     """
 
     generation: int
@@ -90,11 +115,15 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """``open``, an edit or a request (its ``request``) failed.
+    """``open``, an edit or a request failed.
 
-    ``message``: what failed, as one sentence, and ``remedies``: what to do where that names
-    settings; ``sentence`` gives both. ``details``: a traceback where no user is at fault, else
-    empty. ``kind``: the error's class name.
+    Attributes:
+        message: What failed, as one sentence.
+        details: A traceback where the program is at fault, else empty.
+        kind: The error's class name.
+        request: The request that failed; None for ``open`` and edits.
+        generation: The number that ``PreviewEngine.open`` returned.
+        remedies: What to do, where that names settings; ``sentence`` includes them.
     """
 
     message: str
@@ -113,7 +142,7 @@ class Failed:
         request: Request | None = None,
         generation: int = 0,
     ) -> Failed:
-        """A failure as a value: exception objects never leave the worker's thread."""
+        """The failure as a value: an exception would keep the worker's stack and tensors alive."""
         kind = type(error).__name__
         if isinstance(error, VidtransError):
             text, remedies = error.description, error.remedies
@@ -122,13 +151,13 @@ class Failed:
         return cls(text, details, kind, request, generation, remedies)
 
     def error(self) -> VidtransError:
-        """The failure as an error to raise in another thread, without the first one's traceback."""
+        """The failure as an error that another thread can raise."""
         error = VidtransError(self.message)
         error.remedies = self.remedies
         return error
 
     def sentence(self, word: WordSetting = python_words) -> str:
-        """The whole failure as a sentence, in which ``word`` names the settings."""
+        """The message and the remedies, in which ``word`` names the settings."""
         return self.error().sentence(word)
 
 
@@ -137,14 +166,20 @@ Event = Answer | Opened | Failed
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How things stand, for a timeline and a status bar; spans are half-open frame ranges (first,
-    end).
+    """The state of the preview, for a timeline and a status bar.
 
-    ``cached``: by layer, the frames whose picture is at hand. ``snapshots``: frames that can be
-    painted without any replay. ``cuts``: frames before which the history starts anew, known up to
-    frame ``cuts_known_to`` (exclusive). ``picture_bytes``, ``snapshot_bytes``, ``label_bytes``,
-    ``given_bytes``: memory taken. ``fps``: frames painted a second lately, 0 while idle.
-    ``replaying``: (frames done, frames in all) of the request at work, None when there is none.
+    Attributes:
+        cached: Half-open ranges (first, end) of the frames whose picture is cached, by layer.
+        snapshots: Frames that are painted without a replay.
+        cuts: Frames before which the history is reset.
+        cuts_known_to: The first frame from which on cuts may be unknown.
+        picture_bytes: Memory of finished pictures.
+        snapshot_bytes: Memory of generator states.
+        label_bytes: Memory of decoded frames.
+        reference_bytes: Memory of the pictures of ``FirstFrame`` edits.
+        fps: Frames painted per second during the last three seconds; 0 while idle.
+        replaying: (frames done, frames in all) of the current request; None when there is none.
+        busy: Whether the worker is at work.
     """
 
     cached: dict[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
@@ -154,7 +189,7 @@ class Status:
     picture_bytes: int = 0
     snapshot_bytes: int = 0
     label_bytes: int = 0
-    given_bytes: int = 0
+    reference_bytes: int = 0
     fps: float = 0.0
     replaying: tuple[int, int] | None = None
     busy: bool = False
@@ -162,14 +197,18 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Budgets:
-    """How much memory the preview may take, in bytes, and how often it keeps the generator's
-    state, in frames.
+    """Limits of the preview's memory.
 
-    ``given_bytes``: for the pictures of ``FirstFrame`` edits.
+    Attributes:
+        picture_bytes: For finished pictures.
+        snapshot_bytes: For generator states.
+        label_bytes: For decoded frames.
+        reference_bytes: For the pictures of ``FirstFrame`` edits.
+        snapshot_every: Frames from one kept state to the next.
     """
 
     picture_bytes: int = 1 << 30
     snapshot_bytes: int = 1 << 30
     label_bytes: int = 128 << 20
-    given_bytes: int = 64 << 20
+    reference_bytes: int = 64 << 20
     snapshot_every: int = 24

@@ -1,4 +1,4 @@
-"""Any label frame of a film, by its number."""
+"""Random access to the label frames of a film."""
 
 from __future__ import annotations
 
@@ -16,21 +16,28 @@ from vidtrans.preview.cache import ByteCache
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SourceFrame:
-    """A decoded ``frame`` and its ``labels`` in the model's planes, as read: no edits, the
-    input's size."""
+    """A decoded frame and its labels.
+
+    Attributes:
+        frame: The decoded frame.
+        labels: Its labels in the model's planes, without edits, at the input's size.
+    """
 
     frame: Frame
     labels: LabelFrame
 
     @property
     def bytes(self) -> int:
+        """Memory taken, in bytes."""
         parts = (self.frame.pixels, self.labels.ids, self.labels.instances, self.labels.image)
         return sum(part.nbytes for part in parts if part is not None)
 
 
 class LabelSource:
-    """The label frames of an open input, read in any order. One thread reads; ``cached`` is for
-    any."""
+    """The label frames of an open input, read in any order.
+
+    ``read`` must be called from one thread; ``cached`` may be called from any.
+    """
 
     def __init__(
         self,
@@ -40,8 +47,17 @@ class LabelSource:
         instances: Reader | None = None,
         budget: int,
     ) -> None:
-        """``reader`` and ``instances`` stay the caller's to close. Raises InputError where their
-        lengths differ."""
+        """Make the source; the caller closes ``reader`` and ``instances``.
+
+        Args:
+            reader: The open label film.
+            label_reader: Turns its frames into the model's planes.
+            instances: The open instance maps; None where there are none.
+            budget: Memory for decoded frames, in bytes.
+
+        Raises:
+            InputError: The lengths or sizes of the two differ.
+        """
         self._reader = reader
         self._instances = instances
         self._label_reader = label_reader
@@ -65,19 +81,23 @@ class LabelSource:
 
     @property
     def bytes(self) -> int:
-        """Memory that decoded frames take."""
+        """Memory of the cached decoded frames, in bytes."""
         return self._cache.bytes
 
     def cached(self, index: int) -> SourceFrame | None:
-        """Frame ``index`` where it is at hand."""
+        """Frame ``index`` if it is cached."""
         return self._cache.get(index)
 
     def time(self, index: int) -> FrameTime | None:
-        """When frame ``index`` is shown, where it was read before."""
+        """The timestamp of frame ``index`` if it was read before."""
         return self._times.get(index)
 
     def read(self, index: int) -> SourceFrame:
-        """Frame ``index``. Raises InputError for what cannot be read."""
+        """Frame ``index``, from the cache or decoded.
+
+        Raises:
+            InputError: It cannot be read.
+        """
         found = self._cache.get(index)
         if found is None:
             found = self._decode(index)
@@ -87,7 +107,7 @@ class LabelSource:
     def _decode(self, index: int) -> SourceFrame:
         if index != self._next:
             self._seek(index)
-        # Until it is decoded, the place in the files is not known.
+        # After an error the position in the files is unknown: the next call seeks.
         self._next = None
         frame = self._one(self._frames, self._reader, index)
         instances = (

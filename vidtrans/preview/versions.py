@@ -1,5 +1,7 @@
-"""Which edits a frame depends on: what the generator remembers begins at the last cut, so edits
-before it are forgotten."""
+"""Which edits a frame depends on.
+
+The generator's history begins at the last cut, so edits that end before it have no effect.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +17,22 @@ UNKNOWN, NO_CUT, CUT = -1, 0, 1
 
 
 class CutMap:
-    """What is known of the cuts of a film: for each frame whether the input's scene begins there,
-    or that nobody looked.
+    """For each frame of a film: a cut, no cut, or not yet known.
 
-    One thread notes, any may ask; what is known never changes.
+    ``note`` must be called from one thread; the other methods may be called from any. Known values
+    never change.
     """
 
     def __init__(
         self, frames: int, cuts: str | tuple[int, ...], sequence_starts: frozenset[int]
     ) -> None:
-        """``cuts``: ``auto`` (to be looked for), ``off``, or the frames; as ``convert`` takes
-        them."""
+        """Make the map.
+
+        Args:
+            frames: The number of frames.
+            cuts: ``auto`` (to be detected), ``off``, or the frames before which there is a cut.
+            sequence_starts: Frames at which the input begins another sequence.
+        """
         self._flags = np.full(frames, UNKNOWN if cuts == "auto" else NO_CUT, np.int8)
         self._flags[:1] = NO_CUT
         if cuts != "off":
@@ -33,50 +40,62 @@ class CutMap:
             self._flags[[frame for frame in known if 0 < frame < frames]] = CUT
 
     def note(self, frame: int, cut: bool) -> None:
-        """Frame ``frame`` was looked at."""
+        """Record whether there is a cut before ``frame``."""
         if self._flags[frame] == UNKNOWN:
             self._flags[frame] = CUT if cut else NO_CUT
 
     def known(self, frame: int) -> bool:
+        """Whether it is known if there is a cut before ``frame``."""
         return bool(self._flags[frame] != UNKNOWN)
 
     def first_unknown(self, start: int, end: int) -> int | None:
-        """The first frame of ``start`` .. ``end - 1`` that nobody looked at."""
+        """The first frame in [``start``, ``end``) that is not known yet."""
         found = np.flatnonzero(self._flags[start:end] == UNKNOWN)
         return start + int(found[0]) if found.size else None
 
     def last_cut(self, frame: int) -> int:
-        """The last cut known at or before ``frame``, else 0."""
+        """The last known cut at or before ``frame``, else 0."""
         found = np.flatnonzero(self._flags[: frame + 1] == CUT)
         return int(found[-1]) if found.size else 0
 
     def origin(self, frame: int, least: int) -> int | None:
-        """Where the scene of ``frame`` begins, at ``least`` or later; None where a frame between
-        was not looked at."""
-        told = np.flatnonzero(self._flags[least + 1 : frame + 1] != NO_CUT)
-        if not told.size:
+        """The first frame of the scene of ``frame``, at ``least`` or later.
+
+        None where it depends on a frame that is not known yet.
+        """
+        candidates = np.flatnonzero(self._flags[least + 1 : frame + 1] != NO_CUT)
+        if not candidates.size:
             return least
-        last = least + 1 + int(told[-1])
+        last = least + 1 + int(candidates[-1])
         return last if self._flags[last] == CUT else None
 
     def cuts(self) -> tuple[int, ...]:
+        """The known cuts, ascending."""
         return tuple(np.flatnonzero(self._flags == CUT).tolist())
 
     def known_to(self) -> int:
-        """Every frame before this one was looked at."""
+        """The first frame that is not known yet, else the number of frames."""
         found = np.flatnonzero(self._flags == UNKNOWN)
         return int(found[0]) if found.size else len(self._flags)
 
 
-class EditView:
-    """A film's edits as numbers, and for each frame those that its picture depends on. Immutable
-    but for a memory of its own answers, so any thread may use it."""
+class EditDependencies:
+    """Which edits of a list each frame's picture depends on.
+
+    Immutable but for a cache of results, so any thread may use it.
+    """
 
     def __init__(
         self, edits: EditList, numbers: Sequence[int], cuts: CutMap, *, memoryless: bool = False
     ) -> None:
-        """``numbers``: one for each edit; the same for the same edit, over all edit lists of a
-        film. ``memoryless``: the generator paints each frame for itself, as image systems do."""
+        """Analyse a list of edits.
+
+        Args:
+            edits: The edits.
+            numbers: One for each edit, the same for equal edits over all edit lists of a film.
+            cuts: The cuts of the film.
+            memoryless: The generator has no history, as in image-to-image systems.
+        """
         self.edits = edits
         self._memoryless = memoryless
         self._numbered = tuple(
@@ -90,14 +109,16 @@ class EditView:
         self._known: dict[int, Version] = {}
 
     def last_reset(self, frame: int) -> int:
-        """The last frame up to ``frame`` before which the history starts anew for sure: by an
-        edit, a known cut, or 0."""
+        """The last frame up to ``frame`` before which the history is known to be reset.
+
+        The reason is an edit, a known cut, or the film's beginning.
+        """
         return max(self._resets[bisect_right(self._resets, frame) - 1], self._cuts.last_cut(frame))
 
     def version(self, frame: int) -> Version | None:
         """The edits that the picture of ``frame``, and the state after it, depend on.
 
-        None while it is not known where its scene begins: such a frame was never painted.
+        None while the first frame of its scene is not known; such a frame was never painted.
         """
         found = self._known.get(frame)
         if found is None and self._memoryless:
@@ -116,7 +137,7 @@ class EditView:
         return found
 
     def own(self, frame: int) -> Version:
-        """The edits whose range holds ``frame`` itself: what its labels depend on."""
+        """The edits whose range contains ``frame``: those that its labels depend on."""
         return tuple(
             number
             for start, end, number in self._numbered
