@@ -25,6 +25,8 @@ class Clip:
             from frame t to where the pixel was in frame t - g. The first g frames are zeros and
             never used.
         confidence: Where that flow is trusted, for each g: float [T,1,H,W] of zeros and ones.
+        scene: Where the camera is in its street, float [T,3], see
+            `vidtrans.nets.street_geometry`; street estimates it where it is not given.
         names: The file of each frame, for messages.
 
     Raises:
@@ -38,6 +40,7 @@ class Clip:
     features: Tensor | None = None
     flow: Mapping[int, Tensor] = field(default_factory=dict)
     confidence: Mapping[int, Tensor] = field(default_factory=dict)
+    scene: Tensor | None = None
     names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -63,6 +66,8 @@ class Clip:
             wanted = (frames, channels or (part.shape[1] if part.ndim == 4 else 1), height, width)
             if part.shape != wanted:
                 raise ValueError(f"{name} has shape {tuple(part.shape)}, expected {wanted}")
+        if self.scene is not None and self.scene.shape != (frames, 3):
+            raise ValueError(f"scene has shape {tuple(self.scene.shape)}, expected {(frames, 3)}")
         if self.names and len(self.names) != frames:
             raise ValueError(f"{len(self.names)} names for {frames} frames")
 
@@ -94,5 +99,6 @@ class Clip:
             features=optional(self.features),
             flow={g: change(part) for g, part in self.flow.items()},
             confidence={g: change(part) for g, part in self.confidence.items()},
+            scene=optional(self.scene),
             names=names,
         )

@@ -62,14 +62,17 @@ def init(
     not be understood, and an estimate of the memory that these settings take.
     """
     from vidtrans.atomic_write import check_free, whole_file
-    from vidtrans_training.propose import as_toml, memory_advice, propose
+    from vidtrans_training.propose import as_toml, fit_memory, propose
 
     name = known_system(system)
     target = out or Path(f"{name}.toml")
     check_free(target, overwrite=overwrite)
     proposal = propose(name, data, labels=labels, phase=phase)
-    size_hw, _ = proposal.report.sizes[0]
-    facts = memory_advice(proposal.settings, size_hw) if memory and name != "street" else []
+    facts: list[str] = []
+    if memory:
+        from vidtrans_training.memory import available_memory
+
+        proposal, facts = fit_memory(proposal, available_memory())
     text = as_toml(proposal, facts=facts)
     with whole_file(target, what="the settings") as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -81,8 +81,9 @@ def estimate_memory(settings: TrainingSettings, size_hw: tuple[int, int]) -> Mem
     side = _small_side(options)
     sizes = ((side, side), (side, 2 * side))
     owned = [*system.networks.values()]
-    kept = [_kept(partial(_step, system, settings, at), owned) for at in sizes]
-    fixed, growth = _line(sizes, kept)
+    fixed, growth = _line(
+        sizes, [_kept(partial(_step, system, settings, at), owned) for at in sizes]
+    )
     pictures = _compared_pictures(settings)
     if pictures:
         vgg = VGG19()

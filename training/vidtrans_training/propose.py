@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from vidtrans.errors import InputError
 from vidtrans_training.check import DataReport, read_everything
 from vidtrans_training.datasets.layouts import find_layout
@@ -19,6 +21,7 @@ from vidtrans_training.settings import (
     VERSION,
     TrainingSettings,
     parse_settings,
+    placed_scheme,
 )
 
 LOOK_AT = 48
@@ -29,6 +32,8 @@ _FEW_SEQUENCES = 100
 """With fewer sequences an epoch visits each as often as shows about every frame once; the published
 epochs, one visit each, suit Cityscapes' thousands."""
 _SEQUENCE_MULTIPLE = 32
+_NOTED = 20
+"""Notes that a file of settings holds at most."""
 
 
 @dataclass(frozen=True)
@@ -101,35 +106,56 @@ def propose(system: System, root: Path, *, labels: str = "auto", phase: str = "t
             "pix2pix translates pictures: label maps of ids are nearly black. Give it label maps in"
             " colours, or train pix2pixhd, which takes ids."
         )
-    lines = tuple(_lines(system, layout, material, report))
+    if len(notes) > _NOTED:
+        notes[_NOTED:] = [f"There is more to know: vidtrans-train check {root} tells all."]
+    lines = tuple(_lines(system, layout, material, report, labels))
+    return Proposal(_settings_of(system, lines), lines, report, tuple(notes))
+
+
+def fit_memory(proposal: Proposal, available: tuple[int, str]) -> tuple[Proposal, list[str]]:
+    """Make a proposal fit into memory, as far as that changes nothing in what is learned.
+
+    Args:
+        proposal: The settings.
+        available: Bytes that there are, and whose they are.
+
+    Returns:
+        The proposal, with recomputed activations and chunks of one frame where only that fits; and
+        sentences on what it takes.
+    """
+    from vidtrans_training.memory import estimate_memory
+
+    size_hw, _ = proposal.report.sizes[0]
+    sample_hw = proposal.settings.transform.size_of(size_hw)
+    estimate = estimate_memory(proposal.settings, sample_hw)
+    measures: list[tuple[str, Any]] = [("checkpointing", True)]
+    if proposal.settings.history is not None:
+        measures.append(("max_frames_per_gpu", 1))
+    for name, value in measures:
+        if estimate.total <= available[0]:
+            break
+        proposal = _changed(proposal, name, value)
+        estimate = estimate_memory(proposal.settings, sample_hw)
+    total, whose = available
+    told = [f"Memory: {estimate}.", f"There are {total / 1e9:.0f} GB on {whose}."]
+    if estimate.total > total:
+        told.append("That is too little: choose a smaller load_size, or fewer channels (ngf).")
+    return proposal, told
+
+
+def _changed(proposal: Proposal, name: str, value: Any) -> Proposal:
+    """The proposal with another value in one of its lines."""
+    lines = tuple(
+        replace(line, value=value) if line.name == name else line for line in proposal.lines
+    )
+    return replace(proposal, lines=lines, settings=_settings_of(proposal.settings.system, lines))
+
+
+def _settings_of(system: System, lines: Sequence[Line]) -> TrainingSettings:
     content: dict[str, Any] = {"version": VERSION, "system": system}
     for line in lines:
         content.setdefault(line.section, {})[line.name] = line.value
-    return Proposal(parse_settings(content), lines, report, tuple(notes))
-
-
-def memory_advice(settings: TrainingSettings, size_hw: tuple[int, int]) -> list[str]:
-    """What the settings take of memory, against what is there, and what to do; sentences.
-
-    Args:
-        settings: The settings.
-        size_hw: Size of the stored pictures.
-    """
-    from vidtrans_training.memory import available_memory, estimate_memory
-
-    estimate = estimate_memory(settings, settings.transform.size_of(size_hw))
-    told = [f"Memory: {estimate}."]
-    total, whose = available_memory()
-    told.append(f"There are {total / 1e9:.0f} GB on {whose}.")
-    if estimate.total > total:
-        smaller = [
-            "checkpointing = true",
-            *(['precision = "bf16"'] if settings.run.precision == "fp32" else []),
-            *(["max_frames_per_gpu = 1"] if settings.history is not None else []),
-            "a smaller load_size",
-        ]
-        told.append(f"That is too little. What makes it less: {', '.join(smaller)}.")
-    return told
+    return parse_settings(content)
 
 
 def _opened(system: System, layout: Layout, labels: str) -> tuple[Material, InputError | None]:
@@ -152,7 +178,7 @@ def _few(material: Material) -> Material:
 
 
 def _lines(
-    system: System, layout: Layout, material: Material, report: DataReport
+    system: System, layout: Layout, material: Material, report: DataReport, labels: str
 ) -> Sequence[Line]:
     lines = [
         Line(
@@ -166,7 +192,10 @@ def _lines(
     planes = 0
     if material.detection is not None:
         scheme = material.detection.scheme
-        lines.append(Line("data", "labels", str(material.detection), material.detection.reasons[0]))
+        named = str(material.detection)
+        if labels != "auto":  # a palette file is named by its path
+            named = placed_scheme(labels, Path.cwd())
+        lines.append(Line("data", "labels", named, material.detection.reasons[0]))
         planes = PUBLISHED_PLANES.get(
             scheme.name, 1 + max(entry.id for entry in scheme.classes if entry.id < 255)
         )
@@ -186,7 +215,10 @@ def _lines(
     if system == "vid2vid":
         lines.append(Line("options", "use_instance", layout.has_instances, _told_instances(layout)))
     lines.extend(_network_lines(system, layout, min(height, width)))
-    lines.append(Line("run", "precision", "fp32", "bf16 on a GPU of 2020 or later"))
+    half = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    lines.append(
+        Line("run", "precision", "bf16" if half else "fp32", "bf16 on a GPU of 2020 or later")
+    )
     lines.append(Line("run", "checkpointing", False, "true takes less memory and more time"))
     return lines
 

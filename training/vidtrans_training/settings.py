@@ -19,6 +19,7 @@ precision = "bf16"
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from collections.abc import Mapping
 from os import PathLike
@@ -322,6 +323,20 @@ def _refuse_passed_over(system: System, name: str) -> None:
     )
 
 
+def placed_scheme(text: str, folder: Path) -> str:
+    """A name of a label scheme as ``data.labels`` takes it, a palette file's path made absolute
+    from ``folder``.
+
+    Example:
+        >>> placed_scheme("mine.toml:ids", Path("/data")), placed_scheme("carla:ids", Path("/data"))
+        ('/data/mine.toml:ids', 'carla:ids')
+    """
+    found = re.fullmatch(r"(.+\.(?:toml|json))(:[\w-]+)?", text, re.IGNORECASE)
+    if found is None:
+        return text
+    return f"{folder / Path(found[1]).expanduser()}{found[2] or ''}"
+
+
 def _resolved(settings: TrainingSettings, folder: Path) -> TrainingSettings:
     """The settings with paths made absolute from ``folder``."""
 
@@ -334,9 +349,15 @@ def _resolved(settings: TrainingSettings, folder: Path) -> TrainingSettings:
         }
         return section.model_copy(update=update)
 
+    data = placed(settings.data, "root", "flow_cache", "flow_weights")
+    schemes = {
+        name: placed_scheme(text, folder)
+        for name, text in (("labels", data.labels), ("scheme", data.scheme))
+        if text is not None
+    }
     return settings.model_copy(
         update={
-            "data": placed(settings.data, "root", "flow_cache", "flow_weights"),
+            "data": data.model_copy(update=schemes),
             "run": placed(settings.run, "begin_with", "vgg"),
         }
     )

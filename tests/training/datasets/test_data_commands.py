@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 from vidtrans_training.cli import app
 from vidtrans_training.datasets.feed import Feed
 from vidtrans_training.datasets.opening import open_data
-from vidtrans_training.datasets.samples import Lengths
+from vidtrans_training.datasets.samples import Draw, Lengths
+from vidtrans_training.memory import MemoryEstimate
+from vidtrans_training.propose import as_toml, fit_memory, propose
 from vidtrans_training.settings import read_settings
 
 from vidtrans.errors import InputError, OutputError, UsageError, VidtransError
@@ -87,6 +89,46 @@ def test_photos_in_place_of_labels_are_taken_for_pictures_and_it_is_said(tiny):
     run("init", "pix2pixhd", root, "--out", path)
     assert "label_nc = 0" in path.read_text()
     assert "The labels are taken for pictures" in path.read_text()
+
+
+def test_a_palette_file_is_named_by_its_path(tiny, monkeypatch):
+    root, path = tiny.make("pix2pixhd"), tiny.root / "runs/run.toml"
+    path.parent.mkdir()
+    classes = "".join(
+        f'[[classes]]\nid = {value}\nname = "{name}"\n'
+        for value, name in ((7, "tar"), (8, "slabs"), (11, "brick"), (23, "air"), (26, "tin"))
+    )
+    (tiny.root / "mine.toml").write_text(classes)
+    monkeypatch.chdir(tiny.root)
+    run("init", "pix2pixhd", root, "--labels", "mine.toml", "--out", path)
+    settings = read_settings(path)
+    assert settings.data.labels == str(tiny.root / "mine.toml")
+    assert settings.label_nc == 27
+    assert open_data(settings).training.draw(Draw(0, 0, 0, Lengths())).clip.labels.max() == 26
+    assert "tin" in path.read_text()
+
+
+def test_settings_are_made_to_fit_into_memory(tiny, monkeypatch):
+    asked = []
+
+    def estimate(settings, size_hw):
+        asked.append((settings.run.checkpointing, settings.options.max_frames_per_gpu))
+        return MemoryEstimate(size_hw, 1 << 30, 1 << 30, (4 - len(asked)) << 30)
+
+    monkeypatch.setattr("vidtrans_training.memory.estimate_memory", estimate)
+    proposal = propose("vid2vid", tiny.make("vid2vid"))
+    fitted, told = fit_memory(proposal, (1 << 30, "a small GPU"))
+    assert asked == [(False, 2), (True, 2), (True, 1)]
+    assert fitted.settings.run.checkpointing
+    assert "checkpointing = true" in as_toml(fitted, facts=told)
+    assert told[1] == "There are 1 GB on a small GPU."
+    asked.clear()
+    same, told = fit_memory(proposal, (1 << 40, "a cluster"))
+    assert same == proposal
+    assert len(told) == 2
+    asked.clear()
+    _, told = fit_memory(proposal, (1, "a toy"))
+    assert "too little" in told[-1]
 
 
 def test_init_keeps_a_file_that_is_there(tiny):

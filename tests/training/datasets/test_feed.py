@@ -1,5 +1,6 @@
 """The feed: a function of seed, epoch and position, with any workers and from any place on."""
 
+import json
 import pickle
 from itertools import islice, pairwise
 
@@ -132,6 +133,31 @@ def test_a_sequence_has_flow_at_every_distance(tiny):
     inside = clip.flow[3][3:, 0, :, 16:-16].median()
     assert abs(abs(float(inside)) - 4.5) < 0.4
     assert clip.confidence[1][1:].mean() > 0.8
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_the_street_tells_where_the_camera_is(tiny, flip):
+    layout = find_layout(tiny.make("world"))
+    route = [[float(n), 5.0, 8.0 + n] for n in range(5)]
+    layout.sequences[0].world.write_text(json.dumps({"route": route}))
+    samples = Samples(
+        open_material(layout, labels="cityscapes:ids"),
+        Transform("street", "scaleWidth", 128, 128, 16, flip=flip),
+        seed=3,
+        history=1,
+    )
+    seen = set()
+    for position in range(8):
+        clip = samples.draw(Draw(0, position, 0, Lengths(2, 1))).clip
+        frames = [int(name.split("/")[-1].split(".")[0]) for name in clip.names]
+        left, right = clip.scene[0, 1:].tolist()
+        seen.add(left == 5)
+        assert clip.scene[:, 0].tolist() == frames
+        assert {left, right} == {5, 8 + frames[0]}
+    assert seen == ({True, False} if flip else {True})
+    layout.sequences[0].world.write_text(json.dumps({"route": route[1:]}))
+    with pytest.raises(InputError, match=r"world\.json: route has the shape \(4, 3\)"):
+        samples.draw(Draw(0, 0, 0, Lengths(2, 1)))
 
 
 def test_sequences_lengthen_with_the_epochs(tiny):

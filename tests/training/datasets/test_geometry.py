@@ -48,7 +48,16 @@ def drawn(transform: Transform, size_hw, seed=0) -> Geometry:
             (516, 1032),
             (256, 512),
         ),
-        ("street", "scaleHeight_and_scaledCrop", 512, 128, 16, (256, 512), (512, 1024), (128, 256)),
+        (
+            "vid2vid",
+            "scaleHeight_and_scaledCrop",
+            512,
+            128,
+            16,
+            (256, 512),
+            (512, 1024),
+            (128, 256),
+        ),
     ],
 )
 def test_sizes_of_the_published_kinds(system, kind, load, fine, multiple, picture, scaled, size):
@@ -112,6 +121,10 @@ def test_every_other_sample_is_mirrored_and_none_without_flip():
         (("pix2pix", "scale_width", 100, 256, 256), "load_size is 100.*256 at least"),
         (("pix2pixhd", "scale_width_and_crop", 512, 1024, 16), "1024 is larger than load_size 512"),
         (("vid2vid", "scaleWidth_and_crop", 512, 16, 8), "fine_size is 16.*32 at least"),
+        (
+            ("street", "scaleWidth_and_crop", 512, 256, 16),
+            "no resize_or_crop 'scaleWidth_and_crop'",
+        ),
         (("vid2vid", "scale_width", 512, 512, 8), "no resize_or_crop 'scale_width'.*scaleWidth"),
         (("vid2vid", "randomScaleWidth", 256, 512, 8), "larger than load_size"),
     ],

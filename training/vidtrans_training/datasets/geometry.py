@@ -32,7 +32,8 @@ KINDS: dict[System, tuple[str, ...]] = {
     "pix2pix": _STILL,
     "pix2pixhd": _STILL,
     "vid2vid": _SEQUENCE,
-    "street": _SEQUENCE,
+    # The street network measures the street in the whole picture: a part of it shows another one.
+    "street": _SCALES,
 }
 """The published kinds of each system (pix2pix calls the option ``preprocess``)."""
 

@@ -473,4 +473,5 @@ def _world_clip(folder: Path, frames: int) -> SequenceSources:
             )
             for name in names
         ),
+        world=folder / "world.json",
     )

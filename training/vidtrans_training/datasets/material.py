@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -316,6 +317,33 @@ def _first_labels(layout: Layout, decoder: Decoder) -> tuple[list[Frame], bool]:
         assert refused is not None
         raise refused
     return seen, lossy
+
+
+def read_route(sequence: SequenceSources, indices: Sequence[int]) -> npt.NDArray[np.float32] | None:
+    """Where the camera is in its street in each frame, as the renderer knows it.
+
+    Returns:
+        float32 [T,3]: metres travelled, metres to the house fronts on the left and on the right;
+        None where the clip does not tell.
+
+    Raises:
+        InputError: ``world.json`` is damaged, or tells of another number of frames.
+    """
+    if sequence.world is None:
+        return None
+    try:
+        told = json.loads(sequence.world.read_text(encoding="utf-8")).get("route") or None
+        if told is None:
+            return None
+        route = np.array(told, np.float32)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"this is unreadable: {error}.", where=sequence.world) from error
+    if route.shape != (len(sequence), 3) or not np.isfinite(route).all():
+        raise InputError(
+            f"route has the shape {route.shape}, expected {(len(sequence), 3)}.",
+            where=sequence.world,
+        )
+    return route[list(indices)]
 
 
 def render_if_missing(sequence: SequenceSources) -> None:

@@ -20,7 +20,7 @@ from vidtrans.labels.boundary import instances_from_labels
 from vidtrans.nets.range import from_bytes
 from vidtrans_training.clip import Clip
 from vidtrans_training.datasets.geometry import Geometry, Motion, Transform
-from vidtrans_training.datasets.material import Material, RawFrame, UnknownClasses
+from vidtrans_training.datasets.material import Material, RawFrame, UnknownClasses, read_route
 from vidtrans_training.datasets.sources import SequenceSources
 from vidtrans_training.teacher import Teacher
 
@@ -214,8 +214,21 @@ class Samples:
             else torch.stack([_features(geometry, _some(f.features)) for f in frames]),
             flow=flow,
             confidence=confidence,
+            scene=self._scene(sequence, indices, geometry),
             names=tuple(frame.name for frame in frames),
         )
+
+    def _scene(
+        self, sequence: SequenceSources, indices: Sequence[int], geometry: Geometry
+    ) -> Tensor | None:
+        """Where the camera is in the street, where the data tell it and it is of use."""
+        if self.history is None or geometry.cropped:
+            return None
+        route = read_route(sequence, indices)
+        if route is None:
+            return None
+        # Mirrored, the fronts on the left are on the right.
+        return torch.from_numpy(route[:, [0, 2, 1]] if geometry.flip else route)
 
     def _motion(
         self,

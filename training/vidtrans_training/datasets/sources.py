@@ -68,11 +68,20 @@ class Street:
 
 @dataclass(frozen=True, slots=True)
 class SequenceSources:
-    """Consecutive frames, oldest first. ``street``: set where they are rendered on demand."""
+    """Consecutive frames, oldest first.
+
+    Args:
+        name: For messages and ``hold_out``.
+        frames: Their sources.
+        street: Set where they are rendered on demand.
+        world: The ``world.json`` of a clip of the procedural street, which may tell where the
+            camera is in each frame.
+    """
 
     name: str
     frames: tuple[FrameSources, ...]
     street: Street | None = None
+    world: Path | None = None
 
     def __len__(self) -> int:
         return len(self.frames)
