@@ -16,13 +16,13 @@ NormKind = Literal["batch", "instance"]
 
 
 @dataclass(frozen=True, eq=False)
-class Judgement:
-    """What a discriminator says of a batch of pictures.
+class DiscriminatorOutput:
+    """The output of a discriminator for a batch of pictures.
 
     Args:
         scores: One map of patch scores [N,1,h,w] for each scale, finest first.
         activations: For each scale the outputs of all layers but the last, after their norm and
-            LeakyReLU; empty where features are not asked for.
+            LeakyReLU; empty unless features were requested.
     """
 
     scores: tuple[Tensor, ...]
@@ -80,9 +80,9 @@ class PatchDiscriminator(nn.Module):
         )
         self.model = nn.Sequential(*(module for layer in layers for module in layer))
 
-    def forward(self, x: Tensor) -> Judgement:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         """``x`` [N,C,H,W]: condition and picture along channels."""
-        return Judgement((self.model(x),), ())
+        return DiscriminatorOutput((self.model(x),), ())
 
 
 class PixelDiscriminator(nn.Module):
@@ -100,9 +100,9 @@ class PixelDiscriminator(nn.Module):
             nn.Conv2d(2 * channels, 1, 1, bias=bias),
         )
 
-    def forward(self, x: Tensor) -> Judgement:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         """``x`` [N,C,H,W]: condition and picture along channels."""
-        return Judgement((self.net(x),), ())
+        return DiscriminatorOutput((self.net(x),), ())
 
 
 class MultiscaleDiscriminator(nn.Module):
@@ -148,7 +148,7 @@ class MultiscaleDiscriminator(nn.Module):
                 self.add_module(f"layer{scale}", nn.Sequential(*modules))
         self.layers = n_layers + 2
 
-    def forward(self, x: Tensor) -> Judgement:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         """``x`` [N,C,H,W]: condition and picture along channels, in full size."""
         scores, activations = [], []
         for scale in reversed(range(self.scales)):
@@ -165,7 +165,7 @@ class MultiscaleDiscriminator(nn.Module):
                 y = self.get_submodule(f"layer{scale}")(y)
             scores.append(y)
             activations.append(tuple(inner))
-        return Judgement(tuple(scores), tuple(activations))
+        return DiscriminatorOutput(tuple(scores), tuple(activations))
 
 
 def training_norms(kind: NormKind, stored: bool) -> Norms:
