@@ -113,7 +113,7 @@ def propose(system: System, root: Path, *, labels: str = "auto", phase: str = "t
 
 
 def fit_memory(proposal: Proposal, available: tuple[int, str]) -> tuple[Proposal, list[str]]:
-    """Make a proposal fit into memory, as far as that changes nothing in what is learned.
+    """Make a proposal fit into memory at the size that it has.
 
     Args:
         proposal: The settings.
