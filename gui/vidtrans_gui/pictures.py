@@ -20,13 +20,6 @@ def to_qimage(picture: Bytes) -> QImage:
     ).convertToFormat(QImage.Format.Format_RGB32)
 
 
-def from_qimage(image: QImage) -> Bytes:
-    """A QImage as uint8 RGB [H,W,3], a copy."""
-    plain = image.convertToFormat(QImage.Format.Format_RGB888)
-    rows = np.frombuffer(plain.constBits(), np.uint8).reshape(plain.height(), plain.bytesPerLine())
-    return rows[:, : 3 * plain.width()].reshape(plain.height(), plain.width(), 3).copy()
-
-
 def mask_overlay(mask: npt.NDArray[np.bool_], colour: str) -> QImage:
     """A see-through veil over ``mask`` [H,W] with a firm outline, premultiplied ARGB of the same
     size."""

@@ -251,14 +251,6 @@ class Viewer(QWidget):
         y = int((place.y() - target.y()) / target.height() * size.height())
         return min(x, size.width() - 1), min(y, size.height() - 1)
 
-    def widget_point(self, x: int, y: int) -> QPointF:
-        """The widget point over the middle of picture pixel (x, y), in the first pane."""
-        target, size = self._target(self._pane(0)), self._picture_size()
-        return QPointF(
-            target.x() + (x + 0.5) / max(1, size.width()) * target.width(),
-            target.y() + (y + 0.5) / max(1, size.height()) * target.height(),
-        )
-
     def _wipe_x(self) -> float:
         target = self._target(self._pane(0)).intersected(QRectF(self.rect()))
         return target.x() + self._wipe * target.width()

@@ -3,10 +3,12 @@ windows behind."""
 
 import functools
 import gc
+import importlib.util
 import os
 import threading
 import time
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +25,15 @@ from vidtrans.preview import Answer, Opened, Status
 # Before anything makes the application object.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 mend_environment()
+
+
+@pytest.fixture(scope="session")
+def pixels():
+    """The functions of pixels.py, which drive_editor.py uses too."""
+    spec = importlib.util.spec_from_file_location("pixels", Path(__file__).with_name("pixels.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture

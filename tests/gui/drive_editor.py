@@ -12,11 +12,11 @@ import time
 from pathlib import Path
 
 import numpy as np
+from pixels import from_qimage, widget_point
 from PySide6.QtCore import QEventLoop, QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QLineEdit, QPushButton
 from vidtrans_gui.app import build
-from vidtrans_gui.pictures import from_qimage
 
 MODEL, OUT = sys.argv[1], Path(sys.argv[2])
 CAR = 26
@@ -127,7 +127,7 @@ def pixel_of(plane, instance=False):
 
 
 def point(x, y):
-    return window.viewer.widget_point(x, y).toPoint()
+    return widget_point(window.viewer, x, y).toPoint()
 
 
 # --- a first start, and the demo one click away ---------------------------------------------------

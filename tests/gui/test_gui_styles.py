@@ -5,7 +5,6 @@ import threading
 import numpy as np
 import pytest
 from vidtrans_gui.main_window import MainWindow
-from vidtrans_gui.pictures import from_qimage
 from vidtrans_gui.style_dialog import StyleDialog
 from vidtrans_gui.style_thumbs import around, paint_styles
 
@@ -115,7 +114,7 @@ def test_the_box_around_a_mask():
 
 
 def test_a_style_from_the_sheet_to_the_picture(
-    qtbot, preferences, tmp_path, label_film, styled_model
+    qtbot, preferences, tmp_path, label_film, styled_model, pixels
 ):
     preferences.put("model", str(styled_model))
     window = MainWindow(preferences, tmp_path / "state", engine=PreviewEngine)
@@ -126,7 +125,7 @@ def test_a_style_from_the_sheet_to_the_picture(
         lambda shown: seen.append(shown) if shown.approximation is None else None
     )
     qtbot.waitUntil(lambda: window.editing._shown is not None and bool(seen))
-    before = from_qimage(window.viewer.result)
+    before = pixels.from_qimage(window.viewer.result)
 
     window.editing.pick_class("car")
     window.actions_["style"].trigger()
@@ -138,10 +137,10 @@ def test_a_style_from_the_sheet_to_the_picture(
     sheet.accept()
     assert window.document.project.render.edits.edits == (StyleClass("car", 1),)
     qtbot.waitUntil(lambda: bool(seen))
-    assert not np.array_equal(from_qimage(window.viewer.result), before)
+    assert not np.array_equal(pixels.from_qimage(window.viewer.result), before)
     seen.clear()
     window.document.undo.undo()
     qtbot.waitUntil(lambda: bool(seen))
-    assert np.array_equal(from_qimage(window.viewer.result), before)
+    assert np.array_equal(pixels.from_qimage(window.viewer.result), before)
     window.shut_down()
     window.deleteLater()

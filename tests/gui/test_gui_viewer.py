@@ -5,7 +5,7 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QImage, QWheelEvent
 from PySide6.QtWidgets import QApplication
-from vidtrans_gui.pictures import from_qimage, mask_overlay, to_qimage
+from vidtrans_gui.pictures import mask_overlay, to_qimage
 from vidtrans_gui.viewer import Viewer
 
 RED, BLUE = (200, 0, 0), (0, 0, 200)
@@ -31,9 +31,9 @@ def colour_at(viewer, x, y):
     return pixel.red(), pixel.green(), pixel.blue()
 
 
-def test_pictures_survive_the_way_to_qt_and_back():
+def test_pictures_survive_the_way_to_qt_and_back(pixels):
     picture = np.random.default_rng(0).integers(0, 256, (31, 33, 3), np.uint8)
-    assert np.array_equal(from_qimage(to_qimage(picture)), picture)
+    assert np.array_equal(pixels.from_qimage(to_qimage(picture)), picture)
 
 
 def test_a_picture_owns_its_pixels():
@@ -100,8 +100,8 @@ def test_fit_follows_the_window_and_100_percent_does_not(viewer):
     assert viewer.fitted
 
 
-def test_zoom_keeps_the_point_under_the_pointer(viewer):
-    place = viewer.widget_point(10, 20)
+def test_zoom_keeps_the_point_under_the_pointer(viewer, pixels):
+    place = pixels.widget_point(viewer, 10, 20)
     before = viewer.picture_point(place)
     viewer.set_zoom(30, place)
     assert viewer.picture_point(place) == before == (10, 20)
@@ -129,12 +129,12 @@ def test_pan_by_dragging(viewer, qtbot):
     assert after[0] == before[0] - 3
 
 
-def test_clicks_and_hovering_tell_picture_pixels(viewer, qtbot):
+def test_clicks_and_hovering_tell_picture_pixels(viewer, qtbot, pixels):
     viewer.set_compare("single")
     picked, hovered = [], []
     viewer.picked.connect(lambda *point: picked.append(point))
     viewer.hovered.connect(lambda *point: hovered.append(point))
-    place = viewer.widget_point(63, 0).toPoint()
+    place = pixels.widget_point(viewer, 63, 0).toPoint()
     qtbot.mouseMove(viewer, place)
     qtbot.mouseClick(viewer, Qt.MouseButton.LeftButton, pos=place)
     qtbot.mouseMove(viewer, QPoint(2, 2))

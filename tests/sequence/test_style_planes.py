@@ -260,7 +260,7 @@ def test_a_model_with_features_and_no_styles(make, street):
     bare = make(styles={})
     with pytest.raises(
         ModelError,
-        match=r"hd: takes style features.*holds no styles, and no pictures.*models styles",
+        match=r"hd: takes style features.*holds no styles, and no pictures.*Make styles",
     ):
         bare.translate(labels=street[0])
     with pytest.raises(UsageError, match="takes features, and its file holds no styles"):

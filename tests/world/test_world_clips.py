@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 from vidtrans_world import cli, demo
-from vidtrans_world.clip import clip_folder, read_clip, read_frame, read_info, write_clip
+from vidtrans_world.clip import clip_folder, read_frame, read_info, write_clip
 from vidtrans_world.demo import write_demo
 from vidtrans_world.render import WorldFrame
 
@@ -40,12 +40,12 @@ def test_a_clip_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert read_info(folder) == info
     assert len(info.route) == 2
     assert info.route[0][0] < info.route[1][0]  # the camera drives on
-    for index, frame in enumerate(read_clip(folder)):
+    for index in range(info.frames):
+        frame = read_frame(folder, index)
         for name in ("rgb", "labels", "instances", "flow", "occlusion"):
             stored, written = getattr(frame, name), getattr(a_frame(index), name)
             assert stored.dtype == written.dtype, name
             np.testing.assert_array_equal(stored, written, err_msg=name)
-    assert index == 1
 
 
 def test_pictures_are_rgb_for_other_programs(tmp_path: Path) -> None:

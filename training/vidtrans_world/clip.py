@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 
@@ -124,12 +124,6 @@ def read_frame(folder: Path, index: int) -> WorldFrame:
             f"the flow cannot be read: {error}.", where=folder / "flow" / f"{name}.npz", frame=index
         ) from error
     return WorldFrame(np.ascontiguousarray(rgb[..., ::-1]), labels, instances, flow, occlusion)
-
-
-def read_clip(folder: Path) -> Iterator[WorldFrame]:
-    """All frames of a clip in order."""
-    for index in range(read_info(folder).frames):
-        yield read_frame(folder, index)
 
 
 def _read_png(path: Path) -> np.ndarray:

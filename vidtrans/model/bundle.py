@@ -29,6 +29,7 @@ FORMAT = "vidtrans-bundle"
 FORMAT_VERSION = 1
 _LARGEST_HEADER = 32 << 20
 """Bytes. A tensor takes some 100 of them, and published networks have hundreds of tensors."""
+_IMPORT_ADVICE = "Import the folder of published checkpoints: that writes a bundle."
 
 
 def write_bundle(
@@ -127,7 +128,7 @@ def _card(header: Mapping[str, Any], file: Path) -> Card:
         raise ModelError(
             "is a safetensors file, but no model bundle of vidtrans.",
             where=file,
-            hint="Published checkpoint folders become bundles by `vidtrans models import`.",
+            hint=_IMPORT_ADVICE,
         )
     version = str(metadata.get("format_version"))
     if not version.isdecimal() or int(version) > FORMAT_VERSION:
@@ -159,8 +160,4 @@ def _hint(file: Path, start: bytes) -> str | None:
     pickled = (
         start[:4] == b"PK\x03\x04" or start[:1] == b"\x80" or file.suffix in (".pth", ".pt", ".pkl")
     )
-    return (
-        "Published checkpoint folders become bundles by `vidtrans models import`."
-        if pickled
-        else None
-    )
+    return _IMPORT_ADVICE if pickled else None

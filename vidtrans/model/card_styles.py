@@ -92,11 +92,7 @@ def check_choice(card: Card, feature_nc: int, choice: StyleChoice) -> None:
     if not card.styles:
         raise UsageError(
             f"{name} takes features, and its file holds no styles.",
-            hint=(
-                None
-                if card.encoder is None
-                else "Make them with: vidtrans models styles MODEL PICTURES LABELS OUT.safetensors"
-            ),
+            hint=(None if card.encoder is None else "Make styles from pictures with labels first."),
         )
     centres = centres_of(card)
     names = class_names(card)

@@ -48,12 +48,6 @@ class WindowPlanes:
     def dense(self) -> Planes:
         return stack_window(self.window, label_nc=self.label_nc, use_boundary=self.use_boundary)
 
-    @property
-    def size_nhw(self) -> tuple[int, int, int]:
-        shown = self.window.ids if self.label_nc else self.window.image
-        assert shown is not None
-        return shown.shape[0], shown.shape[-2], shown.shape[-1]
-
 
 def boundary(instances: Tensor) -> Tensor:
     """Boundaries between instances.

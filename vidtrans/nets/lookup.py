@@ -78,13 +78,3 @@ class LabelLookup(nn.Module):
         table = torch.cat([self.labels, self.labels + self.boundary], dim=1).flatten(0, 1)
         out: Tensor = _BagSum.apply(table, index)  # type: ignore[no-untyped-call]
         return out.view(n, h, w, -1).permute(0, 3, 1, 2)
-
-    def as_convolution(self) -> Tensor:
-        """The same layer as convolution weights [channels, T * (label_nc + 1), patch, patch]."""
-        both = torch.cat([self.labels, self.boundary], dim=1)
-        p = self.patch
-        return (
-            both.view(self.n_frames, p, p, self.label_nc + 1, -1)
-            .permute(4, 0, 3, 1, 2)
-            .flatten(1, 2)
-        )

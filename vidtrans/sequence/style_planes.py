@@ -63,7 +63,7 @@ class Styling:
                 hint=(
                     None
                     if networks.encoder is None
-                    else "`vidtrans models styles` makes styles from pictures with labels."
+                    else "Make styles from pictures with labels first."
                 ),
             )
         for instance, style in dict(choice.instances if choice is not None else ()).items():
