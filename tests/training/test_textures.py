@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from vidtrans_training.data import Clip, thing_colours
+from vidtrans_training.clip import Clip
+from vidtrans_training.options import StreetOptions
+from vidtrans_training.systems.street import StreetSystem
 from vidtrans_training.textures import mean_textures
 
 from vidtrans.nets.street_geometry import surface_coordinates
@@ -29,26 +31,22 @@ def clip() -> Clip:
     rgb = np.where((labels == 7)[..., None], np.where(white, 255, 0)[..., None], rgb).astype(
         np.uint8
     )
-    flat = np.zeros((1, *SIZE_HW), bool)
-    cells = np.zeros((1, 4, SIZE_HW[0] // 4, SIZE_HW[1] // 4), np.uint8)
-    flow = np.zeros((1, 2, *SIZE_HW), np.float16)
     return Clip(
-        "street",
-        rgb[None],
-        labels[None],
-        flat,
-        flat,
-        cells,
-        cells,
-        flow,
-        flat,
-        scene,
-        *thing_colours(labels[None], rgb[None]),
+        real=torch.from_numpy(rgb).movedim(-1, 0)[None].float() / 127.5 - 1,
+        labels=torch.from_numpy(labels)[None],
+        instances=torch.from_numpy(labels.astype(np.int32))[None],
+        scene=torch.from_numpy(scene),
     )
 
 
-def test_fronts_and_road_are_found(clip: Clip) -> None:
-    mean = mean_textures([clip])
+@pytest.fixture
+def system() -> StreetSystem:
+    options = StreetOptions(channels=(4, 4, 4, 4), ndf=2, num_D=1, n_scales_temporal=0, no_vgg=True)
+    return StreetSystem(options, torch.device("cpu"), vgg=None)
+
+
+def test_fronts_and_road_are_found(clip: Clip, system: StreetSystem) -> None:
+    mean = mean_textures([clip], system)
     fronts, road = mean.fronts, mean.road
     assert [len(fronts), len(road)] == [len(FACADE_TEXELS_M), len(ROAD_TEXELS_M)]
     coarse = fronts[0]  # texels of 1.6 m along and 0.4 m up
@@ -59,12 +57,12 @@ def test_fronts_and_road_are_found(clip: Clip) -> None:
     assert middle[[24, 27]].mean() < -0.9  # 9.8 m and 11 m
 
 
-def test_a_texture_begins_with_them(clip: Clip) -> None:
+def test_a_texture_begins_with_them(clip: Clip, system: StreetSystem) -> None:
     texture = StreetTexture(4)
-    mean = mean_textures([clip])
+    mean = mean_textures([clip], system)
     texture.set_colours(mean.fronts, mean.road)
     at = surface_coordinates(
-        torch.from_numpy(clip.scene),
+        clip.scene,
         Viewport.whole(SIZE_HW),
         2,
     )

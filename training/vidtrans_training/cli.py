@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vidtrans.errors import VidtransError
 from vidtrans_training.data_commands import check, flow_error, init
+
+if TYPE_CHECKING:
+    from vidtrans_training.options import System
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -19,39 +21,63 @@ def _about() -> None:
     """Train the networks of vidtrans."""
 
 
-@app.command()
-def vid2vid(
-    config: Annotated[Path, typer.Option(help="Settings of the run, TOML.")],
-    out: Annotated[
-        Path, typer.Option(help="Folder for the checkpoint, the log and the sample sheets.")
-    ] = Path("runs/vid2vid"),
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")
-    ] = False,
-    workers: Annotated[
-        int, typer.Option(help="Processes that train together, each on crops of its own.", min=1)
-    ] = 1,
-) -> None:
-    """Train a vid2vid generator on clips with exact flow (see `vidtrans-world render`)."""
-    from vidtrans_training.config import read_config
-    from vidtrans_training.parallel import helpers, joined
-    from vidtrans_training.vid2vid import train
+Config = Annotated[Path, typer.Option("--config", help="Settings of the run, TOML.")]
+Out = Annotated[
+    Path | None, typer.Option("--out", help="The run's folder; default: runs/NAME-OF-CONFIG.")
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on from the newest checkpoint in the folder.")
+]
 
-    settings = read_config(config)
-    with helpers(workers, sys.argv[1:]), joined() as group:
-        step = train(settings, out, resume=resume, workers=group)
-    typer.echo(f"Stopped after step {step}; everything is in {out}.", err=True)
+
+def _train(system: System, config: Path, out: Path | None, resume: bool) -> None:
+    from vidtrans_training.loop import train
+    from vidtrans_training.settings import read_settings
+
+    folder = out or Path("runs") / config.stem
+    step = train(read_settings(config, system=system), folder, resume=resume)
+    typer.echo(f"Done after step {step}; everything is in {folder}.", err=True)
+
+
+@app.command()
+def pix2pix(config: Config, out: Out = None, resume: Resume = False) -> None:
+    """Train pix2pix: one picture becomes another."""
+    _train("pix2pix", config, out, resume)
+
+
+@app.command()
+def pix2pixhd(config: Config, out: Out = None, resume: Resume = False) -> None:
+    """Train pix2pixHD: labels become a picture."""
+    _train("pix2pixhd", config, out, resume)
+
+
+@app.command()
+def vid2vid(config: Config, out: Out = None, resume: Resume = False) -> None:
+    """Train vid2vid: label video becomes video."""
+    _train("vid2vid", config, out, resume)
+
+
+@app.command()
+def street(config: Config, out: Out = None, resume: Resume = False) -> None:
+    """Train the small street network: vid2vid for CPUs."""
+    _train("street", config, out, resume)
 
 
 @app.command()
 def export(
     run: Annotated[Path, typer.Argument(help="Folder of a run.")],
-    bundle: Annotated[Path, typer.Argument(help="The model bundle to write, .safetensors.")],
+    out: Annotated[
+        Path,
+        typer.Argument(help="A model bundle, .safetensors, or a folder of published checkpoints."),
+    ],
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace checkpoints in the folder.")
+    ] = False,
 ) -> None:
-    """Write a run's network as a model bundle."""
+    """Write a run's networks as a model."""
     from vidtrans_training.export import export as write
 
-    typer.echo(write(run, bundle, name=bundle.stem).provenance, err=True)
+    typer.echo(write(run, out, overwrite=overwrite).provenance, err=True)
 
 
 app.command()(init)

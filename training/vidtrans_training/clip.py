@@ -87,6 +87,15 @@ class Clip:
         """The frames ``start`` (included) to ``stop`` (excluded), as views."""
         return self._mapped(lambda part: part[start:stop], self.names[start:stop])
 
+    def fitted(self, multiple: int) -> Clip:
+        """The largest part from the top left whose sides are multiples of ``multiple``."""
+        height, width = (side // multiple * multiple for side in self.size_hw)
+
+        def cut(part: Tensor) -> Tensor:
+            return part[..., :height, :width] if part.ndim > 2 else part
+
+        return self._mapped(cut, self.names)
+
     def _mapped(self, change: Callable[[Tensor], Tensor], names: tuple[str, ...]) -> Clip:
         def optional(part: Tensor | None) -> Tensor | None:
             return None if part is None else change(part)

@@ -1,228 +1,231 @@
-"""From a run's checkpoint to a model bundle."""
+"""From a run to a model: a bundle, or a folder as the published systems save theirs."""
 
 from __future__ import annotations
 
-import json
+import dataclasses
 from collections import defaultdict
-from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from vidtrans.errors import InputError
+from vidtrans.atomic_write import whole_file
+from vidtrans.errors import ModelError, OutputError
 from vidtrans.labels.scheme import load_scheme
-from vidtrans.model.bundle import read_card, write_bundle
-from vidtrans.model.card import Card
+from vidtrans.model.bundle import write_bundle
+from vidtrans.model.card import Bundle, Card
 from vidtrans.model.card_styles import Centres, with_styles
-from vidtrans.model.street_classes import street_classes
-from vidtrans.nets.instance_texture import kind_rows
-from vidtrans.nets.street import StreetConfig, StreetGenerator
-from vidtrans.styles.clustering import cluster_classes
-from vidtrans_training import checkpoint
-from vidtrans_training.config import TrainingConfig
-from vidtrans_training.data import FIRST_INSTANCE, read_picture, thing_colours, whole_clips
+from vidtrans.model.export import write_folder
+from vidtrans.styles.clustering import LEAST_SHARE, cluster_classes
+from vidtrans_training.averaging import WeightAverage
+from vidtrans_training.checkpoint import checkpoints, read_checkpoint
+from vidtrans_training.datasets.opening import open_data
+from vidtrans_training.datasets.samples import Samples
+from vidtrans_training.run_folder import RunFolder
+from vidtrans_training.settings import TrainingSettings, size_multiple
+from vidtrans_training.street_export import borrow_rows, colour_styles, seen_classes
+from vidtrans_training.systems.build import build_system
+from vidtrans_training.systems.pix2pix import Pix2Pix
+from vidtrans_training.systems.pix2pixhd import Pix2PixHDSystem
+from vidtrans_training.systems.street import StreetSystem
+from vidtrans_training.systems.system import System
+from vidtrans_training.systems.vid2vid import Vid2VidSystem
 
-# What a class that no clip shows is drawn as: chains are followed to a class that was seen.
-RELATIVES = {
-    "unlabeled": "static",
-    "ego vehicle": "road",
-    "rectification border": "static",
-    "out of roi": "static",
-    "static": "building",
-    "dynamic": "static",
-    "ground": "road",
-    "parking": "sidewalk",
-    "rail track": "road",
-    "wall": "building",
-    "fence": "wall",
-    "guard rail": "fence",
-    "bridge": "building",
-    "tunnel": "building",
-    "polegroup": "pole",
-    "pole": "traffic sign",
-    "traffic light": "traffic sign",
-    "traffic sign": "pole",
-    "terrain": "vegetation",
-    "rider": "person",
-    "truck": "car",
-    "bus": "truck",
-    "caravan": "truck",
-    "trailer": "truck",
-    "train": "bus",
-    "motorcycle": "bicycle",
-    "bicycle": "motorcycle",
-}
-SEEN_SHARE = 1e-5
-STYLES = 8
-"""Styles of a class of things."""
-LEAST_SHARE = 1e-3
-"""Things that cover less of a frame, on average, tell nothing of colours."""
+LICENCE = ""
+"""A run's licence is its data's and its user's matter."""
 
 
-def export(run: Path, out: Path, *, name: str = "street") -> Card:
-    """Writes the moving average of a run's generator as a bundle.
+@dataclass(frozen=True, eq=False)
+class TrainedRun:
+    """A run's newest checkpoint, put back into its networks.
 
-    Classes that the clips do not show get the weights of their nearest relative that they do show.
-    Raises ModelError or InputError where the run, its clips or the bundle that it began with cannot
-    be read, OutputError where ``out`` cannot be written.
+    Args:
+        settings: The run's.
+        system: With the weights of the last step.
+        tensors: Of each generator (and the encoder), averaged over steps.
+        steps: Steps done.
+        size_hw: Size of its samples.
+        label_scheme: Of its label planes; None where pictures are translated.
+        began_with: Whose weights it began with; empty: nobody's.
     """
-    state = checkpoint.read(run / "checkpoint.pt")
-    config = TrainingConfig.model_validate_json(state["config"])
-    generator = StreetGenerator(StreetConfig(**config.model.model_dump()), street_classes())
-    generator.load_state_dict(state["parts"]["average"])
-    folders = [
-        folder
-        for folder in whole_clips(config.data.clips)
-        if folder.name not in config.data.hold_out
-    ]
-    shares, size_hw = label_shares(folders)
-    seen = {int(identity) for identity in np.flatnonzero(shares > SEEN_SHARE)}
-    tensors = {
-        f"G.{key}": value for key, value in borrow_rows(generator.state_dict(), seen).items()
-    }
-    names = [entry.name for entry in load_scheme("cityscapes").classes if entry.id in seen]
-    before = None if config.begin_with is None else read_card(config.begin_with)
-    provenance = (
-        f"Trained {_beginning(before)} for {state['step']} steps on {len(folders)} clips of the"
-        " procedural street (vidtrans-world), by vidtrans-train vid2vid. Classes it has seen:"
-        f" {', '.join(names)}; the others are drawn as their nearest relative."
-    )
-    card = Card(
-        name=name,
-        system="vid2vid",
-        architecture="street",
-        generator=json.loads(config.model.model_dump_json()),
-        first_frames="raw",
-        label_scheme="cityscapes",
-        training_hw=size_hw,
-        provenance=provenance,
-        licence="Apache-2.0" if before is None else before.licence,
-    )
-    if config.model.feature_nc:
-        styles = colour_styles(folders)
-        if not styles:
-            raise InputError(
-                "The network takes styles, and the clips show no things to make any of.",
-                where=config.data.clips,
-                hint=f"Things have instance ids from {FIRST_INSTANCE} up.",
-            )
-        card = with_styles(card, styles)
-    write_bundle(out, card, tensors, storage=torch.float16)
+
+    settings: TrainingSettings
+    system: System[Any]
+    tensors: dict[str, dict[str, Tensor]]
+    steps: int
+    size_hw: tuple[int, int] | None
+    label_scheme: str | None
+    began_with: str
+
+
+def open_run(run: Path) -> TrainedRun:
+    """Reads a run's newest checkpoint.
+
+    Raises:
+        ModelError: There is no run, none of its checkpoints, or the newest is not whole.
+    """
+    folder = RunFolder(run)
+    settings = folder.read()
+    found = checkpoints(folder.checkpoints)
+    if not found:
+        raise ModelError("has no checkpoint yet.", where=run)
+    state = read_checkpoint(found[-1])
+    options = settings.options
+    no_vgg = {n: True for n in ("no_vgg", "no_vgg_loss") if n in type(options).model_fields}
+    system = build_system(options.model_copy(update=no_vgg), torch.device("cpu"))
+    average = WeightAverage(system.generator_networks, settings.run.ema)
+    try:
+        system.load_state_dict(state["state"])
+        average.load_state_dict(state["average"])
+        return TrainedRun(
+            settings,
+            system,
+            average.tensors(),
+            state["step"],
+            tuple(state["size_hw"]) or None,
+            state["label_scheme"],
+            state["began_with"],
+        )
+    except (RuntimeError, KeyError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"the checkpoint does not fit its run's settings: {str(error).splitlines()[0]}.",
+            where=found[-1],
+        ) from error
+
+
+def export(run: Path, out: Path, *, name: str = "", overwrite: bool = False) -> Card:
+    """Writes a run's newest networks as a model, with the averaged weights.
+
+    Args:
+        run: The run's folder.
+        out: A bundle (``.safetensors``), or a folder for ``{label}_net_{name}.pth`` and
+            ``opt.txt``, which holds the discriminators too.
+        name: The model's; default: that of ``out``.
+        overwrite: Whether files in a folder may be replaced.
+
+    Raises:
+        ModelError: The run cannot be read; or it is of street, which the published code cannot
+            load, and ``out`` is a folder.
+        InputError: Styles are made from the training pictures, and these are gone.
+        OutputError: ``out`` cannot be written.
+    """
+    trained = open_run(run)
+    card = card_of(trained, name or out.stem)
+    tensors = bundle_tensors(trained)
+    storage = None
+    if isinstance(trained.system, StreetSystem):
+        material = open_data(trained.settings).training.material
+        seen = seen_classes(material)
+        tensors = {f"G.{key}": value for key, value in borrow_rows(_plain(tensors), seen).items()}
+        classes = load_scheme("cityscapes").classes
+        shown = ", ".join(entry.name for entry in classes if entry.id in seen)
+        card = card.model_copy(
+            update={
+                "provenance": f"{card.provenance} Classes it has seen: {shown}; the others are"
+                " drawn as their nearest relative."
+            }
+        )
+        if trained.system.options.feature_nc:
+            card = with_styles(card, colour_styles(material))
+        storage = torch.float16
+    elif isinstance(trained.system, Pix2PixHDSystem) and trained.system.E is not None:
+        samples = open_data(trained.settings).training
+        multiple = size_multiple(trained.settings.options)
+        card = with_styles(card, encoder_styles(trained.system, samples, multiple))
+    if out.suffix == ".safetensors":
+        write_bundle(out, card, tensors, storage=storage)
+        return card
+    write_folder(out, Bundle(card, tensors), overwrite=overwrite)
+    for network, module in trained.system.networks.items():
+        if network not in trained.tensors:
+            _write_network(out / f"latest_net_{network}.pth", dict(module.state_dict()))
     return card
 
 
-def _beginning(before: Card | None) -> str:
-    """What a run began with, in words: nothing, or the weights of a bundle."""
-    if before is None:
-        return "from nothing (no photograph and no pretrained network took part)"
-    return f"from the weights of {before.name} ({before.provenance})"
-
-
-def colour_styles(folders: Collection[Path]) -> Centres:
-    """Styles of every class of things: the clusters of their mean colours in the clips, the
-    commonest first. Classes that no clip shows have those of their nearest relative."""
-    found: dict[int, list[np.ndarray]] = defaultdict(list)
-    for folder in folders:
-        names = sorted(path.name for path in (folder / "instances").glob("*.png"))[::8]
-        instances = np.stack(
-            [read_picture(folder / "instances" / name, cv2.IMREAD_UNCHANGED) for name in names]
-        )
-        rgb = np.stack(
-            [read_picture(folder / "rgb" / name, cv2.IMREAD_COLOR)[..., ::-1] for name in names]
-        )
-        labels = np.stack(
-            [read_picture(folder / "labels" / name, cv2.IMREAD_UNCHANGED) for name in names]
-        )
-        things, colours = thing_colours(instances, rgb)
-        shown = np.bincount(
-            things.ravel().astype(np.int64) * 256 + labels.ravel(), minlength=256 * len(colours)
-        ).reshape(-1, 256)
-        for thing in np.flatnonzero(shown.sum(axis=1) >= LEAST_SHARE * things.size):
-            if thing:
-                found[int(shown[thing].argmax())].append(colours[thing])
-    centres = dict(
-        cluster_classes(
-            {label: np.stack(samples) for label, samples in found.items()}, clusters=STYLES
-        )
+def card_of(trained: TrainedRun, name: str) -> Card:
+    """The model's card: what its networks are, and where they come from."""
+    system, settings = trained.system, trained.settings
+    begin = f"from the weights of {trained.began_with}" if trained.began_with else "from nothing"
+    card = Card(
+        name=name,
+        system="vid2vid" if settings.system == "street" else settings.system,
+        architecture="street" if settings.system == "street" else "published",
+        generator={},
+        label_scheme=trained.label_scheme,
+        training_hw=trained.size_hw,
+        provenance=(
+            f"Trained {begin} for {trained.steps} steps on {settings.data.root.name} by"
+            f" vidtrans-train {settings.system}."
+        ),
+        licence=LICENCE,
     )
-    classes = {entry.id: entry.name for entry in load_scheme("cityscapes").classes}
-    for label in {label for ids in street_classes().kinds for label in ids} - set(centres):
-        relative = _seen_relative(classes[label], set(centres))
-        if relative in centres:
-            centres[label] = centres[relative]
-    return centres
+    if isinstance(system, Pix2Pix):
+        return card.model_copy(update={"generator": _listed(system.G.config)})
+    if isinstance(system, Pix2PixHDSystem):
+        # Each picture is normalised by its own statistics when the model is used.
+        networks = {"generator": _listed(system.G.config) | {"statistics": "frame"}}
+        if system.E is not None:
+            networks["encoder"] = _listed(system.E.config) | {"statistics": "frame"}
+        return card.model_copy(update=networks)
+    assert isinstance(system, Vid2VidSystem | StreetSystem)
+    none = settings.system == "vid2vid" and settings.options.no_first_img
+    return card.model_copy(
+        update={
+            "generator": _listed(system.generator.config),
+            "first_frames": "none" if none else "raw",
+        }
+    )
 
 
-def label_shares(folders: Collection[Path]) -> tuple[np.ndarray, tuple[int, int]]:
-    """Each id's share [256] of the clips' pixels, from every eighth frame, and the clips' height
-    and width."""
-    counts, size_hw = np.zeros(256, np.int64), (0, 0)
-    for folder in folders:
-        for path in sorted((folder / "labels").glob("*.png"))[::8]:
-            labels = read_picture(path, cv2.IMREAD_UNCHANGED)
-            counts += np.bincount(labels.reshape(-1), minlength=256)
-            size_hw = (labels.shape[0], labels.shape[1])
-    if not counts.any():
-        raise InputError(
-            "The clips that the run was trained on are gone.", where=next(iter(folders), None)
-        )
-    return counts / counts.sum(), size_hw
+def bundle_tensors(trained: TrainedRun) -> dict[str, Tensor]:
+    """The generators' and the encoder's tensors under their names in a bundle."""
+    return {
+        f"{network}.{name}": tensor
+        for network, tensors in trained.tensors.items()
+        for name, tensor in tensors.items()
+    }
 
 
-def borrow_rows(tensors: dict[str, Tensor], seen: Collection[int]) -> dict[str, Tensor]:
-    """The tensors with what belongs to unseen labels, lookup rows and textures, replaced by that of
-    their nearest seen relatives."""
-    scheme = load_scheme("cityscapes")
-    borrowed = dict(tensors)
-    for key, value in tensors.items():
-        if key == "things.texels":
-            borrowed[key] = _borrow_textures(value, seen)
-        if not key.endswith(".labels"):
-            continue
-        rows = value.clone()
-        for entry in scheme.classes:
-            if 0 <= entry.id < value.shape[1]:
-                rows[:, entry.id] = value[:, _seen_relative(entry.name, seen)]
-        # Planes after the scheme's own classes are spare ones.
-        spare = [
-            plane
-            for plane in range(value.shape[1])
-            if plane not in {entry.id for entry in scheme.classes}
-        ]
-        rows[:, spare] = value[:, _seen_relative("unlabeled", seen), None]
-        borrowed[key] = rows
-    return borrowed
+@torch.no_grad()
+def encoder_styles(system: Pix2PixHDSystem, samples: Samples, multiple: int) -> Centres:
+    """The styles of each class: clusters of the features that the encoder finds in the training
+    pictures' instances (Wang et al. 2018a, section 3.4)."""
+    assert system.E is not None
+    by_label = system.options.label_feat
+    found: dict[int, list[npt.NDArray[np.float64]]] = defaultdict(list)
+    for sequence in samples.material.sequences:
+        for index in range(len(sequence)):
+            clip = samples.whole(sequence, [index]).fitted(multiple)
+            assert clip.labels is not None
+            regions = clip.labels.int() if by_label else clip.instances
+            assert regions is not None
+            features = system.E(clip.real, regions, int(regions.max()))[0].double().numpy()
+            labels, places = clip.labels[0].numpy(), regions[0].numpy()
+            for region, pixels in zip(*np.unique(places, return_counts=True), strict=True):
+                if pixels < LEAST_SHARE * places.size:
+                    continue
+                inside = places == region
+                label = int(np.bincount(labels[inside]).argmax())
+                found[label].append(features[:, inside][:, 0])
+    return cluster_classes({label: np.stack(parts) for label, parts in found.items()})
 
 
-def _borrow_textures(texels: Tensor, seen: Collection[int]) -> Tensor:
-    """``texels`` of `vidtrans.nets.instance_texture`, unseen kinds looking like their relatives
-    where these have a texture."""
-    scheme = load_scheme("cityscapes")
-    names = {entry.id: entry.name for entry in scheme.classes}
-    borrowed = texels.clone()
-    kinds = street_classes().kinds
-    for number, ids in enumerate(kinds):
-        if any(identity in seen for identity in ids):
-            continue
-        relative = _seen_relative(names[ids[0]], seen)
-        for other, others in enumerate(kinds):
-            same_size = (
-                borrowed[:, :, kind_rows(number)].shape == borrowed[:, :, kind_rows(other)].shape
-            )
-            if relative in others and same_size:
-                borrowed[:, :, kind_rows(number)] = texels[:, :, kind_rows(other)]
-    return borrowed
+def _listed(config: Any) -> dict[str, Any]:
+    values = dataclasses.asdict(config)
+    return {n: list(v) if isinstance(v, tuple) else v for n, v in values.items()}
 
 
-def _seen_relative(name: str, seen: Collection[int]) -> int:
-    scheme = load_scheme("cityscapes")
-    tried: set[str] = set()
-    while (identity := scheme.find(name).id) not in seen:
-        tried.add(name)
-        if name not in RELATIVES or RELATIVES[name] in tried:
-            return identity
-        name = RELATIVES[name]
-    return identity
+def _plain(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix("G."): tensor for name, tensor in tensors.items()}
+
+
+def _write_network(path: Path, tensors: dict[str, Tensor]) -> None:
+    with whole_file(path, what="the checkpoint") as temporary:
+        try:
+            torch.save({n: t.detach().cpu().clone() for n, t in tensors.items()}, temporary)
+        except RuntimeError as error:  # torch's own writer reports a full disk so
+            raise OutputError(f"the checkpoint cannot be written: {error}.", where=path) from error

@@ -21,6 +21,7 @@ from pydantic import (
 
 from vidtrans.errors import UsageError
 from vidtrans.model.options import option_value
+from vidtrans.model.street_classes import foreground_classes
 from vidtrans.nets.street import StreetConfig
 from vidtrans.validation import did_you_mean, first_problem
 
@@ -268,7 +269,7 @@ class StreetOptions(SequenceOptions):
     """The small street network, trained by vid2vid's losses: see `vidtrans.nets.street`."""
 
     label_nc: Positive = 35
-    fg_labels: Labels = StreetConfig.fg_labels
+    fg_labels: Labels = Field(default_factory=foreground_classes)
     n_frames_G: Annotated[int, Field(ge=2, le=16)] = 2  # noqa: N815
     channels: tuple[Positive, Positive, Positive, Positive] = StreetConfig.channels
     blocks: tuple[Count, Count, Count, Count, Count] = StreetConfig.blocks

@@ -151,8 +151,10 @@ class RunSettings(_Section):
     ``precision``: of convolutions; weights and optimisers stay float32. ``threads``: of each
     process on a CPU. ``accumulate``: steps whose gradients make one update. ``checkpointing``:
     recompute activations in the backward pass, which takes less memory and more time. ``ema``:
-    decay of the moving average of the generator's weights, 0 for none. ``checkpoint_minutes``:
-    between two checkpoints; ``keep``: checkpoints kept. ``sample_minutes``: between two sample
+    decay of the moving average of the generator's weights, 0 for none. ``steps``: the run ends
+    after so many updates, where the schedule is not over before. ``checkpoint_minutes``: between
+    two checkpoints; ``checkpoint_steps``: one after every so many updates as well; ``keep``:
+    checkpoints kept. ``sample_minutes``: between two sample
     films. ``begin_with``: a bundle or a folder of published checkpoints whose weights the networks
     begin with. ``vgg``: VGG19's weights, where they are not torch hub's.
     """
@@ -164,6 +166,8 @@ class RunSettings(_Section):
     accumulate: Positive = 1
     checkpointing: bool = False
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    steps: Positive | None = None
+    checkpoint_steps: Positive | None = None
     checkpoint_minutes: Annotated[float, Field(gt=0)] = 10.0
     keep: Positive = 2
     sample_minutes: Annotated[float, Field(gt=0)] = 10.0

@@ -14,9 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vidtrans.labels.scheme import load_scheme
-from vidtrans.model.street_classes import street_classes
+from vidtrans.nets.extent import extents
 from vidtrans.nets.instance_texture import ASPECTS, KINDS, SIDE, instance_uv
-from vidtrans.nets.range import normalise
 from vidtrans.nets.street import StreetGenerator
 from vidtrans.nets.street_geometry import surface_coordinates
 from vidtrans.nets.street_texture import (
@@ -31,7 +30,9 @@ from vidtrans.nets.street_texture import (
     road_texel,
 )
 from vidtrans.nets.viewport import Viewport
-from vidtrans_training.data import Clip
+from vidtrans_training.clip import Clip
+from vidtrans_training.systems.street import StreetSystem
+from vidtrans_training.systems.system import boundaries
 
 _FARTHEST_M = 30.0
 _EVERY = 3
@@ -47,8 +48,13 @@ class MeanTextures:
     things: Tensor
 
 
-def mean_textures(clips: Iterable[Clip]) -> MeanTextures:
-    """What ``clips`` show."""
+def mean_textures(clips: Iterable[Clip], system: StreetSystem) -> MeanTextures:
+    """What ``clips`` show.
+
+    Args:
+        clips: Whole pictures, consecutive frames.
+        system: Estimates the scene where a clip does not tell it.
+    """
     fronts = [
         _Mean(2 * round(FACADE_HEIGHT_M / across), round(FACADE_PERIOD_M / along))
         for along, across in FACADE_TEXELS_M
@@ -58,14 +64,16 @@ def mean_textures(clips: Iterable[Clip]) -> MeanTextures:
         for along, across in ROAD_TEXELS_M
     ]
     things = _Mean(ASPECTS * KINDS * SIDE, SIDE)
-    classes = street_classes()
+    classes = system.classes
     (building,) = load_scheme("cityscapes").ids("building")
-    for clip in clips:
-        view = Viewport.whole(clip.size_hw)
-        for t in range(0, clip.frames, _EVERY):
-            at = surface_coordinates(torch.from_numpy(clip.scene[t : t + 1]), view, 1)
-            rgb = normalise(torch.from_numpy(clip.rgb[t]).float())
-            labels = torch.from_numpy(clip.labels[t])
+    for clip in map(system.prepared, clips):
+        assert clip.labels is not None
+        assert clip.scene is not None
+        view, edges = Viewport.whole(clip.size_hw), boundaries(clip)
+        for t in range(0, len(clip), _EVERY):
+            now = slice(t, t + 1)
+            at = surface_coordinates(clip.scene[now], view, 1)
+            rgb, labels = clip.real[t].movedim(0, -1), clip.labels[t]
             on_front = (
                 (labels == building)
                 & (at.up > 0)
@@ -81,8 +89,9 @@ def mean_textures(clips: Iterable[Clip]) -> MeanTextures:
                 mean.add(facade_texel(at, size), rgb, on_front[0])
             for mean, size in zip(road, ROAD_TEXELS_M, strict=True):
                 mean.add(road_texel(at, size), rgb, on_road[0])
-            steps = torch.from_numpy(clip.extents[t : t + 1])
-            on = instance_uv(steps, labels[None, ::2, ::2], view, classes)
+            on = instance_uv(
+                extents(clip.labels[now], edges[now]), labels[None, ::2, ::2], view, classes
+            )
             row = on.aspect.round() * (KINDS * SIDE) + on.row
             things.add((row, on.column), rgb[::2, ::2], on.valid[0])
     shown = things.colours().view(COLOURS, ASPECTS, KINDS * SIDE, SIDE)

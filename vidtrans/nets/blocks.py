@@ -62,10 +62,11 @@ class FrameNorm(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             x = full_precision(x)
             mean, variance = self._buffers.get("running_mean"), self._buffers.get("running_var")
-            if self.training:
+            if self.training and mean is not None and variance is not None:
                 if _running_fixed.get():
-                    mean = variance = None
-                if mean is not None:
+                    # Copies follow instead: a repeated pass must do the same operations.
+                    mean, variance = mean.clone(), variance.clone()
+                else:
                     self.get_buffer("num_batches_tracked").add_(1)
             if self.statistics == "frame":
                 if not self.training:

@@ -11,17 +11,20 @@ import torch
 from torch import Tensor
 
 from vidtrans.errors import ModelError
+from vidtrans.labels.scheme import Scheme
 from vidtrans.model.pth_file import read_pth
 from vidtrans.model.tensor_check import check_tensors
 from vidtrans_training.options import (
     Options,
     Pix2PixHDOptions,
     Pix2PixOptions,
+    StreetOptions,
     Vid2VidOptions,
 )
 from vidtrans_training.perceptual import load_vgg19
 from vidtrans_training.systems.pix2pix import Pix2Pix
 from vidtrans_training.systems.pix2pixhd import Pix2PixHDSystem
+from vidtrans_training.systems.street import StreetSystem
 from vidtrans_training.systems.system import System
 from vidtrans_training.systems.vid2vid import Vid2VidSystem
 
@@ -35,6 +38,7 @@ def build_system(
     *,
     vgg_weights: str | PathLike[str] | None = None,
     stored: frozenset[str] = frozenset(),
+    scheme: Scheme | None = None,
 ) -> System[Any]:
     """The system of ``options`` with freshly drawn weights, in torch's default type.
 
@@ -43,6 +47,7 @@ def build_system(
         device: Where the networks live.
         vgg_weights: VGG19's file; None: torch hub's. Read only where the perceptual loss is on.
         stored: Networks whose instance norms keep running statistics.
+        scheme: The label scheme of the planes, which street looks classes up in.
 
     Raises:
         InputError, ModelError: VGG19 is needed and cannot be had.
@@ -52,8 +57,11 @@ def build_system(
     if isinstance(options, Pix2PixHDOptions):
         vgg = None if options.no_vgg_loss else load_vgg19(vgg_weights)
         return Pix2PixHDSystem(options, device, vgg=vgg, stored=stored)
-    assert isinstance(options, Vid2VidOptions)
-    return Vid2VidSystem(options, device, vgg=None if options.no_vgg else load_vgg19(vgg_weights))
+    assert isinstance(options, Vid2VidOptions | StreetOptions)
+    vgg = None if options.no_vgg else load_vgg19(vgg_weights)
+    if isinstance(options, StreetOptions):
+        return StreetSystem(options, device, vgg=vgg, scheme=scheme)
+    return Vid2VidSystem(options, device, vgg=vgg)
 
 
 def read_networks(

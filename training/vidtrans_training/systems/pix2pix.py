@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -39,6 +39,8 @@ class Pix2Pix(System[Pix2PixOptions]):
         stored: For each network by name whether its instance norms keep running statistics, as
             checkpoints of some versions do.
     """
+
+    n_phases = 2
 
     def __init__(
         self,
@@ -83,8 +85,8 @@ class Pix2Pix(System[Pix2PixOptions]):
 
     def generate(self, chunk: Clip, carried: Any = None) -> Generated:
         assert chunk.images is not None, "pix2pix paints from pictures"
-        painting = self.G(Conditioning(image=chunk.images[:, None]), None)
-        return Generated(painting.picture)
+        conditioning = Conditioning(image=chunk.images[:, None])
+        return Generated(self.recomputed(lambda: self.G(conditioning, None).picture))
 
     def phases(self, chunk: Clip, generated: Generated) -> Iterator[Phase]:
         assert chunk.images is not None
@@ -113,6 +115,13 @@ class Pix2Pix(System[Pix2PixOptions]):
                 schedule.step(0.0)  # as published: of no metric, so the rate falls by its patience
             else:
                 schedule.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {"pool": self.pool.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        super().load_state_dict(state)
+        self.pool.load_state_dict(state["pool"])
 
     @contextmanager
     def measuring(self) -> Iterator[None]:

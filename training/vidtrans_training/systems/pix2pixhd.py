@@ -3,7 +3,7 @@ Conditional GANs", 2018a)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -110,7 +110,7 @@ class Pix2PixHDSystem(System[Pix2PixHDOptions]):
             image=None if chunk.images is None or options.label_nc else chunk.images[:, None],
             features=self._features(chunk) if options.uses_features else None,
         )
-        return Generated(self.G(conditioning, None).picture)
+        return Generated(self.recomputed(lambda: self.G(conditioning, None).picture))
 
     def _features(self, chunk: Clip) -> Tensor:
         """Feature planes [N,F,H,W]: those read from files, or the encoder's, averaged over each
@@ -164,6 +164,13 @@ class Pix2PixHDSystem(System[Pix2PixHDOptions]):
             self.rate -= options.lr / options.niter_decay
             for optimiser in self.optimisers.values():
                 set_rate(optimiser, self.rate)
+
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {"pool": self.pool.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        super().load_state_dict(state)
+        self.pool.load_state_dict(state["pool"])
 
     @contextmanager
     def measuring(self) -> Iterator[None]:

@@ -9,20 +9,22 @@ losses runs through the phases without stepping: there is one way to compute the
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.utils.checkpoint import checkpoint
 
 from vidtrans.nets.blocks import fixed_running_statistics
 from vidtrans.nets.conditioning import boundary, one_hot
 from vidtrans_training.clip import Clip
 from vidtrans_training.options import CommonOptions
 
+T = TypeVar("T")
 OptionsT = TypeVar("OptionsT", bound=CommonOptions)
 
 
@@ -80,6 +82,10 @@ class System(ABC, Generic[OptionsT]):
 
     networks: dict[str, nn.Module]
     optimisers: dict[str, Optimizer]
+    n_phases = 1
+    """How many phases a step has."""
+    recompute = False
+    """Activations of the generator are computed again in the backward pass instead of kept."""
 
     def __init__(self, options: OptionsT, device: torch.device) -> None:
         self.options = options
@@ -120,6 +126,38 @@ class System(ABC, Generic[OptionsT]):
     def trained_parameters(self, optimiser: str) -> list[nn.Parameter]:
         """The parameters that an optimiser steps."""
         return [p for group in self.optimisers[optimiser].param_groups for p in group["params"]]
+
+    def recomputed(self, compute: Callable[[], T]) -> T:
+        """What ``compute`` gives. With ``recompute`` its activations are not kept for the backward
+        pass but computed again in it, with the same random numbers; running statistics follow the
+        first time only."""
+        if not self.recompute or not torch.is_grad_enabled():
+            return compute()
+        return checkpoint(  # type: ignore[no-any-return]
+            compute,
+            use_reentrant=False,
+            context_fn=lambda: (nullcontext(), fixed_running_statistics()),
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Networks, optimisers, schedule and whatever else decides the next step."""
+        return {
+            "networks": {name: network.state_dict() for name, network in self.networks.items()},
+            "optimisers": {name: own.state_dict() for name, own in self.optimisers.items()},
+            "epoch": self.epoch,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Puts a state back into a system that was just built with the same options.
+
+        The schedule is run through again, so that the optimisers train what they trained.
+        """
+        for _ in range(state["epoch"]):
+            self.end_epoch()
+        for name, network in self.networks.items():
+            network.load_state_dict(state["networks"][name])
+        for name, own in self.optimisers.items():
+            own.load_state_dict(state["optimisers"][name])
 
     def weighted(self, losses: Mapping[str, Tensor]) -> Tensor:
         """G's objective: the sum of its ``losses``, each with its factor of ``loss_weights``."""

@@ -112,10 +112,6 @@ class SequenceSystem(System[SequenceOptionsT]):
             TemporalScale(scale, options.n_frames_D, options.sparse_D)
             for scale in range(options.n_scales_temporal)
         ]
-        gpus = max(options.n_gpus_gen, 1)
-        self.frames_per_gpu = min(
-            options.max_frames_per_gpu, max(options.n_frames_total // gpus, 1)
-        )
         self.n_frames_bp = 1
         self.rate = options.lr
 
@@ -164,25 +160,29 @@ class SequenceSystem(System[SequenceOptionsT]):
     def generator_networks(self) -> dict[str, nn.Module]:
         return {n: network for n, network in self.networks.items() if not n.startswith("D")}
 
-    @property
-    def chunk_frames(self) -> int:
-        """Generated frames of a chunk."""
-        return self.frames_per_gpu * max(self.options.n_gpus_gen, 1)
+    def chunk_frames(self, epoch: int) -> int:
+        """Generated frames of a chunk after ``epoch`` epochs: they double every ``niter_step``
+        epochs up to ``max_frames_per_gpu`` on each of the GPUs that share a sequence."""
+        options = self.options
+        gpus = max(options.n_gpus_gen, 1)
+        first = min(options.max_frames_per_gpu, max(options.n_frames_total // gpus, 1))
+        each = min(options.max_frames_per_gpu, first << (epoch // options.niter_step))
+        return each * gpus
 
     @property
     def flow_distances(self) -> tuple[int, ...]:
         """How many frames back the teacher's flow must lead: 1, and those of temporal scales."""
         return tuple(sorted({1, *(at.flow_distance for at in self.temporal)}))
 
-    def sequence_frames(self, longest: int) -> int:
-        """Generated frames of a sequence in the epoch to come.
+    def sequence_frames(self, epoch: int, longest: int) -> int:
+        """Generated frames of a sequence.
 
         Args:
+            epoch: Epochs that have ended before.
             longest: Frames of the longest sequence of the data.
         """
         most = max(min(LONGEST, longest) - (self.n_frames - 1), 1)
-        doublings = self.epoch // self.options.niter_step
-        return min(most, self.options.n_frames_total << doublings)
+        return min(most, self.options.n_frames_total << (epoch // self.options.niter_step))
 
     def chunks(self, clip: Clip) -> Iterator[Clip]:
         """Parts of ``chunk_frames`` generated frames, each with the ``n_frames`` - 1 frames before
@@ -191,7 +191,7 @@ class SequenceSystem(System[SequenceOptionsT]):
         Raises:
             InputError: The clip is too short for one.
         """
-        size, past = self.chunk_frames, self.n_frames - 1
+        size, past = self.chunk_frames(self.epoch), self.n_frames - 1
         generated = len(clip) - past
         if generated < 1:
             raise InputError(
@@ -258,7 +258,11 @@ class SequenceSystem(System[SequenceOptionsT]):
         )
 
     def _pushed(self, history: History | None, painting: Painting) -> History:
-        assert history is not None
+        """The history after a frame. After the first of a sequence without a history it shows that
+        frame alone."""
+        if history is None:
+            repeated = (part.repeat(1, self.n_frames - 1, 1, 1) for part in painting.scales)
+            return (*repeated, *painting.memory)
         return push(history, painting)
 
     def _flow(self, chunk: Clip, distance: int) -> Tensor:
@@ -282,6 +286,7 @@ class SequenceSystem(System[SequenceOptionsT]):
 
         losses = self._picture_losses(condition, real, shown)
         losses |= self._motion_losses(chunk, window, generated)
+        losses |= self._own_losses(real, shown)
         own = {name: losses.pop(name) for name in ("D_real", "D_fake")}
         objectives = {"D": 0.5 * (own["D_fake"] + own["D_real"])}
         for at, groups in self._groups(chunk, window, generated):
@@ -344,14 +349,21 @@ class SequenceSystem(System[SequenceOptionsT]):
             "W": zero,
         }
         if generated.flow is not None and generated.weight is not None:
+            # A first frame without a history has no flow.
+            moved = slice(len(real) - len(generated.flow), None)
+            taught, trusted = taught[moved], trusted[moved]
             losses["F_Flow"] = self.flow_weight * masked_l1(generated.flow, taught, trusted)
             losses["F_Warp"] = options.lambda_T * masked_l1(
-                warp(before_real, generated.flow), real, trusted
+                warp(before_real[moved], generated.flow), real[moved], trusted
             )
             if options.no_first_img:
                 weight = generated.weight
                 losses["W"] = masked_l1(weight, torch.zeros_like(weight), trusted)
         return losses
+
+    def _own_losses(self, real: Tensor, shown: list[Tensor]) -> dict[str, Tensor]:
+        """Losses of G that vid2vid does not have; ``shown`` are the final and the raw pictures."""
+        return {}
 
     @property
     def flow_weight(self) -> float:
@@ -408,12 +420,11 @@ class SequenceSystem(System[SequenceOptionsT]):
             self._release()
 
     def _lengthen(self, doublings: int) -> None:
-        """Gradients pass through more frames, and chunks get longer."""
-        options, frames = self.options, self.chunk_frames
+        """Gradients pass through more frames, as many as fit evenly into the chunks so far."""
+        frames = self.chunk_frames(self.epoch - 1)
         if self.n_frames_bp < frames:
-            wanted = min(options.max_frames_backpropagate, 2**doublings)
+            wanted = min(self.options.max_frames_backpropagate, 2**doublings)
             self.n_frames_bp = frames // math.ceil(frames / wanted)
-        self.frames_per_gpu = min(2 * self.frames_per_gpu, options.max_frames_per_gpu)
 
     def _release(self) -> None:
         """Trains what was fixed until now."""
@@ -463,12 +474,16 @@ class Vid2VidSystem(SequenceSystem[Vid2VidOptions]):
             boundary=boundaries(chunk)[None, window] if options.use_instance else None,
             image=None if options.label_nc else shown[None, window],
         )
-        return self.generator(  # type: ignore[no-any-return]
-            conditioning,
-            history,
-            raw_only=options.no_first_img and first_chunk,
-            finest_alone=self.finest_alone,
-        )
+
+        def paint() -> Painting:
+            return self.generator(  # type: ignore[no-any-return]
+                conditioning,
+                history,
+                raw_only=options.no_first_img and first_chunk,
+                finest_alone=self.finest_alone,
+            )
+
+        return self.recomputed(paint)
 
     def _condition(self, chunk: Clip) -> Tensor:
         options = self.options
@@ -509,7 +524,7 @@ def generator_config(options: Vid2VidOptions) -> Vid2VidConfig:
 
 def _joined(parts: list[Tensor | None]) -> Tensor | None:
     there = [part for part in parts if part is not None]
-    return torch.cat(there) if len(there) == len(parts) else None
+    return torch.cat(there) if there else None
 
 
 def _narrowed(pictures: Tensor) -> Tensor:
