@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from typer.testing import CliRunner
-from vidtrans_training.cli import app
+from vidtrans_training.cli import app, main
 from vidtrans_training.datasets.feed import Feed
 from vidtrans_training.datasets.opening import open_data
 from vidtrans_training.datasets.samples import Draw, Lengths
@@ -239,3 +239,43 @@ def test_the_error_of_the_teacher_is_printed_as_json(tiny):
     assert error["median"] < 0.5
     with pytest.raises(UsageError, match="no estimating teacher 'exact'"):
         run("flow-error", tiny.root / "world", "--teacher", "exact")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (("check", "EMPTY"), 3, "holds no known layout"),
+        (("check", "NONE"), 3, "does not exist"),
+        (("init", "pix2pixhd", "EMPTY"), 3, "holds no known layout"),
+        (("init", "cyclegan", "EMPTY"), 2, "there is no system 'cyclegan'"),
+        (("check", "NONE.toml"), 2, "the settings cannot be read"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_an_exit_code(
+    tmp_path, monkeypatch, capsys, arguments, code, sentence
+):
+    (tmp_path / "EMPTY").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["vidtrans-train", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == code
+    said = capsys.readouterr().err
+    assert said.startswith("vidtrans-train: error: ")
+    assert sentence in said
+    assert said.count("\n") == 1
+
+
+def test_real_pictures_are_found_and_understood(tmp_path, shared):
+    pairs = propose("pix2pixhd", shared / "real/pairs")
+    assert pairs.settings.data.labels == "cityscapes:ids"
+    assert pairs.settings.options.no_instance is False
+    assert [line.value for line in pairs.lines if line.name == "load_size"] == [1024]
+    film = propose("vid2vid", shared / "real/sequence")
+    assert film.report.longest == 10
+    data = film.settings.data.model_copy(update={"load_size": 128, "flow_cache": tmp_path})
+    samples = open_data(film.settings.model_copy(update={"data": data})).training
+    clip = samples.draw(Draw(0, 0, 0, Lengths(4, 2))).clip
+    assert clip.size_hw == (64, 128)
+    # Consecutive frames of a drive: DIS explains most of what is seen.
+    assert clip.confidence[1][1:].mean() > 0.7
