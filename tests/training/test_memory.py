@@ -76,6 +76,16 @@ def test_longer_chunks_and_vgg_take_more_and_half_precision_less():
     assert estimate_memory(half, (64, 128)).activations == pytest.approx(0.6 * base, rel=1e-3)
 
 
+def test_checkpointing_takes_less():
+    base = estimate_memory(settings("vid2vid", no_vgg=True, max_frames_per_gpu=3), (64, 128))
+    less = estimate_memory(
+        settings("vid2vid", run={"checkpointing": True}, no_vgg=True, max_frames_per_gpu=3),
+        (64, 128),
+    )
+    assert less.activations < 0.8 * base.activations
+    assert less.weights == base.weights
+
+
 def test_it_is_told_as_a_sentence():
     text = str(estimate_memory(settings("pix2pix"), (64, 64)))
     assert "GB at 64x64" in text

@@ -28,39 +28,52 @@ Out = Annotated[
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on from the newest checkpoint in the folder.")
 ]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="End the run at the first file that cannot be read.")
+]
 
 
-def _train(system: System, config: Path, out: Path | None, resume: bool) -> None:
+def _train(system: System, config: Path, out: Path | None, resume: bool, strict: bool) -> None:
     from vidtrans_training.loop import train
     from vidtrans_training.settings import read_settings
 
     folder = out or Path("runs") / config.stem
-    step = train(read_settings(config, system=system), folder, resume=resume)
+    settings = read_settings(config, system=system)
+    if strict:
+        data = settings.data.model_copy(update={"strict": True})
+        settings = settings.model_copy(update={"data": data})
+    step = train(settings, folder, resume=resume)
     typer.echo(f"Done after step {step}; everything is in {folder}.", err=True)
 
 
 @app.command()
-def pix2pix(config: Config, out: Out = None, resume: Resume = False) -> None:
+def pix2pix(
+    config: Config, out: Out = None, resume: Resume = False, strict: Strict = False
+) -> None:
     """Train pix2pix: one picture becomes another."""
-    _train("pix2pix", config, out, resume)
+    _train("pix2pix", config, out, resume, strict)
 
 
 @app.command()
-def pix2pixhd(config: Config, out: Out = None, resume: Resume = False) -> None:
+def pix2pixhd(
+    config: Config, out: Out = None, resume: Resume = False, strict: Strict = False
+) -> None:
     """Train pix2pixHD: labels become a picture."""
-    _train("pix2pixhd", config, out, resume)
+    _train("pix2pixhd", config, out, resume, strict)
 
 
 @app.command()
-def vid2vid(config: Config, out: Out = None, resume: Resume = False) -> None:
+def vid2vid(
+    config: Config, out: Out = None, resume: Resume = False, strict: Strict = False
+) -> None:
     """Train vid2vid: label video becomes video."""
-    _train("vid2vid", config, out, resume)
+    _train("vid2vid", config, out, resume, strict)
 
 
 @app.command()
-def street(config: Config, out: Out = None, resume: Resume = False) -> None:
+def street(config: Config, out: Out = None, resume: Resume = False, strict: Strict = False) -> None:
     """Train the small street network: vid2vid for CPUs."""
-    _train("street", config, out, resume)
+    _train("street", config, out, resume, strict)
 
 
 @app.command()

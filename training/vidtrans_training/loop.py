@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -223,6 +224,11 @@ class Trainer:
         return Lengths(self.system.sequence_frames(epoch, longest), self.system.chunk_frames(epoch))
 
     def _report(self, fault: Fault, epoch: int) -> None:
+        """Name a file that could not be read, once per epoch; every process names its own."""
+        count = self.feed.faults
+        told = f"{fault.message} Another sample takes its place ({count} in epoch {epoch + 1})."
+        # A progress line may stand where the warning goes.
+        print(f"\rvidtrans-train: warning: {told}", file=sys.stderr, flush=True)
         if self.monitor is not None:
             self.monitor.write({"step": self.step, "epoch": epoch, "unreadable": fault.message})
 

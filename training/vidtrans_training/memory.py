@@ -84,6 +84,17 @@ def estimate_memory(settings: TrainingSettings, size_hw: tuple[int, int]) -> Mem
     fixed, growth = _line(
         sizes, [_kept(partial(_step, system, settings, at), owned) for at in sizes]
     )
+    again = 0.0
+    if settings.run.checkpointing:
+        # Backward begins with the losses. When it comes to the generator, whose activations are
+        # made again for one picture at a time, those of discriminators and VGG19 are gone.
+        system.recompute = True
+        less_fixed, less_growth = _line(
+            sizes, [_kept(partial(_step, system, settings, at), owned) for at in sizes]
+        )
+        pictures = _generated(settings) if settings.history is not None else 1
+        again = (fixed - less_fixed + (growth - less_growth) * math.prod(size_hw)) / pictures
+        fixed, growth = less_fixed, less_growth
     pictures = _compared_pictures(settings)
     if pictures:
         vgg = VGG19()
@@ -91,7 +102,7 @@ def estimate_memory(settings: TrainingSettings, size_hw: tuple[int, int]) -> Mem
         compared = [_kept(partial(_compare, vgg, at), [vgg]) for at in sizes]
         more_fixed, more_growth = _line(sizes, compared)
         fixed, growth = fixed + pictures * more_fixed, growth + pictures * more_growth
-    activations = fixed + growth * math.prod(size_hw)
+    activations = max(fixed + growth * math.prod(size_hw), again)
     if settings.run.precision != "fp32":
         activations *= _HALF_SHARE
     total = weights + activations * _WORKSPACE + _CONTEXT_BYTES
