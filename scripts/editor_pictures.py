@@ -90,7 +90,7 @@ def main() -> None:
         window.navigation.set_range(12, 84)
         window.set_compare("side")
         settle()
-        window.edits_panel.pick(0)
+        window.edits_panel.select(0)
         settle()
         shoot("editor-edit.png")
         window.shut_down()

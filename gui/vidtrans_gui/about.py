@@ -9,6 +9,7 @@ from PySide6.QtCore import QCoreApplication, qVersion
 
 
 def version_of(package: str) -> str:
+    """The installed version of a distribution; ``?`` where it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -16,7 +17,7 @@ def version_of(package: str) -> str:
 
 
 def about_text() -> str:
-    """Versions that a bug report needs."""
+    """The versions that a bug report needs, as HTML."""
     intro = QCoreApplication.translate("About", "Label video in, street video out.")
     return (
         f"<h3>vidtrans {version_of('vidtrans')}</h3><p>{intro}</p><p>Python"

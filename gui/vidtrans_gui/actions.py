@@ -13,17 +13,17 @@ from vidtrans_gui.theme import Theme
 
 
 def text_of(text: str) -> str:
-    """``text`` in the user's language."""
+    """The translation of a text of ``commands.py``."""
     return QCoreApplication.translate("Actions", text)
 
 
 def plain(text: str) -> str:
-    """A command's text without the mark of its mnemonic and the dots."""
+    """The translation of a command's text, without mnemonic mark and trailing ellipsis."""
     return text_of(text).replace("&", "").rstrip("…")
 
 
 class Actions(QObject):
-    """The commands as QActions, found by key."""
+    """A QAction for each command, by its key."""
 
     def __init__(self, parent: QObject, undo: QUndoStack) -> None:
         super().__init__(parent)
@@ -60,10 +60,11 @@ class Actions(QObject):
         self._pause_icon, self._play_icon = icons.icon("pause", theme), icons.icon("play", theme)
 
     def show_playing(self, playing: bool) -> None:
+        """Give ``play`` the icon of what it does next."""
         self._actions["play"].setIcon(self._pause_icon if playing else self._play_icon)
 
     def enable_film(self, there: bool) -> None:
-        """Commands that need a film are grey without one."""
+        """Enable the commands that need a film, if there is one."""
         for command, action in self:
             if command.needs_film:
                 action.setEnabled(there)

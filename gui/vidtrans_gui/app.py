@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
     from vidtrans_gui.main_window import MainWindow
 
-_SPOILED = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")
+_OVERWRITTEN = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")
 
 
-def mend_environment() -> None:
-    """Undo what importing OpenCV does to the environment.
+def restore_environment() -> None:
+    """Import OpenCV and restore the environment variables that it overwrites.
 
     opencv-python points Qt at its own plugins, which PySide6 cannot load ("could not load the Qt
-    platform plugin xcb"). So cv2 is imported here, where it can be undone, before the application
-    object looks. What the user had set stays.
+    platform plugin xcb"). This must run before the application object is made. Values that the
+    user had set are kept.
     """
-    kept = {name: os.environ.get(name) for name in _SPOILED}
+    kept = {name: os.environ.get(name) for name in _OVERWRITTEN}
     import cv2  # noqa: F401
 
     for name, value in kept.items():
@@ -41,11 +41,16 @@ def mend_environment() -> None:
 
 
 def check_screen() -> None:
-    """Qt ends the whole process where it finds no screen. Raises UsageError on a Linux that has
-    none to offer."""
-    told = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
+    """Refuse to start without a screen: Qt would end the process.
+
+    Raises:
+        UsageError: On Linux, neither X11 nor Wayland is available.
+    """
+    display_set = any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    )
     if (
-        told
+        display_set
         or not sys.platform.startswith("linux")
         or (Path(os.environ.get("XDG_RUNTIME_DIR", "")) / "wayland-0").exists()
     ):
@@ -78,11 +83,20 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def build(argv: Sequence[str]) -> tuple[QApplication, MainWindow]:
-    """The application and its window, shown, and at work on what ``argv`` asks for; ``exec`` the
-    first to run it."""
+    """Make the application, show its window, and begin to open what ``argv`` names.
+
+    Args:
+        argv: The arguments of ``vidtrans-gui``.
+
+    Returns:
+        The application, whose ``exec`` runs it, and the window.
+
+    Raises:
+        UsageError: There is no screen.
+    """
     options = _parse(argv)
     check_screen()
-    mend_environment()
+    restore_environment()
     from PySide6.QtCore import QLibraryInfo, QLocale, QTranslator
     from PySide6.QtGui import QIcon
     from PySide6.QtWidgets import QApplication
@@ -124,7 +138,14 @@ def build(argv: Sequence[str]) -> tuple[QApplication, MainWindow]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the editor; gives the exit code."""
+    """Run the editor.
+
+    Args:
+        argv: The arguments; None for those of the process.
+
+    Returns:
+        The exit code.
+    """
     try:
         app, window = build(sys.argv[1:] if argv is None else argv)
     except UsageError as error:
@@ -151,10 +172,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def close_on_interrupt(window: QWidget) -> QTimer:
-    """Let Ctrl-C in a terminal close ``window``; gives the timer that lets the signal through.
+    """Let Ctrl-C in a terminal close ``window``.
 
-    The handler only asks the event loop to close the window: it may have interrupted the window's
-    thread anywhere, also where that holds a lock that closing needs.
+    The handler only queues the closing in the event loop: the signal may have interrupted the
+    thread while it held a lock that closing needs.
+
+    Returns:
+        The timer that lets Python handle signals; stop it at the end.
     """
     from PySide6.QtCore import QTimer
 
@@ -167,7 +191,7 @@ def close_on_interrupt(window: QWidget) -> QTimer:
 
 
 def _splash() -> QSplashScreen:
-    """The icon while libraries load."""
+    """A splash screen for the seconds in which libraries are imported."""
     from PySide6.QtCore import QCoreApplication, Qt
     from PySide6.QtGui import QColor, QPainter, QPixmap
     from PySide6.QtWidgets import QSplashScreen
@@ -195,8 +219,7 @@ def _splash() -> QSplashScreen:
 
 
 def _report_faults(window: MainWindow) -> None:
-    """A fault of ours in the window's thread becomes a sentence with details, not the end of the
-    program."""
+    """Show unexpected exceptions of the window's thread in a dialog, with the traceback."""
     from PySide6.QtCore import QCoreApplication
 
     def report(

@@ -1,4 +1,4 @@
-"""What can be chosen to paint with: models, devices, label schemes and instance maps."""
+"""The choices of models, devices, label schemes and instance maps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ from vidtrans_gui.tasks import Tasks
 
 
 class Choices(QObject):
-    """Fills the bar's boxes, and opens the dialogs that add to them."""
+    """Fills the boxes of the render bar, and opens the dialogs that add choices.
+
+    Signals:
+        failed(title, message, details): A list could not be read.
+    """
 
     failed = Signal(str, str, str)
 
@@ -35,9 +39,9 @@ class Choices(QObject):
         self.refresh()
 
     def refresh(self) -> None:
-        """Look for models and devices beside the window: files are read, and CUDA is asked."""
+        """List models and devices in a background thread: this reads files and queries CUDA."""
 
-        def look(_tell: Any) -> tuple[Any, Any]:
+        def look(_report: Any) -> tuple[Any, Any]:
             return library.entries(), library.devices()
 
         def failed(message: str, details: str) -> None:
@@ -63,8 +67,7 @@ class Choices(QObject):
         self._bar.show_project(self._document.project)
 
     def use_model(self, model: str) -> None:
-        """Paint with ``model``, the name of a bundled one or a path, now and with films opened
-        later."""
+        """Use ``model``, a bundled model's name or a path, for this film and those opened later."""
         self._preferences.put("model", model)
         if self._document.project.input is None:
             self._document.load(
@@ -74,6 +77,7 @@ class Choices(QObject):
             self._document.change(self.tr("Change model"), model=model)
 
     def open_models(self) -> ModelDialog:
+        """Open the model manager."""
         dialog = ModelDialog(
             self._preferences, self._tasks, self._document.project.render.model, self._window
         )
@@ -83,6 +87,8 @@ class Choices(QObject):
         return dialog
 
     def choose_instances(self) -> None:
+        """Open a dialog that chooses the film's instance maps."""
+
         def chosen(path: str) -> None:
             self._document.change(self.tr("Change instance maps"), instances=path)
 
@@ -98,6 +104,8 @@ class Choices(QObject):
         )
 
     def choose_palette(self) -> None:
+        """Open a dialog that chooses a palette file as label scheme."""
+
         def chosen(path: str) -> None:
             self._document.change(self.tr("Change label scheme"), labels=path)
 

@@ -21,7 +21,11 @@ from vidtrans_gui.edits_panel import swatch
 
 
 class ClassPicker(QDialog):
-    """Shows ``classes`` (name, colour); ``chosen`` carries the name."""
+    """A list of classes with a filter.
+
+    Signals:
+        chosen(name): A class was confirmed.
+    """
 
     chosen = Signal(str)
 
@@ -64,8 +68,8 @@ class ClassPicker(QDialog):
 
     def _narrow(self, text: str) -> None:
         shown = []
-        for place in range(self.list.count()):
-            item = self.list.item(place)
+        for row in range(self.list.count()):
+            item = self.list.item(row)
             item.setHidden(text.casefold() not in item.text().casefold())
             if not item.isHidden():
                 shown.append(item)
@@ -84,8 +88,10 @@ class ClassPicker(QDialog):
             step = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}.get(Qt.Key(event.key()), 0)
             rows = [row for row in range(self.list.count()) if not self.list.item(row).isHidden()]
             if step and rows:
-                place = rows.index(self.list.currentRow()) if self.list.currentRow() in rows else 0
-                self.list.setCurrentRow(rows[min(max(0, place + step), len(rows) - 1)])
+                current = (
+                    rows.index(self.list.currentRow()) if self.list.currentRow() in rows else 0
+                )
+                self.list.setCurrentRow(rows[min(max(0, current + step), len(rows) - 1)])
                 return True
         return super().eventFilter(watched, event)
 

@@ -69,31 +69,34 @@ class ClassModel(QAbstractListModel):
         return list(self._rows)
 
     def show_rows(self, rows: Sequence[ClassRow]) -> None:
-        """Replace the rows; where names and order stay, selection and scroll position do too."""
-        fresh = sorted(rows, key=lambda row: (row.share == 0, -row.share, row.name))
-        if [row.name for row in fresh] == [row.name for row in self._rows]:
-            self._rows = fresh
-            if fresh:
-                self.dataChanged.emit(self.index(0), self.index(len(fresh) - 1))
+        """Replace the rows; the selection stays, and with the same order the scroll position."""
+        new_rows = sorted(rows, key=lambda row: (row.share == 0, -row.share, row.name))
+        if [row.name for row in new_rows] == [row.name for row in self._rows]:
+            self._rows = new_rows
+            if new_rows:
+                self.dataChanged.emit(self.index(0), self.index(len(new_rows) - 1))
             return
         self.layoutAboutToBeChanged.emit()
         kept = self.persistentIndexList()
-        named = {row.name: place for place, row in enumerate(fresh)}
+        named = {row.name: row_number for row_number, row in enumerate(new_rows)}
         moved = [named.get(self._rows[index.row()].name, -1) for index in kept]
-        self._rows = fresh
+        self._rows = new_rows
         self.changePersistentIndexList(
-            kept, [self.index(place) if place >= 0 else QModelIndex() for place in moved]
+            kept,
+            [self.index(row_number) if row_number >= 0 else QModelIndex() for row_number in moved],
         )
         self.layoutChanged.emit()
 
     def mark(self, name: str) -> None:
-        """The class under the cursor; empty for none."""
+        """Mark the class under the cursor; an empty name marks none."""
         if name == self._under:
             return
         old, self._under = self._under, name
-        for place, row in enumerate(self._rows):
+        for row_number, row in enumerate(self._rows):
             if row.name in (old, name):
-                self.dataChanged.emit(self.index(place), self.index(place), [UnderCursorRole])
+                self.dataChanged.emit(
+                    self.index(row_number), self.index(row_number), [UnderCursorRole]
+                )
 
 
 class _RowPainter(QStyledItemDelegate):
@@ -140,7 +143,7 @@ class _RowPainter(QStyledItemDelegate):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(theme.field))
             painter.drawRoundedRect(bar, 2, 2)
-            # The root keeps small classes visible beside road and sky.
+            # The square root keeps small classes visible next to road and sky.
             painter.setBrush(QColor(theme.on_accent if selected else theme.muted))
             painter.drawRoundedRect(
                 QRectF(bar.x(), bar.y(), max(2.0, bar.width() * row.share**0.5), bar.height()), 2, 2
@@ -149,7 +152,13 @@ class _RowPainter(QStyledItemDelegate):
 
 
 class ClassList(QListView):
-    """Pick a class to edit it; ``menu_wanted`` asks for its context menu."""
+    """The list of classes in the current frame.
+
+    Signals:
+        class_picked(name): A class was clicked or activated.
+        menu_wanted(name, position): The context menu of a class was requested, at a global
+            position.
+    """
 
     class_picked = Signal(str)
     menu_wanted = Signal(str, QPoint)
@@ -169,18 +178,18 @@ class ClassList(QListView):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.clicked.connect(lambda index: self.class_picked.emit(index.data()))
         self.activated.connect(lambda index: self.class_picked.emit(index.data()))
-        self.customContextMenuRequested.connect(self._ask_menu)
+        self.customContextMenuRequested.connect(self._request_menu)
 
-    def _ask_menu(self, place: QPoint) -> None:
-        index = self.indexAt(place)
+    def _request_menu(self, position: QPoint) -> None:
+        index = self.indexAt(position)
         if index.isValid():
             self.setCurrentIndex(index)
-            self.menu_wanted.emit(index.data(), self.viewport().mapToGlobal(place))
+            self.menu_wanted.emit(index.data(), self.viewport().mapToGlobal(position))
 
     def choose(self, name: str) -> None:
-        """Select the class called ``name``; nothing where it is not listed."""
-        for place, row in enumerate(self.classes.rows):
+        """Select the class called ``name``; clear the selection where it is not listed."""
+        for row_number, row in enumerate(self.classes.rows):
             if row.name == name:
-                self.setCurrentIndex(self.classes.index(place))
+                self.setCurrentIndex(self.classes.index(row_number))
                 return
         self.clearSelection()

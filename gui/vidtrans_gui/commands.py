@@ -1,4 +1,4 @@
-"""Every command of the window, once: its text, shortcut, icon and explanation."""
+"""The commands of the window: text, shortcut, icon and explanation of each."""
 
 from __future__ import annotations
 
@@ -6,15 +6,26 @@ from dataclasses import dataclass
 
 
 def QT_TRANSLATE_NOOP(context: str, text: str) -> str:
-    """Marks a text for lupdate, which finds it by this function's name; it is translated where
-    it is shown."""
+    """Mark a text for lupdate, which finds this function's name; it is translated when shown."""
     return text
 
 
 @dataclass(frozen=True)
 class Command:
-    """``menu``: where it stands in the menus and under Help; ``group``: of radio commands, of
-    which one is checked."""
+    """One command of the window.
+
+    Attributes:
+        key: Its name in the program.
+        menu: The menu that contains it.
+        text: Its text in the menu, with mnemonic.
+        shortcut: Its keyboard shortcut; empty for none.
+        icon: The name of its icon in ``icons.py``; empty for none.
+        tip: Its tooltip; empty for the text itself.
+        checkable: Whether it is on or off.
+        group: The group of exclusive commands that it belongs to; empty for none.
+        needs_film: Whether it is disabled without a film.
+        separator: Whether a separator precedes it in the menu.
+    """
 
     key: str
     menu: str

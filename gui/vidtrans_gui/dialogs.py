@@ -1,4 +1,4 @@
-"""Questions and file dialogs that never stop the event loop: the answer comes as a call."""
+"""Questions and file dialogs that do not block the event loop: the answer comes as a call."""
 
 from __future__ import annotations
 
@@ -21,10 +21,17 @@ def choose_file(
     mode: QFileDialog.FileMode = QFileDialog.FileMode.ExistingFile,
     save_as: str = "",
 ) -> QFileDialog:
-    """A file dialog that opens in the folder of last time for ``purpose``; ``chosen`` gets the
-    path.
+    """Open a file dialog.
 
-    ``save_as``: the name to begin with, for a file that will be written.
+    Args:
+        parent: The dialog's parent.
+        preferences: Remembers the folder for the next dialog with the same purpose.
+        purpose: Which remembered folder the dialog opens in.
+        title: The dialog's title.
+        kinds: The filters of file types, as Qt writes them.
+        chosen: Called with the chosen path.
+        mode: Whether files or folders are chosen.
+        save_as: The proposed name of a file to write; empty where one is opened.
     """
     dialog = QFileDialog(parent, title, preferences.folder(purpose), kinds)
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -52,14 +59,22 @@ def ask(
     *,
     icon: QMessageBox.Icon = QMessageBox.Icon.Warning,
 ) -> QMessageBox:
-    """A question with one button for each of ``answers``; the first is the default, the last is
-    what Escape means."""
+    """Open a question.
+
+    Args:
+        parent: The dialog's parent.
+        title: The dialog's title.
+        text: The question.
+        answers: The text of each button and what it calls. The first is the default; Escape
+            selects the last.
+        icon: The dialog's icon.
+    """
     box = QMessageBox(icon, title, text, QMessageBox.StandardButton.NoButton, parent)
     box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     box.setTextFormat(Qt.TextFormat.PlainText)
     calls = {}
-    for place, (name, call) in enumerate(answers.items()):
-        first, last = place == 0, place == len(answers) - 1
+    for number, (name, call) in enumerate(answers.items()):
+        first, last = number == 0, number == len(answers) - 1
         role = (
             QMessageBox.ButtonRole.AcceptRole
             if first

@@ -1,4 +1,4 @@
-"""The project in the window: a value, changed only by commands that can be undone."""
+"""The project of the window: an immutable value that undoable commands replace."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from vidtrans_gui.project import Project
 
 
 class ChangeProject(QUndoCommand):
-    """One step of the undo stack: the project before and after. Since projects are values, this
-    serves every command.
+    """A step of the undo stack: the project before and after.
 
-    Steps with the same ``merge`` text (one spin box being turned) become one.
+    Successive steps with the same non-empty ``merge`` text, such as those of one spin box, are
+    merged into one.
     """
 
     def __init__(self, document: Document, text: str, after: Project, merge: str = "") -> None:
@@ -45,8 +45,13 @@ class ChangeProject(QUndoCommand):
 
 
 class Document(QObject):
-    """``changed(before, after)`` comes with every new value of the project, ``reset`` with
-    another project."""
+    """The current project with its file and undo stack.
+
+    Signals:
+        changed(before, after): The project has a new value.
+        reset(): Another project was loaded.
+        title_changed(): Name, file or unsaved state are different.
+    """
 
     changed = Signal(object, object)
     reset = Signal()
@@ -63,33 +68,41 @@ class Document(QObject):
 
     @property
     def project(self) -> Project:
+        """The current value."""
         return self._project
 
     @property
     def path(self) -> Path | None:
-        """The file of the project, None where it was never saved."""
+        """The project's file; None if it was never saved."""
         return self._path
 
     @property
     def modified(self) -> bool:
+        """Whether there are unsaved changes."""
         return self._unsaved or not self.undo.isClean()
 
     @property
     def name(self) -> str:
+        """The name of the project's file, else of its film, without suffix; may be empty."""
         if self._path is not None:
             return self._path.stem
         return Path(self._project.input).stem if self._project.input else ""
 
     def load(self, project: Project, path: Path | None, *, unsaved: bool = False) -> None:
-        """Another project; ``unsaved``: it holds work that no file has (a recovered or relinked
-        one)."""
+        """Replace the project and clear the undo stack.
+
+        Args:
+            project: The other project.
+            path: Its file; None if it was never saved.
+            unsaved: Whether it differs from its file, as after recovery or relinking.
+        """
         self._project, self._path, self._unsaved = project, path, unsaved
         self.undo.clear()
         self.reset.emit()
         self.title_changed.emit()
 
     def saved(self, path: Path, project: Project) -> None:
-        """``project`` is in the file ``path`` now; it may have been changed since."""
+        """Note that ``project`` was written to ``path``; the current value may be newer."""
         self._path = path
         if project.model_copy(update={"view": self._project.view}) == self._project:
             self._unsaved = False
@@ -97,11 +110,14 @@ class Document(QObject):
         self.title_changed.emit()
 
     def change(self, text: str, *, merge: str = "", **values: Any) -> None:
-        """Change fields of the project by a step called ``text`` under Edit > Undo; nothing where
-        nothing differs.
+        """Change fields of the project by an undoable step, unless they are unchanged.
 
-        Another model begins with its first styles: what a seed draws from one model's says nothing
-        of another's.
+        With another model the seed is reset, because it selects among the styles of one model.
+
+        Args:
+            text: The step's name in Edit > Undo.
+            merge: Steps with the same non-empty text are merged.
+            **values: The new values by field name.
         """
         if values.get("model", self._project.render.model) != self._project.render.model:
             values.setdefault("seed", None)
@@ -110,20 +126,21 @@ class Document(QObject):
             self.undo.push(ChangeProject(self, text, after, merge))
 
     def change_edits(self, text: str, edits: EditList, *, merge: str = "") -> None:
+        """Change the edits by an undoable step; see ``change``."""
         self.change(text, merge=merge, edits=edits)
 
     def view(self, **values: Any) -> None:
-        """Remember what the window shows: kept in the project, but no step of its history."""
+        """Change the project's view, which is saved but is no undoable step."""
         self._project = self._project.model_copy(
             update={"view": self._project.view.model_copy(update=values)}
         )
 
-    # A method, not a function: Qt then knows the receiver, and a dying stack has nobody to tell.
+    # A method and not a function: Qt disconnects it when the receiver is destroyed.
     def _clean_changed(self, _clean: bool) -> None:
         self.title_changed.emit()
 
     def _set(self, project: Project) -> None:
         before = self._project
-        # Undo goes back to other pictures, not to another playhead.
+        # Undo restores what is painted, not the view.
         self._project = project.model_copy(update={"view": before.view})
         self.changed.emit(before, self._project)

@@ -1,4 +1,4 @@
-"""The editing commands: what is selected, and the edits that are made of it."""
+"""The editing commands: they turn the selection into edits."""
 
 from __future__ import annotations
 
@@ -34,18 +34,20 @@ from vidtrans_gui.style_dialog import StyleDialog
 from vidtrans_gui.style_thumbs import around, paint_styles
 from vidtrans_gui.tasks import Tasks
 from vidtrans_gui.theme import theme_of
-from vidtrans_gui.timeline import EditSpan
+from vidtrans_gui.timeline import EditRange
 
 _DELETE = Qt.WidgetAttribute.WA_DeleteOnClose
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 
 class Editing(QObject):
-    """Knows the frame in sight and what is selected in it; turns commands into steps of the
-    document.
+    """The selection in the current frame, and the commands that edit the document.
 
-    ``mask_changed``: an overlay for the viewer. ``rows_changed``: the class list of this frame.
-    ``marked``: the class under the cursor, and a line about it.
+    Signals:
+        mask_changed(image): The overlay of the selection, for the viewer.
+        rows_changed(rows): The ``ClassRow`` values of the current frame.
+        marked(name, text): The class under the cursor and its description; empty for none.
+        selected(name): The class that is selected; empty for none.
     """
 
     mask_changed = Signal(QImage)
@@ -72,7 +74,7 @@ class Editing(QObject):
         self._frame = 0
         self._in_out = (0, 0)
         panel.range_changed.connect(self._change_range)
-        panel.picked.connect(lambda _place: self._enable())
+        panel.picked.connect(lambda _index: self._enable())
         for key, command in {
             "relabel": self.relabel,
             "delete": self.delete,
@@ -84,17 +86,20 @@ class Editing(QObject):
         }.items():
             actions[key].triggered.connect(command)
 
-    # -- what is in sight --------------------------------------------------------------------------
+    # -- the current frame -------------------------------------------------------------------------
 
     @property
     def classes(self) -> Classes:
+        """The classes of the open model."""
         return self._classes
 
     @property
     def selection(self) -> Spot | None:
+        """What is selected."""
         return self._spot
 
     def film_opened(self) -> None:
+        """Read the classes of the session's film; clear the selection."""
         film = self._session.film
         self._classes = (
             Classes(None, 0) if film is None else Classes(film.model_scheme, film.label_nc)
@@ -102,17 +107,17 @@ class Editing(QObject):
         self._shown, self._spot = None, None
         self.refresh()
 
-    def at(self, frame: int) -> None:
+    def set_frame(self, frame: int) -> None:
         self._frame = frame
 
-    def range_is(self, first: int, stop: int) -> None:
+    def set_range(self, first: int, stop: int) -> None:
         self._in_out = (first, stop)
 
     def show(self, shown: Shown) -> None:
-        """Another frame is in sight: its classes, and the mask of what is selected."""
+        """Update the class list and the selection's mask for another frame."""
         if shown.labels is None:
-            # The labels of a picture that was at hand come in a second answer; until then another
-            # frame's mask would lie.
+            # The labels of a cached picture come in a second answer; until then the mask of
+            # another frame would be wrong.
             if self._shown is None or self._shown.frame != shown.frame:
                 self.mask_changed.emit(QImage())
             return
@@ -120,6 +125,7 @@ class Editing(QObject):
         self.refresh()
 
     def refresh(self) -> None:
+        """Update class list, mask and commands."""
         shown = self._shown
         shares = (shown.shares if shown is not None else None) or {}
         styled = {
@@ -141,7 +147,7 @@ class Editing(QObject):
         self._show_selection()
 
     def hover(self, x: int, y: int) -> None:
-        """Say what is under the cursor; (-1, -1): nothing."""
+        """Describe what is at picture pixel (x, y); (-1, -1) is outside of the picture."""
         labels = self._shown.labels if self._shown is not None else None
         found = spot(labels, self._classes, x, y) if labels is not None and x >= 0 else None
         if found is None:
@@ -158,15 +164,18 @@ class Editing(QObject):
     # -- selecting ---------------------------------------------------------------------------------
 
     def pick(self, x: int, y: int) -> None:
+        """Select what is at picture pixel (x, y)."""
         labels = self._shown.labels if self._shown is not None else None
         if labels is not None:
             self._select(spot(labels, self._classes, x, y))
 
     def pick_class(self, name: str) -> None:
+        """Select the whole class called ``name``."""
         plane = self._classes.plane(name)
         self._select(None if plane is None else Spot(plane, None))
 
     def deselect(self) -> None:
+        """Clear the selection."""
         self._select(None)
 
     def _select(self, found: Spot | None) -> None:
@@ -205,7 +214,7 @@ class Editing(QObject):
         self.mask_changed.emit(overlay)
 
     def _enable(self) -> None:
-        """Commands are there when they would do something, and say why when not."""
+        """Enable the commands that would have an effect; tooltips say why others would not."""
         film, found = self._session.film, self._spot
         self._actions["relabel"].setEnabled(film is not None and found is not None)
         self._actions["delete"].setEnabled(
@@ -220,7 +229,7 @@ class Editing(QObject):
         self._actions["style"].setEnabled(
             film is not None and found is not None and self._styles(found) > 0
         )
-        self._actions["remove-edit"].setEnabled(self._panel.place is not None)
+        self._actions["remove-edit"].setEnabled(self._panel.selected_index is not None)
         self._actions["deselect"].setEnabled(found is not None)
 
     def _styles(self, found: Spot) -> int:
@@ -231,7 +240,7 @@ class Editing(QObject):
     # -- edits -------------------------------------------------------------------------------------
 
     def _range(self) -> tuple[int, int | None]:
-        """Start and end of a new edit, as chosen in the panel."""
+        """First and last frame (exclusive, None: the end) of a new edit, as chosen in the panel."""
         frames = self._session.film.frames if self._session.film is not None else 0
         match self._panel.chosen_reach:
             case "range":
@@ -245,14 +254,14 @@ class Editing(QObject):
                 return 0, None
 
     def add(self, edit: Edit) -> None:
-        """One more edit, as a step that can be undone; it is picked in the list."""
+        """Add an edit by an undoable step, and select it in the list."""
         self._document.change_edits(
             wording.describe(edit), self._document.project.render.edits.added(edit)
         )
-        self._panel.pick(len(self._document.project.render.edits.edits) - 1)
+        self._panel.select(len(self._document.project.render.edits.edits) - 1)
 
     def relabel(self) -> None:
-        """Ask for the class that the selection becomes."""
+        """Open a dialog that chooses the class that the selection becomes."""
         found = self._spot
         if found is None:
             return
@@ -270,6 +279,7 @@ class Editing(QObject):
         dialog.open()
 
     def relabel_as(self, target: str, found: Spot | None = None) -> None:
+        """Relabel ``found``, else the selection, as the class ``target``."""
         found = found or self._spot
         if found is None:
             return
@@ -280,6 +290,7 @@ class Editing(QObject):
             self.add(RelabelInstance(found.instance, target, start, end))
 
     def delete(self) -> None:
+        """Delete the selected instance."""
         found = self._spot
         if found is not None and found.instance is not None:
             start, end = self._range()
@@ -287,7 +298,7 @@ class Editing(QObject):
             self.deselect()
 
     def style(self) -> None:
-        """A sheet of the model's styles for the selection, painted while the dialog is open."""
+        """Open a sheet of the model's styles, painted for the selection in the background."""
         found, shown = self._styled(self._spot), self._shown
         if (
             found is None
@@ -306,20 +317,19 @@ class Editing(QObject):
         settings, edits = self._document.project.settings(), self._document.project.render.edits
         stop, put, frame = dialog.stop, dialog.put, self._frame
 
-        def paint(_tell: Any) -> None:
+        def paint(_report: Any) -> None:
             for thumb in paint_styles(settings, edits, frame, target, count, box, stop=stop):
                 put(thumb)
 
         def failed(message: str, _details: str) -> None:
             if not stop.is_set():
-                dialog.tell(message)
+                dialog.show_note(message)
 
         self._tasks.start(paint, done=lambda _none: None, failed=failed)
         dialog.open()
 
     def _styled(self, found: Spot | None) -> Spot | None:
-        """What a style is chosen for: the whole class where the model's encoder tells no
-        instances apart."""
+        """The target of a style: the whole class if the model's encoder works by class."""
         film = self._session.film
         encoder = film.card.encoder if film is not None else None
         return (
@@ -329,6 +339,7 @@ class Editing(QObject):
         )
 
     def style_as(self, style: int, found: Spot | None = None) -> None:
+        """Give ``found``, else the selection, style number ``style`` (from 0)."""
         found = self._styled(found or self._spot)
         if found is None:
             return
@@ -339,6 +350,7 @@ class Editing(QObject):
             self.add(StyleInstance(found.instance, style, start, end))
 
     def choose_picture(self) -> None:
+        """Open a dialog that chooses a picture for the current frame."""
         kinds = self.tr("Pictures ({0})").format(" ".join(f"*{suffix}" for suffix in PICTURES))
         choose_file(
             self._window,
@@ -350,62 +362,68 @@ class Editing(QObject):
         )
 
     def use_picture(self, path: str) -> None:
-        """The frame in sight is shown as the picture ``path``; the film goes on from it."""
+        """Use the picture ``path`` as the current frame; the generator continues from it."""
         edits = self._document.project.render.edits
-        for place, edit in enumerate(edits.edits):
+        for index, edit in enumerate(edits.edits):
             if isinstance(edit, FirstFrame) and edit.start == self._frame:
-                fresh = FirstFrame(path, self._frame)
-                self._document.change_edits(wording.describe(fresh), edits.replaced(place, fresh))
+                changed = FirstFrame(path, self._frame)
+                self._document.change_edits(
+                    wording.describe(changed), edits.replaced(index, changed)
+                )
                 return
         self.add(FirstFrame(path, self._frame))
 
     def toggle_reset(self) -> None:
-        """Force a reset before this frame, or take the one that is there away."""
+        """Force a reset before the current frame, or remove the one that is there."""
         edits = self._document.project.render.edits
-        for place, edit in enumerate(edits.edits):
+        for index, edit in enumerate(edits.edits):
             if isinstance(edit, ResetAt) and edit.start == self._frame:
-                self._document.change_edits(self.tr("Remove reset"), edits.removed(place))
+                self._document.change_edits(self.tr("Remove reset"), edits.removed(index))
                 return
         self.add(ResetAt(self._frame))
 
     def remove_edit(self) -> None:
-        place = self._panel.place
-        if place is not None:
+        """Remove the edit that is selected in the list."""
+        index = self._panel.selected_index
+        if index is not None:
             edits = self._document.project.render.edits
-            gone = wording.describe(edits.edits[place])
-            self._document.change_edits(self.tr("Remove {0}").format(gone), edits.removed(place))
+            gone = wording.describe(edits.edits[index])
+            self._document.change_edits(self.tr("Remove {0}").format(gone), edits.removed(index))
 
-    def _change_range(self, place: int, start: int, end: int) -> None:
+    def _change_range(self, index: int, start: int, end: int) -> None:
         edits = self._document.project.render.edits
-        edit = edits.edits[place]
-        fresh: Edit
+        edit = edits.edits[index]
+        changed: Edit
         if isinstance(edit, FirstFrame | ResetAt):
-            fresh = replace(edit, start=start)
+            changed = replace(edit, start=start)
         else:
-            fresh = replace(edit, start=start, end=None if end < 0 else max(end, start + 1))
-        if fresh != edit:
+            changed = replace(edit, start=start, end=None if end < 0 else max(end, start + 1))
+        if changed != edit:
             text = self.tr("Change range of {0}").format(wording.describe(edit))
-            self._document.change_edits(text, edits.replaced(place, fresh), merge=f"range {place}")
+            self._document.change_edits(
+                text, edits.replaced(index, changed), merge=f"range {index}"
+            )
 
-    def spans(self, frames: int) -> list[EditSpan]:
-        """The edits as the timeline draws them."""
+    def edit_ranges(self, frames: int) -> list[EditRange]:
+        """The edits as the timeline draws them, for a film of ``frames`` frames."""
         return [
-            EditSpan(
-                place,
+            EditRange(
+                index,
                 edit.start,
                 frames if edit.end is None else min(edit.end, frames),
                 wording.describe(edit),
                 wording.colour_of(edit),
             )
-            for place, edit in enumerate(self._document.project.render.edits.edits)
+            for index, edit in enumerate(self._document.project.render.edits.edits)
         ]
 
-    def menu(self, x: int, y: int, place: QPoint) -> None:
-        """The context menu of a point of the picture."""
+    def menu(self, x: int, y: int, position: QPoint) -> None:
+        """Select what is at picture pixel (x, y) and open its context menu at ``position``."""
         self.pick(x, y)
-        self.class_menu(place)
+        self.class_menu(position)
 
-    def class_menu(self, place: QPoint) -> None:
+    def class_menu(self, position: QPoint) -> None:
+        """Open the selection's context menu at the global ``position``."""
         menu = QMenu(self._window)
         menu.setAttribute(_DELETE)
         for key in ("relabel", "delete", "style"):
@@ -413,4 +431,4 @@ class Editing(QObject):
         menu.addSeparator()
         for key in ("first-frame", "reset"):
             menu.addAction(self._actions[key])
-        menu.popup(place)
+        menu.popup(position)

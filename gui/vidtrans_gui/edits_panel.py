@@ -1,5 +1,4 @@
-"""The dock of edits: what is selected in the picture, and the list of edits with their time
-ranges."""
+"""The dock of edits: the selection, and the list of edits with their frame ranges."""
 
 from __future__ import annotations
 
@@ -34,8 +33,14 @@ Reach = Literal["film", "range", "onward", "frame"]
 
 @dataclass(frozen=True)
 class Selection:
-    """What was clicked: a class, or one instance of it (its id in the instance map). ``share``
-    0..1 of the picture."""
+    """The selection as the panel shows it.
+
+    Attributes:
+        name: The class.
+        colour: The class's colour, RGB.
+        instance: The id in the instance map; None for the whole class.
+        share: Its share of the picture, 0 to 1.
+    """
 
     name: str
     colour: tuple[int, int, int]
@@ -44,7 +49,7 @@ class Selection:
 
 
 def swatch(colour: tuple[int, int, int] | str, size: int = 14) -> QPixmap:
-    """A small square of one colour."""
+    """A square of ``size`` pixels in one colour."""
     drawn = QPixmap(size, size)
     drawn.fill(Qt.GlobalColor.transparent)
     painter = QPainter(drawn)
@@ -57,7 +62,13 @@ def swatch(colour: tuple[int, int, int] | str, size: int = 14) -> QPixmap:
 
 
 class EditsPanel(QWidget):
-    """``range_changed(place, start, end)``: ``end`` is exclusive, -1 for the end of the film."""
+    """The panel of edits.
+
+    Signals:
+        picked(index): An edit was selected in the list.
+        range_changed(index, start, end): The frame range of an edit was changed; ``end`` is
+            exclusive, -1 for the end of the film.
+    """
 
     picked = Signal(int)
     range_changed = Signal(int, int, int)
@@ -164,15 +175,17 @@ class EditsPanel(QWidget):
 
     @property
     def chosen_reach(self) -> Reach:
+        """The frame range of new edits."""
         return self.reach.currentData()  # type: ignore[no-any-return]
 
     @property
-    def place(self) -> int | None:
-        """The edit that is picked in the list."""
+    def selected_index(self) -> int | None:
+        """The index of the edit that is selected in the list."""
         row = self.list.currentRow()
         return row if 0 <= row < len(self._edits) else None
 
     def show_selection(self, selection: Selection | None) -> None:
+        """Describe the selection."""
         self._swatch.setVisible(selection is not None)
         if selection is None:
             self._name.setText(self.tr("Nothing selected"))
@@ -187,7 +200,13 @@ class EditsPanel(QWidget):
             self._more.setText(self.tr("Instance {0} · {1}").format(selection.instance, share))
 
     def show_edits(self, edits: Sequence[Edit], frames: int, pick: int | None = None) -> None:
-        """The list anew; ``pick`` the one to be picked (None: as it was)."""
+        """Fill the list.
+
+        Args:
+            edits: The edits.
+            frames: The number of the film's frames.
+            pick: The index of the edit to select; None keeps the selection.
+        """
         row = self.list.currentRow() if pick is None else pick
         self._edits, self._frames = tuple(edits), frames
         self.list.blockSignals(True)
@@ -215,18 +234,19 @@ class EditsPanel(QWidget):
             )
         return self.tr("{0}–{1}").format(edit.start, edit.end - 1)
 
-    def pick(self, place: int) -> None:
-        self.list.setCurrentRow(place)
+    def select(self, index: int) -> None:
+        """Select an edit in the list."""
+        self.list.setCurrentRow(index)
 
     def _picked(self, row: int) -> None:
         self._show_range()
         self.picked.emit(row)
 
     def _show_range(self) -> None:
-        self._range.setVisible(self.place is not None)
-        if self.place is None:
+        self._range.setVisible(self.selected_index is not None)
+        if self.selected_index is None:
             return
-        edit = self._edits[self.place]
+        edit = self._edits[self.selected_index]
         for part in (self.start, self.stop, self.to_end):
             part.blockSignals(True)
         last = max(0, self._frames - 1)
@@ -242,7 +262,7 @@ class EditsPanel(QWidget):
             part.blockSignals(False)
 
     def _changed(self) -> None:
-        if self.place is not None:
+        if self.selected_index is not None:
             start = self.start.value()
             end = -1 if self.to_end.isChecked() else max(start, self.stop.value()) + 1
-            self.range_changed.emit(self.place, start, end)
+            self.range_changed.emit(self.selected_index, start, end)

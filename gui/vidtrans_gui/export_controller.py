@@ -1,5 +1,4 @@
-"""Exports: from the dialog into the queue, from the queue into its panel, and to the file when
-it is done."""
+"""Connects the export dialog, the queue and its panel."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ from vidtrans_gui.shell_command import command_line
 
 
 def reveal(path: Path) -> None:
-    """Show a file in the platform's file browser, selected where that can be asked for."""
+    """Show a file in the platform's file browser, selected where the browser supports it."""
     if sys.platform == "win32":
         QProcess.startDetached("explorer", ["/select,", str(path)])
     elif sys.platform == "darwin":
@@ -33,13 +32,19 @@ def reveal(path: Path) -> None:
 
 
 class ExportController(QObject):
-    """``queued``: a job was added, so that its panel may be shown. ``ended``: a job came to its
-    end."""
+    """Adds exports to the queue and reports their progress to the panel.
+
+    Signals:
+        queued(): A job was added.
+        ended(job): A job is done, failed or cancelled.
+        failed(title, message, details): A problem to show.
+        notified(message): A message for the status bar.
+    """
 
     queued = Signal()
     ended = Signal(object)
     failed = Signal(str, str, str)
-    told = Signal(str)
+    notified = Signal(str)
 
     def __init__(
         self, window: QWidget, document: Document, panel: QueuePanel, preferences: Preferences
@@ -53,11 +58,11 @@ class ExportController(QObject):
         )
         self._inbox = Inbox(self._changed, self)
         self.queue = ExportQueue(self._inbox.put, word=wording.setting_words)
-        self._told: set[int] = set()
-        panel.asked.connect(self.ask)
+        self._reported: set[int] = set()
+        panel.requested.connect(self.handle_request)
 
     def dialog(self) -> None:
-        """Ask what to export and how."""
+        """Open the export dialog."""
         folder = self._preferences.folder("export")
         try:
             base = self._document.project.settings(output=str(Path(folder) / "street.mp4"))
@@ -72,6 +77,7 @@ class ExportController(QObject):
         return f"{self._document.name}-street"
 
     def add(self, settings: ConvertSettings) -> Job:
+        """Queue an export."""
         self._preferences.remember_folder("export", settings.output)
         job = self.queue.add(settings)
         self._panel.show_jobs(self.queue.jobs())
@@ -79,17 +85,22 @@ class ExportController(QObject):
         return job
 
     def copy_command(self) -> None:
-        """The project's export, as a command for a shell."""
+        """Copy the shell command that exports the project to the clipboard."""
         try:
             settings = self._document.project.settings(output=f"{self._name()}.mp4")
         except VidtransError as error:
             self.failed.emit(self.tr("Export"), wording.sentence(error), "")
             return
         QGuiApplication.clipboard().setText(command_line(settings))
-        self.told.emit(self.tr("The command is on the clipboard"))
+        self.notified.emit(self.tr("The command is on the clipboard"))
 
-    def ask(self, verb: str, number: int) -> None:
-        """What a button of the panel says to a job."""
+    def handle_request(self, verb: str, number: int) -> None:
+        """Do what a button of the panel requests.
+
+        Args:
+            verb: The button's action, one of ``queue_panel.VERBS`` or ``copy``.
+            number: The job's id.
+        """
         job = next((job for job in self.queue.jobs() if job.id == number), None)
         if job is None:
             return
@@ -102,22 +113,23 @@ class ExportController(QObject):
                 QGuiApplication.clipboard().setText(command_line(job.settings))
             case "pause" | "resume" | "cancel" | "retry" | "remove":
                 getattr(self.queue, verb)(number)
-                self._told.discard(number)
+                self._reported.discard(number)
         self._panel.show_jobs(self.queue.jobs())
 
     def _changed(self, job: Job) -> None:
         if job.id not in {known.id for known in self.queue.jobs()}:
             return
         self._panel.show_job(job)
-        if job.ended and job.id not in self._told:
-            self._told.add(job.id)
+        if job.ended and job.id not in self._reported:
+            self._reported.add(job.id)
             self.ended.emit(job)
 
     @property
     def busy(self) -> bool:
+        """Whether jobs are waiting or running."""
         return any(job.state in ("waiting", "running") for job in self.queue.jobs())
 
     def close(self) -> None:
-        """Stop after the frame at work; what is done can be taken up again."""
+        """Stop after the current frame; an unfinished export can be resumed."""
         self._inbox.close()
         self.queue.close()

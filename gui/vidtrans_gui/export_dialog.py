@@ -1,5 +1,4 @@
-"""The export dialog: a preset, a place, and every setting of ``vidtrans convert`` for those who
-want it."""
+"""The export dialog: a preset, a file, and further settings of ``vidtrans convert``."""
 
 from __future__ import annotations
 
@@ -35,7 +34,14 @@ from vidtrans_gui.shell_command import command_line
 
 
 def parse_options(text: str) -> dict[str, str]:
-    """``crf=18, preset=slow`` -> a mapping. Raises UsageError for a part without ``=``."""
+    """Parse encoder options.
+
+    Args:
+        text: Such as ``crf=18, preset=slow``; separated by commas or lines.
+
+    Raises:
+        UsageError: A part has no ``=``, or no name or value.
+    """
     found = {}
     for part in (part.strip() for part in text.replace("\n", ",").split(",")):
         if not part:
@@ -48,14 +54,25 @@ def parse_options(text: str) -> dict[str, str]:
 
 
 class ExportDialog(QDialog):
-    """``queued`` carries the settings of a job that was confirmed. ``base``: the project's
-    settings."""
+    """The settings of an export.
+
+    Signals:
+        queued(settings): The ``ConvertSettings`` of an export that was confirmed.
+    """
 
     queued = Signal(object)
 
     def __init__(
         self, base: ConvertSettings, folder: str, name: str, parent: QWidget | None = None
     ) -> None:
+        """Make the dialog.
+
+        Args:
+            base: The project's settings.
+            folder: The folder of the proposed output.
+            name: The proposed output's name without suffix.
+            parent: The dialog's parent.
+        """
         super().__init__(parent)
         self.setWindowTitle(self.tr("Export"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -232,7 +249,11 @@ class ExportDialog(QDialog):
         return next(preset for preset in PRESETS if preset.key == self.preset.currentData())
 
     def settings(self) -> ConvertSettings:
-        """What the fields say. Raises UsageError with a sentence for what makes no sense."""
+        """The settings that the fields describe.
+
+        Raises:
+            UsageError: A field has no valid value.
+        """
         text = self.output.text().strip()
         if not text:
             raise UsageError("the file needs a name.")
@@ -257,7 +278,7 @@ class ExportDialog(QDialog):
             "encoder_options": settings.encoder_options | parse_options(self.options.text()),
         }
         chosen = {name: value for name, value in own.items() if value is not None}
-        if own["codec"]:  # another encoder does not know the preset's options
+        if own["codec"]:  # the preset's options are those of its own encoder
             chosen["encoder_options"] = parse_options(self.options.text())
         return settings.model_copy(update=chosen)
 
@@ -269,15 +290,15 @@ class ExportDialog(QDialog):
             sentence = wording.sentence(error)
         else:
             there = Path(settings.output)
-            fresh = not settings.overwrite and not settings.resume
+            new_run = not settings.overwrite and not settings.resume
             taken = there.exists() and not (there.is_dir() and not any(there.iterdir()))
             if not there.parent.is_dir():
                 sentence = self.tr("The folder {0} does not exist.").format(there.parent)
-            elif taken and fresh:
+            elif taken and new_run:
                 sentence = self.tr(
                     "{0} exists already. Choose another name, or replace it."
                 ).format(there.name)
-            elif parts_folder(there).is_dir() and fresh:
+            elif parts_folder(there).is_dir() and new_run:
                 sentence = self.tr(
                     "An unfinished export of {0} is kept. Go on with it, or replace it."
                 ).format(there.name)

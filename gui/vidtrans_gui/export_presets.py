@@ -12,7 +12,16 @@ from vidtrans_gui.commands import QT_TRANSLATE_NOOP
 
 @dataclass(frozen=True)
 class Preset:
-    """A way to encode. ``suffix``: of the output file, "" for a folder of PNGs."""
+    """An encoder with its settings.
+
+    Attributes:
+        key: Its name in the program.
+        title: Its text in the dialog.
+        suffix: The output's suffix; empty for a folder of PNGs.
+        codec: FFmpeg's name of the encoder; None for PNGs.
+        pixel_format: FFmpeg's name of the pixel format; None for the encoder's default.
+        encoder_options: Options of the encoder.
+    """
 
     key: str
     title: str
@@ -23,10 +32,10 @@ class Preset:
 
     def output_for(self, path: str | Path) -> Path:
         """``path`` with this preset's suffix."""
-        place = Path(path)
-        stem = place.stem if place.suffix.lower() in CONTAINERS else place.name
-        # A folder's name has no dot: that is how ``convert`` tells it from a film.
-        return place.with_name(stem + self.suffix if self.suffix else stem.replace(".", "_"))
+        chosen = Path(path)
+        stem = chosen.stem if chosen.suffix.lower() in CONTAINERS else chosen.name
+        # ``convert`` writes a folder where the name has no suffix, so it must have no dot.
+        return chosen.with_name(stem + self.suffix if self.suffix else stem.replace(".", "_"))
 
     def applied(self, settings: ConvertSettings) -> ConvertSettings:
         """``settings`` with this preset's encoder, pixel format and options."""

@@ -1,5 +1,4 @@
-"""The export queue: conversions one after the other in a thread, paused, cancelled, tried again.
-No Qt here."""
+"""The export queue: a thread that runs conversions in order. It does not depend on Qt."""
 
 from __future__ import annotations
 
@@ -21,17 +20,25 @@ from vidtrans.pipeline.settings import ConvertSettings
 
 JobState = Literal["waiting", "running", "paused", "done", "failed", "cancelled"]
 
-_TELL_EVERY_S = 0.1
-"""Seconds between two progress reports: a fast model writes more frames a second than a label can
-show."""
+_REPORT_EVERY_S = 0.1
+"""Seconds between two progress reports: more than ten updates a second cannot be read."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One export, as a value.
+    """An export and its progress, as a value.
 
-    ``fraction``: 0..1, None where the length is not known. ``message``: one sentence about a
-    failure; ``details``: the rest.
+    Attributes:
+        id: Its number in the queue.
+        settings: What is exported and how.
+        state: ``waiting``, ``running``, ``paused``, ``done``, ``failed`` or ``cancelled``.
+        done: Finished frames.
+        total: All frames; None where the number is not known.
+        fps: Frames per second.
+        seconds_left: The estimated remaining time; None where it is not known.
+        message: One sentence about a failure.
+        details: The traceback of an unexpected failure.
+        seconds: The time that it has run, over all attempts.
     """
 
     id: int
@@ -47,26 +54,34 @@ class Job:
 
     @property
     def fraction(self) -> float | None:
+        """Progress from 0 to 1; None where the number of frames is not known."""
         if self.state == "done":
             return 1.0
         return min(1.0, self.done / self.total) if self.total else None
 
     @property
     def output(self) -> Path:
+        """The file or folder that it writes."""
         return Path(self.settings.output)
 
     @property
     def ended(self) -> bool:
+        """Whether it is done, failed or cancelled."""
         return self.state in ("done", "failed", "cancelled")
 
 
 class ExportQueue:
-    """Runs jobs in order in one thread. ``on_change`` is called with the changed job, from that
-    thread or the caller's. ``word`` names the settings in a failed job's message."""
+    """Runs jobs in order in one thread."""
 
     def __init__(
         self, on_change: Callable[[Job], None], *, word: WordSetting = python_words
     ) -> None:
+        """Start the thread.
+
+        Args:
+            on_change: Called with each changed job, from the queue's thread or the caller's.
+            word: Names the settings in the message of a failed job.
+        """
         self._on_change = on_change
         self._word = word
         self._changed = threading.Condition()
@@ -99,24 +114,26 @@ class ExportQueue:
             return tuple(self._jobs.values())
 
     def pause(self, job: int) -> None:
-        """Stop a running or waiting job after its frame; what is done is kept, and the next job
-        goes on."""
+        """Stop a running job after its current frame, or hold a waiting one; the next job runs.
+
+        Finished frames are kept for ``resume``.
+        """
         self._halt(job, "paused", ("waiting",))
 
     def resume(self, job: int) -> None:
-        """Let a paused job go on where it stopped."""
+        """Queue a paused job again; it continues after its last finished frame."""
         self._queue_again(job, ("paused",))
 
     def cancel(self, job: int) -> None:
-        """Give up a job and remove what it kept."""
+        """Stop a job and remove its finished frames."""
         self._halt(job, "cancelled", ("waiting", "paused"))
 
     def retry(self, job: int) -> None:
-        """Queue a failed or cancelled job again; it takes up what an interrupted run kept."""
+        """Queue a failed or cancelled job again; it resumes from kept frames."""
         self._queue_again(job, ("failed", "cancelled"))
 
     def remove(self, job: int) -> None:
-        """Take an ended job from the list."""
+        """Remove an ended job from the list."""
         with self._changed:
             if job in self._jobs and self._jobs[job].ended:
                 del self._jobs[job]
@@ -124,8 +141,16 @@ class ExportQueue:
                 self._kept.pop(job, None)
 
     def close(self, timeout_s: float = 60.0) -> bool:
-        """Stop after the frame at work (which is kept for ``convert --resume``) and join the
-        thread."""
+        """Stop after the current frame and join the thread.
+
+        The frames finished so far are kept; ``resume`` of the settings continues after them.
+
+        Args:
+            timeout_s: Seconds to wait.
+
+        Returns:
+            Whether the thread has ended.
+        """
         with self._changed:
             self._closing = True
             self._intent = "paused"
@@ -159,22 +184,22 @@ class ExportQueue:
             settings = settings.model_copy(update={"resume": True})
         self._begun.setdefault(job.id, job.output.exists())
         began, before = time.monotonic(), job.seconds
-        told = 0.0
+        last_report = 0.0
 
         def seconds() -> float:
             return before + time.monotonic() - began
 
         def progress(now: Progress) -> None:
-            nonlocal told
-            if time.monotonic() - told >= _TELL_EVERY_S:
-                told = time.monotonic()
+            nonlocal last_report
+            if time.monotonic() - last_report >= _REPORT_EVERY_S:
+                last_report = time.monotonic()
                 self._change(job.id, _figures(now) | {"seconds": seconds()})
 
         self._change(job.id, {"state": "running", "message": "", "details": ""})
         try:
             summary = convert(settings, on_progress=progress, cancel=self._stop)
         except Interrupted as error:
-            self._note_what_is_kept(job, error)
+            self._note_kept_run(job, error)
             if self._intent == "cancelled":
                 self._clear(job)
             self._change(
@@ -182,7 +207,7 @@ class ExportQueue:
                 {"state": self._intent, "seconds_left": None, "fps": 0.0, "seconds": seconds()},
             )
         except VidtransError as error:
-            self._note_what_is_kept(job, error)
+            self._note_kept_run(job, error)
             self._change(
                 job.id,
                 {
@@ -217,7 +242,7 @@ class ExportQueue:
             changed = self._jobs[job] = replace(self._jobs[job], **values)
         self._on_change(changed)
 
-    def _halt(self, number: int, state: JobState, resting: tuple[JobState, ...]) -> None:
+    def _halt(self, number: int, state: JobState, states: tuple[JobState, ...]) -> None:
         with self._changed:
             job = self._jobs.get(number)
             if job is None:
@@ -226,18 +251,18 @@ class ExportQueue:
                 self._intent = state
                 self._stop.set()
                 return
-            if job.state not in resting:
+            if job.state not in states:
                 return
-            # At once, so that the thread cannot take it meanwhile.
+            # Under the lock, so that the thread cannot start the job meanwhile.
             job = self._jobs[number] = replace(job, state=state, seconds_left=None)
         if state == "cancelled":
             self._clear(job)
         self._on_change(job)
 
-    def _queue_again(self, number: int, resting: tuple[JobState, ...]) -> None:
+    def _queue_again(self, number: int, states: tuple[JobState, ...]) -> None:
         with self._changed:
             job = self._jobs.get(number)
-            if job is None or job.state not in resting:
+            if job is None or job.state not in states:
                 return
             job = self._jobs[number] = replace(
                 job, state="waiting", message="", details="", seconds_left=None
@@ -246,8 +271,10 @@ class ExportQueue:
         self._on_change(job)
 
     def _clear(self, job: Job) -> None:
-        """Remove what a cancelled job left: the parts beside its output, and the PNGs of a
-        folder that it made. What belongs to another run of the same output stays."""
+        """Remove the files of a cancelled job: its run folder, and the PNGs of a folder it made.
+
+        Files of another run with the same output stay.
+        """
         was_there = self._begun.pop(job.id, True)
         run_id = self._kept.pop(job.id, None)
         run = None if run_id is None else RunFolder.reopen(job.output, run_id)
@@ -261,7 +288,7 @@ class ExportQueue:
                     job.output.rmdir()
             run.remove()
 
-    def _note_what_is_kept(self, job: Job, error: VidtransError) -> None:
+    def _note_kept_run(self, job: Job, error: VidtransError) -> None:
         if error.kept_run is not None:
             self._kept[job.id] = error.kept_run
 

@@ -1,5 +1,4 @@
-"""The file commands: new, open, save, recover, relink. Disks are slow, so every one of them
-works beside the window."""
+"""The file commands: new, open, save, recover, relink. They work in background threads."""
 
 from __future__ import annotations
 
@@ -35,8 +34,13 @@ AUTOSAVE_MS = 4000
 
 @dataclass(frozen=True)
 class Demo:
-    """The clip that comes with vidtrans. ``seed``: draws the looks of its things, with the
-    embedded model."""
+    """The demo clip.
+
+    Attributes:
+        labels: The label film.
+        instances: Its instance maps.
+        seed: The seed for the styles of instances, with the embedded model.
+    """
 
     labels: Path
     instances: Path
@@ -44,13 +48,21 @@ class Demo:
 
 
 class Files(QObject):
-    """``opened``: the document holds another project. ``failed(title, sentence, details)``."""
+    """The commands of the File menu.
+
+    Signals:
+        failed(title, message, details): A problem to show.
+        recent_changed(): The list of recent files is different.
+        notified(message): A message for the status bar.
+        model_opened(path): A model file was opened.
+        checkpoints_opened(folder): A folder of published checkpoints was opened.
+    """
 
     failed = Signal(str, str, str)
     recent_changed = Signal()
-    told = Signal(str)
-    model_given = Signal(str)
-    checkpoints_given = Signal(str)
+    notified = Signal(str)
+    model_opened = Signal(str)
+    checkpoints_opened = Signal(str)
 
     def __init__(
         self,
@@ -79,9 +91,11 @@ class Files(QObject):
     # -- new and open ------------------------------------------------------------------------------
 
     def new(self) -> None:
+        """Start an empty project."""
         self.unless_unsaved(lambda: self._load(Project(), None))
 
     def open_dialog(self) -> None:
+        """Open a dialog that chooses a film or a project."""
         kinds = self.tr("Films, pictures and projects ({0})").format(f"{FILMS} *{SUFFIX}")
         choose_file(
             self._window,
@@ -93,6 +107,7 @@ class Files(QObject):
         )
 
     def open_folder_dialog(self) -> None:
+        """Open a dialog that chooses a folder of images."""
         choose_file(
             self._window,
             self._preferences,
@@ -104,7 +119,7 @@ class Files(QObject):
         )
 
     def open_demo(self) -> None:
-        """The clip that comes with vidtrans, with its instance maps."""
+        """Open the demo clip with its instance maps."""
         demo = self._demo
         if demo is None or not demo.labels.exists():
             self.failed.emit(
@@ -115,39 +130,38 @@ class Files(QObject):
         self.unless_unsaved(lambda: self._open_film(demo.labels, instances, demo.seed))
 
     def open(self, path: str) -> None:
-        """A project, a film, a folder of images, a model, or a folder of checkpoints: whatever
-        ``path`` is."""
-        place = Path(path)
-        if place.suffix == MODEL_SUFFIX:
-            self.model_given.emit(str(place.absolute()))
-        elif place.is_dir() and any(place.glob("*_net_G*.pth")):
-            self.checkpoints_given.emit(str(place.absolute()))
-        elif place.suffix == SUFFIX:
-            self.unless_unsaved(lambda: self._open_project(place.absolute()))
+        """Open a project, a film, a folder of images, a model, or a folder of checkpoints."""
+        chosen = Path(path)
+        if chosen.suffix == MODEL_SUFFIX:
+            self.model_opened.emit(str(chosen.absolute()))
+        elif chosen.is_dir() and any(chosen.glob("*_net_G*.pth")):
+            self.checkpoints_opened.emit(str(chosen.absolute()))
+        elif chosen.suffix == SUFFIX:
+            self.unless_unsaved(lambda: self._open_project(chosen.absolute()))
         else:
-            self.unless_unsaved(lambda: self._open_film(place.absolute()))
+            self.unless_unsaved(lambda: self._open_film(chosen.absolute()))
 
     def _open_film(self, path: Path, instances: str | None = None, seed: int | None = None) -> None:
         project = Project(input=str(path), render=RenderSettings(instances=instances, seed=seed))
         model = self._preferences.get("model", project.render.model)
         if model != project.render.model and not missing_media(
             Project(render=RenderSettings(model=model))
-        ):  # the model of last time may be gone
+        ):  # the model used last may have been removed
             project = project.model_copy(update={"model": model, "seed": None})
         self._load(project, None)
         self._remember(path)
 
     def _open_project(self, path: Path) -> None:
-        self.told.emit(self.tr("Opening {0}…").format(path.name))
+        self.notified.emit(self.tr("Opening {0}…").format(path.name))
         self._tasks.start(
-            lambda tell: load_project(path),
+            lambda report: load_project(path),
             done=self._loaded,
             failed=self._problem(self.tr("Open project")),
         )
 
     def _loaded(self, loaded: Loaded) -> None:
         if loaded.ignored:
-            self.told.emit(" ".join(loaded.ignored))
+            self.notified.emit(" ".join(loaded.ignored))
         self._remember(loaded.path)
         if loaded.missing:
             name = loaded.path.stem
@@ -167,15 +181,15 @@ class Files(QObject):
 
     def _remember(self, path: Path) -> None:
         self._tasks.start(
-            lambda tell: self.recent.add(path),
+            lambda report: self.recent.add(path),
             done=lambda _none: self.recent_changed.emit(),
-            failed=lambda message, _details: self.told.emit(message),
+            failed=lambda message, _details: self.notified.emit(message),
         )
 
     def _problem(self, title: str) -> Callable[[str, str], None]:
         return lambda message, details: self.failed.emit(title, message, details)
 
-    # -- media that are gone -----------------------------------------------------------------------
+    # -- missing media -----------------------------------------------------------------------------
 
     def _relink(
         self,
@@ -184,10 +198,14 @@ class Files(QObject):
         missing: tuple[Missing, ...],
         then: Callable[[Project, bool], None],
     ) -> None:
-        """Ask for the first missing file; what lies beside it is found by itself. Without it the
-        project opens as it is.
+        """Ask for the first missing file; others that moved along are found next to it.
 
-        ``then(project, changed)`` opens it; not called where the question is cancelled.
+        Args:
+            project: The project with missing files.
+            name: The project's name.
+            missing: Its missing files.
+            then: Opens the project, given whether it was relinked. Not called where the question
+                is cancelled.
         """
         first = missing[0]
         names = ", ".join(sorted({part.path.name for part in missing}))
@@ -236,19 +254,19 @@ class Files(QObject):
     # -- save --------------------------------------------------------------------------------------
 
     def save(self, then: Callable[[], None] | None = None) -> None:
+        """Save the project, under a new name if it has none; ``then`` is called afterwards."""
         if self._document.path is None:
             self.save_as(then)
         else:
             self._write(self._document.path, then)
 
     def save_as(self, then: Callable[[], None] | None = None) -> None:
+        """Save the project under a name to choose; ``then`` is called afterwards."""
         name = f"{self._document.name or 'project'}{SUFFIX}"
 
         def chosen(path: str) -> None:
-            place = Path(path)
-            self._write(
-                place if place.suffix == SUFFIX else place.with_name(place.name + SUFFIX), then
-            )
+            file = Path(path)
+            self._write(file if file.suffix == SUFFIX else file.with_name(file.name + SUFFIX), then)
 
         choose_file(
             self._window,
@@ -261,6 +279,7 @@ class Files(QObject):
         )
 
     def write(self, path: Path) -> None:
+        """Save the project to ``path``."""
         self._write(path, None)
 
     def _write(self, path: Path, then: Callable[[], None] | None) -> None:
@@ -272,19 +291,21 @@ class Files(QObject):
                 self._autosave.stop()
                 self._forget()
             self._remember(written)
-            self.told.emit(self.tr("Saved {0}").format(written.name))
+            self.notified.emit(self.tr("Saved {0}").format(written.name))
             if then is not None:
                 then()
 
         self._tasks.start(
-            lambda tell: save_project(project, path),
+            lambda report: save_project(project, path),
             done=done,
             failed=self._problem(self.tr("Save project")),
         )
 
     def unless_unsaved(self, then: Callable[[], None]) -> None:
-        """Go on with ``then`` once nothing would be lost: at once, after saving, or after the
-        user gave the work up."""
+        """Call ``then`` once no unsaved work is lost by it.
+
+        That is at once, after saving, or after the user has discarded the changes.
+        """
         if not self._document.modified:
             then()
             return
@@ -305,24 +326,26 @@ class Files(QObject):
     # -- recovery ----------------------------------------------------------------------------------
 
     def autosave(self) -> None:
-        """Keep a copy of unsaved work, for the next start should this one end badly."""
+        """Write a recovery copy of unsaved work."""
         if self._document.modified and self._document.project.input is not None:
             project, path = self._document.project, self._document.path
             self._tasks.start(
-                lambda tell: self.recovery.autosave(project, path),
+                lambda report: self.recovery.autosave(project, path),
                 done=lambda _none: None if self._document.modified else self._forget(),
-                failed=lambda message, _details: self.told.emit(message),
+                failed=lambda message, _details: self.notified.emit(message),
             )
 
     def _forget(self) -> None:
         self._tasks.start(
-            lambda tell: self.recovery.forget(), done=lambda _none: None, failed=lambda _m, _d: None
+            lambda report: self.recovery.forget(),
+            done=lambda _none: None,
+            failed=lambda _m, _d: None,
         )
 
     def offer_recovery(self) -> None:
-        """Ask about work that a crashed window left behind."""
+        """Ask whether to recover work of a window that crashed."""
         self._tasks.start(
-            lambda tell: self.recovery.left_behind(), done=self._offer, failed=lambda _m, _d: None
+            lambda report: self.recovery.left_behind(), done=self._offer, failed=lambda _m, _d: None
         )
 
     def _offer(self, left: tuple[Recovered, ...]) -> None:
@@ -338,7 +361,7 @@ class Files(QObject):
 
         def discard() -> None:
             self._tasks.start(
-                lambda tell: self.recovery.discard(newest),
+                lambda report: self.recovery.discard(newest),
                 done=lambda _none: None,
                 failed=lambda _m, _d: None,
             )
@@ -357,12 +380,12 @@ class Files(QObject):
         def recover() -> None:
             failed = self._problem(self.tr("Recover unsaved work"))
             self._tasks.start(
-                lambda tell: missing_media(newest.project), done=looked, failed=failed
+                lambda report: missing_media(newest.project), done=looked, failed=failed
             )
 
         def give_up() -> None:
             discard()
-            self._offer(left[1:])  # nobody was asked about the others yet
+            self._offer(left[1:])
 
         ask(
             self._window,
@@ -374,6 +397,6 @@ class Files(QObject):
         )
 
     def close(self) -> None:
-        """The window closes with nothing left to save."""
+        """Remove the recovery copy: the window closes with nothing left to save."""
         self._autosave.stop()
         self.recovery.forget()

@@ -1,4 +1,4 @@
-"""The dock of the film: what it was read as, and how labels, sizes and cuts are to be taken."""
+"""The dock of the film: its properties, and the settings for labels, size, cuts and rate."""
 
 from __future__ import annotations
 
@@ -30,8 +30,14 @@ PALETTE = "\0palette"
 
 
 class FilmPanel(QWidget):
-    """``changed(text, values)``: a field of the project was given another value, and how to call
-    that under Undo."""
+    """The panel of the film.
+
+    Signals:
+        changed(text, values): New values of project fields, and the name of the undo step.
+        palette_wanted(): A palette file shall be chosen.
+        instances_wanted(): Instance maps shall be chosen.
+        refused(message): An entered value is not valid.
+    """
 
     changed = Signal(str, dict)
     palette_wanted = Signal()
@@ -136,7 +142,7 @@ class FilmPanel(QWidget):
         self.show_film(None)
 
     def show_project(self, project: Project) -> None:
-        """The fields as the project has them."""
+        """Fill the fields with the project's values."""
         self._project = project
         self.labels.clear()
         self.labels.addItem(self.tr("find out"), "auto")
@@ -161,7 +167,7 @@ class FilmPanel(QWidget):
         self.cuts.setText(cuts if isinstance(cuts, str) else ", ".join(map(str, cuts)))
         self.rate.setText("" if project.render.rate is None else str(project.render.rate))
         self.seed.setText("" if project.render.seed is None else str(project.render.seed))
-        # A rate that a film has all the same can be taken off.
+        # A rate given for a film, which has its own, can be removed.
         self.rate.setEnabled(
             project.input is not None
             and (project.render.rate is not None or names_pictures(project.input))
@@ -169,7 +175,7 @@ class FilmPanel(QWidget):
         self.setEnabled(project.input is not None)
 
     def show_film(self, film: Opened | None) -> None:
-        """What the film was found to be."""
+        """Show the properties of the open film; None clears them."""
         if film is None:
             self.facts.setText("")
             self.read_as.setText("")
@@ -206,8 +212,10 @@ class FilmPanel(QWidget):
     def _entered(
         self, step: str, name: str, field: QLineEdit, parse: Callable[[str], object]
     ) -> None:
-        """The project's ``name`` becomes what ``field`` says, by an undo step called ``step``,
-        or that is refused."""
+        """Change the project's ``name`` to the value of ``field``, or refuse an invalid one.
+
+        ``step`` names the undo step.
+        """
         try:
             value = parse(field.text().strip())
         except ValueError as error:

@@ -1,5 +1,4 @@
-"""Rows of a form: a label in line with its field, and bound to it for screen readers and
-mnemonics."""
+"""Rows of a form: labels aligned with their fields, and their buddies for screen readers."""
 
 from __future__ import annotations
 
@@ -23,24 +22,30 @@ class _KeepArrows(QObject):
 
 
 def keep_arrows(*widgets: QWidget) -> None:
-    """Up and Down go to these while they have the focus, and not to the commands that have them
-    as shortcuts."""
+    """Let these widgets handle Up and Down while focused, before shortcuts of commands do."""
     for widget in widgets:
         widget.installEventFilter(_KeepArrows(widget))
 
 
-def add_row(form: QFormLayout, text: str, field: QWidget, *beside: QWidget) -> None:
-    """One row; ``beside``: widgets right of the field."""
+def add_row(form: QFormLayout, text: str, field: QWidget, *extra: QWidget) -> None:
+    """Add a row to a form.
+
+    Args:
+        form: The form.
+        text: The label's text; may be empty.
+        field: The field, which becomes the label's buddy.
+        *extra: Widgets to the right of the field.
+    """
     label = QLabel(text)
     label.setBuddy(field)
     label.setMinimumHeight(field.sizeHint().height())
     label.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-    if not beside:
+    if not extra:
         form.addRow(label, field)
         return
     row = QHBoxLayout()
     row.setSpacing(6)
     row.addWidget(field, 1)
-    for widget in beside:
+    for widget in extra:
         row.addWidget(widget)
     form.addRow(label, row)

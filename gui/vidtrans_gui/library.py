@@ -1,5 +1,4 @@
-"""Models on disk, as the window needs them: listed, added, imported, removed. No Qt; all of it
-may be slow."""
+"""Models on disk: list, add, import, remove. May be slow; does not depend on Qt."""
 
 from __future__ import annotations
 
@@ -22,22 +21,29 @@ from vidtrans.model import (
     write_bundle,
 )
 
-Tell = Callable[[float, str], None]
+Report = Callable[[float, str], None]
 
 
 def entries() -> tuple[BundleEntry, ...]:
-    """Bundled models first, then the user's, each by name."""
+    """The models: embedded ones first, then the user's, each sorted by name."""
     return list_bundles()
 
 
 def facts(path: Path) -> dict[str, Any]:
-    """What ``vidtrans models info`` says, counted from the networks. Raises ModelError."""
+    """Parameters, cost and classes of a model; see ``vidtrans.model.describe``.
+
+    Raises:
+        ModelError: The file is no usable bundle.
+    """
     return describe(read_bundle(path))
 
 
 def _own(name: str) -> Path:
-    """A free file among the user's models for a model called ``name``. Raises OutputError where
-    there is one already."""
+    """The path of a new model called ``name`` in the user's folder of models.
+
+    Raises:
+        OutputError: There is a model of this name, or the folder cannot be made.
+    """
     folder = models_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -55,10 +61,21 @@ def _own(name: str) -> Path:
     return target
 
 
-def add(file: Path, tell: Tell) -> str:
-    """Copy a bundle among the user's models; its name. Raises ModelError where it is no usable
-    bundle."""
-    tell(0.0, f"Checking {file.name}")
+def add(file: Path, report: Report) -> str:
+    """Copy a bundle into the user's folder of models.
+
+    Args:
+        file: The bundle.
+        report: Called with the progress, 0 to 1, and a text.
+
+    Returns:
+        The model's name.
+
+    Raises:
+        ModelError: The file is no usable bundle.
+        OutputError: The copy cannot be written, or there is a model of this name.
+    """
+    report(0.0, f"Checking {file.name}")
     read_card(file)
     target = _own(file.stem)
     size = max(1, file.stat().st_size)
@@ -69,25 +86,41 @@ def add(file: Path, tell: Tell) -> str:
     ):
         while block := source.read(8 << 20):
             copy.write(block)
-            tell(copy.tell() / size, f"Copying {file.name}")
+            report(copy.tell() / size, f"Copying {file.name}")
     return target.stem
 
 
-def import_folder(folder: Path, tell: Tell) -> str:
-    """A folder of published checkpoints as a bundle among the user's models; its name."""
+def import_folder(folder: Path, report: Report) -> str:
+    """Import a folder of published checkpoints into the user's folder of models.
+
+    Args:
+        folder: The folder of checkpoints.
+        report: Called with the progress, 0 to 1, and a text.
+
+    Returns:
+        The model's name.
+
+    Raises:
+        ModelError: The folder holds no usable checkpoints.
+        OutputError: The bundle cannot be written, or there is a model of this name.
+    """
     target = _own(folder.name)
-    tell(0.05, f"Reading {folder.name}")
+    report(0.05, f"Reading {folder.name}")
     bundle = read_folder(folder)
-    tell(0.7, "Writing the bundle")
+    report(0.7, "Writing the bundle")
     card = bundle.card if bundle.card.name else bundle.card.model_copy(update={"name": folder.name})
     write_bundle(target, card, bundle.tensors)
-    tell(1.0, "Done")
+    report(1.0, "Done")
     return target.stem
 
 
 def remove(entry: BundleEntry) -> None:
-    """Delete one of the user's models. Raises ModelError for a bundled one, OutputError where it
-    cannot be deleted."""
+    """Delete one of the user's models.
+
+    Raises:
+        ModelError: The model is an embedded one.
+        OutputError: The file cannot be deleted.
+    """
     if entry.embedded:
         raise ModelError("this model comes with vidtrans and stays.", where=entry.path)
     try:
@@ -99,7 +132,7 @@ def remove(entry: BundleEntry) -> None:
 
 
 def devices() -> tuple[tuple[str, str, str], ...]:
-    """(value, title, why it cannot be used) of every place to paint on."""
+    """The devices: (value of the setting, title, why it cannot be used; empty if it can)."""
     found = [("auto", "auto", ""), ("cpu", "CPU", "")]
     if torch.cuda.is_available():
         found += [

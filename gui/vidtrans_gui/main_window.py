@@ -1,4 +1,4 @@
-"""The window: it makes the parts and connects them, and does nothing else."""
+"""The main window: makes the parts and connects them."""
 
 from __future__ import annotations
 
@@ -51,8 +51,11 @@ from vidtrans_gui.welcome import Welcome
 
 
 class MainWindow(QMainWindow):
-    """One project in one window. ``folder``: where recent files and recovery copies lie.
-    ``closed``: it is gone for good."""
+    """A window with one project.
+
+    Signals:
+        closed(): The window was shut down.
+    """
 
     closed = Signal()
 
@@ -64,6 +67,14 @@ class MainWindow(QMainWindow):
         demo: Demo | None = None,
         engine: Callable[[Callable[[Any], None]], Engine] = PreviewEngine,
     ) -> None:
+        """Make the window.
+
+        Args:
+            preferences: The user's preferences.
+            folder: The folder of recent files and recovery copies.
+            demo: The demo clip; None where there is none.
+            engine: Makes the preview.
+        """
         super().__init__()
         self.setAcceptDrops(True)
         self.preferences = preferences
@@ -86,8 +97,8 @@ class MainWindow(QMainWindow):
             self.tasks,
         )
         self.exporting = ExportController(self, self.document, self.queue_panel, preferences)
-        self._fresh = (
-            True  # the next film that opens is another one, not the same with other settings
+        self._another_film = (
+            True  # whether the next film to open is another one, not the same with other settings
         )
         self._closing = False
         self._cuts: tuple[int, ...] = ()
@@ -186,10 +197,10 @@ class MainWindow(QMainWindow):
         self.welcome.recent_wanted.connect(self.files.open)
         self.files.failed.connect(self.show_problem)
         for part in (self.files, self.exporting):
-            part.told.connect(lambda text: self.status.showMessage(text, 6000))
+            part.notified.connect(lambda text: self.status.showMessage(text, 6000))
         self.files.recent_changed.connect(self._show_recent)
-        self.files.model_given.connect(self.choices.use_model)
-        self.files.checkpoints_given.connect(
+        self.files.model_opened.connect(self.choices.use_model)
+        self.files.checkpoints_opened.connect(
             lambda folder: self.choices.open_models().import_folder(folder)
         )
         self.document.reset.connect(self._reset)
@@ -203,17 +214,19 @@ class MainWindow(QMainWindow):
         self.viewer.picked.connect(self.editing.pick)
         self.viewer.menu_wanted.connect(self.editing.menu)
         self.viewer.zoom_changed.connect(self._show_zoom)
-        self.viewer.wipe_changed.connect(lambda place: self.document.view(wipe=round(place, 4)))
+        self.viewer.wipe_changed.connect(
+            lambda position: self.document.view(wipe=round(position, 4))
+        )
         self.class_list.class_picked.connect(self.editing.pick_class)
         self.class_list.menu_wanted.connect(self._class_menu)
         self.editing.mask_changed.connect(self.viewer.show_mask)
         self.editing.rows_changed.connect(self.class_list.classes.show_rows)
         self.editing.selected.connect(self.class_list.choose)
         self.editing.marked.connect(self._mark)
-        self.navigation.moved.connect(self.editing.at)
-        self.navigation.range_moved.connect(self.editing.range_is)
+        self.navigation.moved.connect(self.editing.set_frame)
+        self.navigation.range_moved.connect(self.editing.set_range)
         self.timeline.canvas.edit_picked.connect(self._pick_edit)
-        self.edits_panel.picked.connect(lambda _place: self._show_edits())
+        self.edits_panel.picked.connect(lambda _index: self._show_edits())
         self.render_bar.layer_chosen.connect(self.set_layer)
         for panel in (self.render_bar, self.film_panel):
             panel.changed.connect(lambda text, values: self.document.change(text, **values))
@@ -232,12 +245,12 @@ class MainWindow(QMainWindow):
     # -- the project -------------------------------------------------------------------------------
 
     def _reset(self) -> None:
-        """Another project is in the document."""
+        """Show another project."""
         project = self.document.project
-        self._fresh = True
+        self._another_film = True
         self._view = (
             project.view
-        )  # as it was loaded: clearing the window writes its own into the document
+        )  # as it was loaded: clearing the window overwrites the document's view
         self.session.leave()
         self.navigation.film_left()
         self._show_project(project)
@@ -253,7 +266,7 @@ class MainWindow(QMainWindow):
         self._title()
 
     def _show_page(self, page: QWidget) -> None:
-        """The welcome page stands alone; the docks come with a film, as they were."""
+        """Show the welcome page without docks, or the editor with its docks as they were."""
         before = self.pages.currentWidget()
         if page is self.welcome and before is not page:
             self._layout = self.saveState()
@@ -261,7 +274,7 @@ class MainWindow(QMainWindow):
         if page is self.welcome:
             for dock in self.docks.values():
                 dock.hide()
-        elif before is not page:  # from one film to the next the docks stay as they are
+        elif before is not page:  # between films the docks stay unchanged
             self.restoreState(self._layout)
 
     def _show_view(self, view: View) -> None:
@@ -299,8 +312,8 @@ class MainWindow(QMainWindow):
         self.film_panel.show_film(film)
         self.status.show_film(film)
         self.editing.film_opened()
-        self.navigation.film_opened(film, self._view if self._fresh else None)
-        self._fresh = False
+        self.navigation.film_opened(film, self._view if self._another_film else None)
+        self._another_film = False
         self._show_edits()
 
     def _changed(self, before: Project, after: Project) -> None:
@@ -308,7 +321,7 @@ class MainWindow(QMainWindow):
         was, now = before.flat(), after.flat()
         if any(was[name] != now[name] for name in REOPENING):
             if before.input != after.input:
-                self._fresh = True
+                self._another_film = True
             self.preferences.put("model", after.render.model)
             self._open(after)
         elif before.render.edits != after.render.edits:
@@ -324,13 +337,13 @@ class MainWindow(QMainWindow):
     def _show_edits(self) -> None:
         frames = self.session.film.frames if self.session.film is not None else 0
         self.edits_panel.show_edits(self.document.project.render.edits.edits, frames)
-        spans = self.editing.spans(frames)
-        self.timeline.canvas.set_edits(spans, self.edits_panel.place)
+        ranges = self.editing.edit_ranges(frames)
+        self.timeline.canvas.set_edits(ranges, self.edits_panel.selected_index)
         self._show_marks()
 
-    def _pick_edit(self, place: int) -> None:
+    def _pick_edit(self, index: int) -> None:
         self.docks["edits"].raise_()
-        self.edits_panel.pick(place)
+        self.edits_panel.select(index)
 
     def _title(self) -> None:
         name = self.document.name
@@ -367,7 +380,7 @@ class MainWindow(QMainWindow):
         self._show_marks()
 
     def _show_marks(self) -> None:
-        """Cuts, forced resets, and where edits begin and end: drawn, and stops for the keys."""
+        """Draw cuts, resets and ends of edits, and let the keys jump to them."""
         edits = self.document.project.render.edits.edits
         resets = tuple(edit.start for edit in edits if edit.kind in ("reset-at", "first-frame"))
         self.timeline.canvas.set_cuts(
@@ -377,12 +390,14 @@ class MainWindow(QMainWindow):
         self.navigation.set_marks((*self._cuts, *resets, *ends))
 
     def set_layer(self, layer: PreviewLayer) -> None:
+        """Show another layer."""
         self.render_bar.show_layer(layer)
         self.viewer.set_captions(self.tr("Labels"), wording.layer_name(layer))
         self.document.view(layer=layer)
         self.session.set_layer(layer)
 
     def set_compare(self, compare: Compare) -> None:
+        """Compare labels and picture in another way."""
         self.actions_[compare].setChecked(True)
         self.viewer.set_compare(compare)
         self.document.view(compare="off" if compare == "single" else compare)
@@ -395,9 +410,9 @@ class MainWindow(QMainWindow):
         self.class_list.classes.mark(name)
         self.status.under.setText(text)
 
-    def _class_menu(self, name: str, place: Any) -> None:
+    def _class_menu(self, name: str, position: Any) -> None:
         self.editing.pick_class(name)
-        self.editing.class_menu(place)
+        self.editing.class_menu(position)
 
     # -- exports -----------------------------------------------------------------------------------
 
@@ -418,6 +433,7 @@ class MainWindow(QMainWindow):
     # -- the rest of the window --------------------------------------------------------------------
 
     def show_problem(self, title: str, message: str, details: str = "") -> None:
+        """Show an error in a dialog."""
         show_problem(self, title, message, details)
 
     def _show_recent(self) -> None:
@@ -426,6 +442,7 @@ class MainWindow(QMainWindow):
         self.menus.show_recent(paths)
 
     def set_appearance(self, appearance: str) -> None:
+        """Use ``system``, ``dark`` or ``light`` colours."""
         self.preferences.appearance = appearance  # type: ignore[assignment]
         self._scheme_changed()
 
@@ -453,8 +470,7 @@ class MainWindow(QMainWindow):
         self._show_page(self.welcome)
 
     def start(self, path: str | None = None, *, demo: bool = False) -> None:
-        """What happens once the window is on the screen: open what was asked for, and offer what
-        a crash left behind."""
+        """Open what the command line names, and offer to recover work of a crashed window."""
         if demo:
             self.files.open_demo()
         elif path is not None:
@@ -468,8 +484,7 @@ class MainWindow(QMainWindow):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """The first file counts. A picture dropped on an open film becomes the picture of this
-        frame."""
+        """Open the first dropped file; a picture becomes the picture of the current frame."""
         path = next(url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile())
         event.acceptProposedAction()
         if (
@@ -500,7 +515,7 @@ class MainWindow(QMainWindow):
         )
 
     def shut_down(self) -> None:
-        """Close for good: hidden at once, while threads finish the frame that they are at."""
+        """Close: hide at once, then wait until threads have finished their current frame."""
         self._closing = True
         editing = self.pages.currentWidget() is self.editor
         self.preferences.remember_layout(
@@ -513,5 +528,5 @@ class MainWindow(QMainWindow):
         self.tasks.close()
         self.files.close()
         self.close()
-        # Qt ends the program by itself only where the last window was still in sight
+        # Qt quits by itself only when the last visible window closes, and this one is hidden.
         self.closed.emit()

@@ -14,13 +14,18 @@ from vidtrans_gui.actions import Actions, text_of
 from vidtrans_gui.commands import MENUS
 from vidtrans_gui.preferences import Preferences
 
-# Where a keyboard has no plus key of its own, and what other programs taught.
+# For keyboards without a plus key, and habits from other programs.
 MORE_KEYS = {"Ctrl+=": "zoom-in", "=": "timeline-in", "Ctrl+Y": "redo"}
 
 
 class Menus(QObject):
-    """Menus of the commands, and those that are filled otherwise: recent files, layers, panels,
-    appearance."""
+    """The menus: of the commands, and of recent files, layers, panels and appearance.
+
+    Signals:
+        layer_chosen(layer): A layer was chosen.
+        appearance_chosen(appearance): ``system``, ``dark`` or ``light`` was chosen.
+        recent_chosen(path): A recent file was chosen.
+    """
 
     layer_chosen = Signal(str)
     appearance_chosen = Signal(str)
@@ -58,14 +63,14 @@ class Menus(QObject):
         panels = view.addMenu(self.tr("P&anels"))
         for dock in docks.values():
             panels.addAction(dock.toggleViewAction())
-        looks = view.addMenu(self.tr("A&ppearance"))
-        group = QActionGroup(looks)
+        appearance = view.addMenu(self.tr("A&ppearance"))
+        group = QActionGroup(appearance)
         for value, text in (
             ("system", self.tr("As the system")),
             ("dark", self.tr("Dark")),
             ("light", self.tr("Light")),
         ):
-            action = group.addAction(looks.addAction(text))
+            action = group.addAction(appearance.addAction(text))
             action.setCheckable(True)
             action.setChecked(preferences.appearance == value)
             action.triggered.connect(
@@ -75,6 +80,7 @@ class Menus(QObject):
             QShortcut(QKeySequence(keys), window).activated.connect(actions[name].trigger)
 
     def show_recent(self, paths: Sequence[Path]) -> None:
+        """Fill the menu of recent files, newest first."""
         self.recent.clear()
         for path in paths:
             action = self.recent.addAction(path.name.replace("&", "&&"))

@@ -1,5 +1,4 @@
-"""The model manager: bundled and own models with their cards, and import of published
-checkpoints."""
+"""The model manager: embedded and own models, their cards, import of published checkpoints."""
 
 from __future__ import annotations
 
@@ -32,8 +31,7 @@ translate = QCoreApplication.translate
 
 
 def _rows(entry: BundleEntry, facts: dict[str, Any] | None) -> list[tuple[str, str]]:
-    """The card as pairs of a name and a value; ``facts`` are what ``vidtrans models info``
-    counts."""
+    """The card as pairs of a name and a value; ``facts`` as ``library.facts`` returns them."""
     card = entry.card
     if card is None:
         return []
@@ -97,7 +95,12 @@ def _rows(entry: BundleEntry, facts: dict[str, Any] | None) -> list[tuple[str, s
 
 
 class ModelDialog(QDialog):
-    """``changed``: the list of models is another one. ``chosen``: use this model."""
+    """The model manager.
+
+    Signals:
+        changed(): Models were added or removed.
+        chosen(model): This model, a name or a path, shall be used.
+    """
 
     changed = Signal()
     chosen = Signal(str)
@@ -130,8 +133,8 @@ class ModelDialog(QDialog):
         self.progress.setRange(0, 1000)
         self.progress.setTextVisible(False)
         self.progress.setAccessibleName(self.tr("Import progress"))
-        self.told = QLabel(self)
-        self.told.setProperty("role", "muted")
+        self.progress_text = QLabel(self)
+        self.progress_text.setProperty("role", "muted")
         self.use = QPushButton(self.tr("Use this model"), self)
         self.use.setProperty("primary", True)
         self.add = QPushButton(self.tr("Add model file…"), self)
@@ -147,7 +150,7 @@ class ModelDialog(QDialog):
         right.setSpacing(10)
         right.addWidget(self.title)
         right.addWidget(self.card, 1)
-        right.addWidget(self.told)
+        right.addWidget(self.progress_text)
         right.addWidget(self.progress)
         top = QHBoxLayout()
         top.setSpacing(18)
@@ -177,9 +180,12 @@ class ModelDialog(QDialog):
     # -- the list ----------------------------------------------------------------------------------
 
     def refresh(self, pick: str | None = None) -> None:
-        """Read the models' cards beside the window, then list them."""
+        """Read the models' cards in a background thread, then list them.
+
+        ``pick`` is the name or path of the model to select; None keeps the selection.
+        """
         wanted = pick or self._entry_name() or self._current
-        self._run(lambda tell: library.entries(), lambda entries: self._listed(entries, wanted))
+        self._run(lambda report: library.entries(), lambda entries: self._listed(entries, wanted))
 
     def _listed(self, entries: tuple[BundleEntry, ...], pick: str) -> None:
         self._entries = entries
@@ -196,7 +202,7 @@ class ModelDialog(QDialog):
             item = QListWidgetItem(f"{entry.name}\n{note}")
             self.list.addItem(item)
         self.list.blockSignals(False)
-        # The model in use is an embedded one's name, or a file's path.
+        # The project names an embedded model by its name, another one by its path.
         rows = [row for row, entry in enumerate(entries) if pick in (entry.name, str(entry.path))]
         self.list.setCurrentRow(rows[0] if rows else 0)
         self._show_card()
@@ -231,7 +237,7 @@ class ModelDialog(QDialog):
         if facts is None:
             name, path = entry.name, entry.path
             self._run(
-                lambda tell: library.facts(path),
+                lambda report: library.facts(path),
                 lambda found: self._counted(name, found),
                 quiet=True,
             )
@@ -261,8 +267,9 @@ class ModelDialog(QDialog):
         dialog.open()
 
     def add_file(self, path: str) -> None:
+        """Copy a bundle into the user's folder of models."""
         self._preferences.remember_folder("model", path)
-        self._slow(lambda tell: library.add(Path(path), tell))
+        self._slow(lambda report: library.add(Path(path), report))
 
     def _import(self) -> None:
         dialog = QFileDialog(
@@ -274,8 +281,9 @@ class ModelDialog(QDialog):
         dialog.open()
 
     def import_folder(self, folder: str) -> None:
+        """Import a folder of published checkpoints."""
         self._preferences.remember_folder("checkpoints", folder)
-        self._slow(lambda tell: library.import_folder(Path(folder), tell))
+        self._slow(lambda report: library.import_folder(Path(folder), report))
 
     def _remove(self) -> None:
         entry = self._entry()
@@ -294,17 +302,21 @@ class ModelDialog(QDialog):
         box.open()
 
     def remove_file(self, entry: BundleEntry) -> None:
+        """Delete one of the user's models."""
+
         def done(_none: object) -> None:
             self.changed.emit()
             self.refresh()
 
-        self._run(lambda tell: library.remove(entry), done)
+        self._run(lambda report: library.remove(entry), done)
 
     # -- slow work ---------------------------------------------------------------------------------
 
     def _slow(self, work: Callable[[Callable[[float, str], None]], str]) -> None:
-        """Add a model; when the dialog is closed meanwhile it goes on, and is told of all the
-        same."""
+        """Add a model in a background thread.
+
+        If the dialog is closed meanwhile the work continues, and its outcome is still reported.
+        """
         self._importing = True
         self._show_progress(True)
 
@@ -321,8 +333,8 @@ class ModelDialog(QDialog):
             ended()
 
         def failed(message: str, details: str) -> None:
-            told = (self.parentWidget() if self._closed else None) or self
-            show_problem(told, self.tr("Models"), message, details)
+            parent = (self.parentWidget() if self._closed else None) or self
+            show_problem(parent, self.tr("Models"), message, details)
             ended()
 
         self._tasks.start(work, done=done, failed=failed, progressed=self._progressed)
@@ -331,7 +343,7 @@ class ModelDialog(QDialog):
         self, work: Callable[..., Any], done: Callable[[Any], object], *, quiet: bool = False
     ) -> None:
         def still(call: Callable[..., object]) -> Callable[..., None]:
-            """Results that come after the dialog was closed are for nobody."""
+            """Drop results that come after the dialog was closed."""
 
             def unless_closed(*values: object) -> None:
                 if not self._closed:
@@ -347,12 +359,12 @@ class ModelDialog(QDialog):
 
     def _progressed(self, fraction: float, text: str) -> None:
         self.progress.setValue(round(fraction * 1000))
-        self.told.setText(text)
+        self.progress_text.setText(text)
 
     def _show_progress(self, shown: bool) -> None:
         self.progress.setVisible(shown)
         self.progress.setValue(0)
-        self.told.setVisible(shown)
+        self.progress_text.setVisible(shown)
         for button in (self.add, self.import_):
             button.setEnabled(not shown)
 

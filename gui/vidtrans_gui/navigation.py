@@ -1,5 +1,4 @@
-"""The playhead: scrubbing, stepping, playing, in and out, and what is asked of the preview for
-each."""
+"""The playhead: scrubbing, stepping, playing, in and out points, and their preview requests."""
 
 from __future__ import annotations
 
@@ -21,10 +20,16 @@ from vidtrans_gui.timeline import Timeline
 from vidtrans_gui.transport import Transport
 
 ALL_AHEAD = 1 << 30
+"""Frames to paint ahead for a whole film: more than any film has."""
 
 
 class Navigation(QObject):
-    """``moved(frame)``: the playhead is elsewhere. ``range_moved(first, stop)``: in and out are."""
+    """Moves the playhead and requests its frames.
+
+    Signals:
+        moved(frame): The playhead has moved.
+        range_moved(first, stop): In and out points have moved; ``stop`` is exclusive.
+    """
 
     moved = Signal(int)
     range_moved = Signal(int, int)
@@ -80,21 +85,28 @@ class Navigation(QObject):
         for key, command in commands.items():
             actions[key].triggered.connect(lambda _=False, call=command: call())
         actions["loop"].toggled.connect(self._loop)
-        actions["paint-all"].toggled.connect(lambda _on: self._ask(self.frame))
+        actions["paint-all"].toggled.connect(lambda _on: self._request(self.frame))
 
     @property
     def frame(self) -> int:
+        """The playhead."""
         return self._canvas.frame
 
     @property
     def in_out(self) -> tuple[int, int]:
+        """The range between in and out points; the end is exclusive."""
         return self._canvas.in_out
 
     # -- the film ----------------------------------------------------------------------------------
 
     def film_opened(self, film: Opened, view: View | None) -> None:
-        """Start with what ``view`` says; None: the same film was opened anew, so everything
-        stays where it was."""
+        """Set up the film.
+
+        Args:
+            film: The open film.
+            view: Where to begin; None where the same film was reopened, so that playhead, range
+                and scale stay.
+        """
         same = view is None and film.frames == self._frames
         if not same:
             self._set_film(film.frames, film.info.rate)
@@ -105,7 +117,7 @@ class Navigation(QObject):
             self.go(view.playhead)
         else:
             self.player.pause()
-            self._ask(self.frame)
+            self._request(self.frame)
 
     def _set_film(self, frames: int, rate: Fraction) -> None:
         self._frames, self._second = frames, nominal_rate(rate)
@@ -114,14 +126,15 @@ class Navigation(QObject):
         self.player.set_film(frames, rate)
 
     def film_closed(self) -> None:
-        """It may be opened anew, so everything stays in sight."""
+        """Stop playing; the timeline stays, because the film may be reopened."""
         self.player.pause()
 
     def film_left(self) -> None:
-        """Another film will come, or none: nothing of this one stays in the timeline."""
+        """Clear the timeline: another film follows, or none."""
         self._set_film(0, Fraction(25))
 
     def set_range(self, first: int, stop: int) -> None:
+        """Set in and out points; ``stop`` is exclusive. Both are kept within the film."""
         first = min(max(0, first), max(0, self._frames - 1))
         stop = min(max(first + 1, stop), self._frames)
         self._canvas.set_in_out(first, stop)
@@ -132,7 +145,7 @@ class Navigation(QObject):
         self.range_moved.emit(first, stop)
 
     def set_marks(self, marks: tuple[int, ...]) -> None:
-        """Frames to jump to: cuts, and where edits begin and end."""
+        """Set the frames to jump to: cuts, and where edits begin and end."""
         self._marks = tuple(sorted({mark for mark in marks if 0 <= mark < self._frames}))
 
     def _loop(self, on: bool) -> None:
@@ -147,24 +160,24 @@ class Navigation(QObject):
             return
         frame = min(max(0, frame), self._frames - 1)
         self.player.pause()
-        self.player.at(frame)
-        self._place(frame)
-        self._ask(frame)
+        self.player.set_frame(frame)
+        self._move_to(frame)
+        self._request(frame)
 
-    def _place(self, frame: int) -> None:
+    def _move_to(self, frame: int) -> None:
         self._canvas.set_frame(frame)
         self._transport.show_frame(frame)
         self._document.view(playhead=frame)
         self.moved.emit(frame)
 
-    def _ask(self, frame: int) -> None:
+    def _request(self, frame: int) -> None:
         ahead = ALL_AHEAD if self._actions["paint-all"].isChecked() else 0
         self._session.seek(frame, ahead=ahead)
 
     def _play_frame(self, frame: int) -> None:
-        self._place(frame)
-        # Playing needs no labels to point at, and a picture that comes late is better than a wrong
-        # one.
+        self._move_to(frame)
+        # While playing there is no pointing at labels, and a late picture is better than an
+        # approximate one.
         backwards = self.player.speed < 0
         self._session.seek(
             frame, ahead=0 if backwards else self._second * 2, with_labels=False, approximate=False
@@ -175,25 +188,27 @@ class Navigation(QObject):
         self._transport.show_speed(self.player.speed)
         if not self.player.playing:
             self._shown_at.clear()
-            self._ask(self.frame)
+            self._request(self.frame)
 
     def show(self, shown: Shown) -> None:
-        """A picture came: playing goes on."""
+        """Continue playing after a picture was shown."""
         if shown.approximation is None:
             if self.player.playing:
                 self._shown_at.append(time.monotonic())
-            self.player.arrived(shown.frame, at_hand=shown.at_hand)
+            self.player.arrived(shown.frame, cached=shown.cached)
 
     def failed(self) -> None:
+        """Stop playing after an error."""
         self.player.pause()
 
     @property
     def fps(self) -> float:
-        """Pictures shown a second while playing, 0 else."""
+        """Pictures shown per second while playing, else 0."""
         if len(self._shown_at) < 2:
             return 0.0
         return (len(self._shown_at) - 1) / max(1e-6, self._shown_at[-1] - self._shown_at[0])
 
     def show_status(self, status: Status) -> None:
-        held = status.cached.get(self._session.layer, ())
-        self._canvas.set_held(held, status.snapshots)
+        """Draw cached frames and snapshots of the current layer in the timeline."""
+        cached = status.cached.get(self._session.layer, ())
+        self._canvas.set_cached(cached, status.snapshots)

@@ -1,4 +1,4 @@
-"""Arrays as Qt's pictures, and masks to lay over them."""
+"""Conversion of arrays to Qt's images, and overlays of masks."""
 
 from __future__ import annotations
 
@@ -11,8 +11,14 @@ from vidtrans.frame import Bytes
 
 
 def to_qimage(picture: Bytes) -> QImage:
-    """uint8 RGB [H,W,3] as a QImage that owns its pixels, in the format that paints fastest. Any
-    thread may call it."""
+    """Convert a picture for painting; may be called from any thread.
+
+    Args:
+        picture: uint8 RGB [H,W,3].
+
+    Returns:
+        An image that owns its pixels, in RGB32, which Qt paints fastest.
+    """
     height, width = picture.shape[:2]
     contiguous = np.ascontiguousarray(picture)
     return QImage(
@@ -21,8 +27,15 @@ def to_qimage(picture: Bytes) -> QImage:
 
 
 def mask_overlay(mask: npt.NDArray[np.bool_], colour: str) -> QImage:
-    """A see-through veil over ``mask`` [H,W] with a firm outline, premultiplied ARGB of the same
-    size."""
+    """Draw a mask as a translucent area with an outline.
+
+    Args:
+        mask: bool [H,W].
+        colour: ``#rrggbb``.
+
+    Returns:
+        A premultiplied ARGB image of the same size.
+    """
     tint = QColor(colour)
     inner = mask.astype(np.uint8)
     rim = mask & (

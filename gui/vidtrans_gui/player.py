@@ -1,5 +1,7 @@
-"""Playing: which frame is due when. It waits for slow pictures and keeps real time where
-pictures are at hand."""
+"""Playing: which frame is due when.
+
+It waits for pictures that are being painted, and keeps real time where they are cached.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +15,14 @@ SPEEDS = (1, 2, 4, 8)
 
 
 class Player(QObject):
-    """Asks for frames by ``wanted`` and goes on when ``arrived`` says that one is shown.
+    """Requests frames one by one; ``arrived`` continues.
 
-    A recurrent generator paints every frame on the way, so skipping frames saves it nothing: while
-    pictures must be painted first, each of them is shown as it comes, and only what is at hand
-    already is skipped to keep real time.
+    A recurrent generator must paint every frame, so skipping frames saves no time: while pictures
+    are painted each is shown as it comes, and only cached ones are skipped to keep real time.
+
+    Signals:
+        wanted(frame): This frame shall be shown.
+        changed(): Playing has started or stopped, or has another speed.
     """
 
     wanted = Signal(int)
@@ -26,6 +31,7 @@ class Player(QObject):
     def __init__(
         self, parent: QObject | None = None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
+        """Make a player without a film; ``clock`` returns seconds."""
         super().__init__(parent)
         self._clock = clock
         self._timer = QTimer(self)
@@ -42,56 +48,61 @@ class Player(QObject):
 
     @property
     def frame(self) -> int:
+        """The frame that was requested last."""
         return self._frame
 
     @property
     def speed(self) -> int:
-        """Times the film's own rate, negative backwards, 0 while it stands."""
+        """Multiple of the film's rate; negative backwards, 0 while paused."""
         return self._speed
 
     @property
     def playing(self) -> bool:
+        """Whether it is playing."""
         return self._speed != 0
 
     def set_film(self, frames: int, rate: Fraction) -> None:
+        """Begin with another film of ``frames`` frames at ``rate`` frames per second."""
         self.pause()
         self._frames, self._rate = frames, max(rate, Fraction(1, 100))
         self._frame, self._pending = 0, False
         self._first, self._stop = 0, frames
 
     def set_range(self, first: int, stop: int) -> None:
-        """In and out: where playing ends, or begins again with ``loop``."""
+        """Set in and out points, where playing ends, or begins again with ``loop``."""
         self._first, self._stop = first, stop
 
-    def at(self, frame: int) -> None:
-        """The playhead was moved by hand."""
+    def set_frame(self, frame: int) -> None:
+        """Note that the playhead was moved to ``frame`` by other means."""
         self._frame = frame
         self._due = self._clock()
         self._pending = False
 
-    def arrived(self, frame: int, *, at_hand: bool = False) -> None:
-        """``frame`` is shown, exactly; ``at_hand``: nobody had to wait for it."""
+    def arrived(self, frame: int, *, cached: bool = False) -> None:
+        """Note that the exact picture of ``frame`` is shown; ``cached``: without painting."""
         if frame == self._frame:
             self._pending = False
-            self._late = not at_hand
+            self._late = not cached
             if self.playing:
                 self._schedule()
 
     def play(self, speed: int = 1) -> None:
+        """Play at a multiple of the film's rate; negative plays backwards."""
         if self._frames < 2:
             return
         low, high = self._ends()
         if not self.loop and speed > 0 and self._frame >= high - 1:
-            self._ask(low)
+            self._request(low)
         elif not self.loop and speed < 0 and self._frame <= low:
-            self._ask(high - 1)
+            self._request(high - 1)
         self._speed = speed
         self._due = self._clock() + float(1 / (self._rate * abs(speed)))
-        self._late = True  # until a picture proves to be at hand
+        self._late = True  # until a picture comes from the cache
         self._schedule()
         self.changed.emit()
 
     def pause(self) -> None:
+        """Stop playing."""
         self._timer.stop()
         self._pending = False
         if self._speed:
@@ -99,14 +110,14 @@ class Player(QObject):
             self.changed.emit()
 
     def toggle(self) -> None:
+        """Play or pause."""
         self.pause() if self.playing else self.play()
 
     def faster(self, direction: int) -> None:
-        """J and L: start in that direction, then twice as fast with every press; the other
-        direction turns round."""
+        """Play in ``direction`` (1 or -1), at twice the speed with every further call."""
         if self._speed * direction > 0:
-            place = SPEEDS.index(abs(self._speed))
-            self.play(direction * SPEEDS[min(place + 1, len(SPEEDS) - 1)])
+            step = SPEEDS.index(abs(self._speed))
+            self.play(direction * SPEEDS[min(step + 1, len(SPEEDS) - 1)])
         else:
             self.play(direction)
 
@@ -118,17 +129,17 @@ class Player(QObject):
     def _schedule(self) -> None:
         self._timer.start(max(1, round((self._due - self._clock()) * 1000)))
 
-    def _ask(self, frame: int) -> None:
+    def _request(self, frame: int) -> None:
         self._frame = frame
         self._pending = True
         self.wanted.emit(frame)
 
     def tick(self) -> None:
-        """Ask for the frame that is due, if there is one and the last one has come."""
+        """Request the frame that is due, unless the last one has not come yet."""
         self._timer.stop()
         now = self._clock()
         if not self.playing or self._pending:
-            return  # ``arrived`` goes on
+            return  # ``arrived`` continues
         if now < self._due:
             self._schedule()
             return
@@ -136,18 +147,18 @@ class Player(QObject):
         direction = 1 if self._speed > 0 else -1
         due = 1 + int((now - self._due) / period * abs(self._speed)) if not self._late else 1
         steps = max(due, abs(self._speed) if self._late else 1)
-        # Late: the clock starts anew with every picture. In time: it goes on, so that no rounding
-        # adds up.
+        # Late: the clock restarts with every picture. In time: it continues, so that rounding
+        # errors do not add up.
         spent = period * steps / abs(self._speed)
         self._due = max(self._due + spent, now) if not self._late else max(now, self._due + spent)
         low, high = self._ends()
         target = self._frame + direction * steps
         if low <= target < high:
-            self._ask(target)
+            self._request(target)
         elif self.loop:
-            self._ask(low if direction > 0 else high - 1)
+            self._request(low if direction > 0 else high - 1)
         else:
             last = high - 1 if direction > 0 else low
             if last != self._frame:
-                self._ask(last)
+                self._request(last)
             self.pause()

@@ -1,4 +1,4 @@
-"""What the editor remembers between runs, in the platform's own place (QSettings)."""
+"""What the editor remembers between runs, in the platform's settings (QSettings)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from vidtrans_gui.theme import Appearance
 
 
 class Preferences:
-    """Typed access to the settings; a value that makes no sense counts as not there."""
+    """Typed access to the settings; an invalid value counts as missing."""
 
     def __init__(self, settings: QSettings | None = None) -> None:
         self._settings = settings if settings is not None else QSettings("vidtrans", "vidtrans-gui")
 
     @property
     def appearance(self) -> Appearance:
+        """The colours of the window."""
         value = str(self._settings.value("appearance", "system"))
         return "dark" if value == "dark" else "light" if value == "light" else "system"
 
@@ -25,8 +26,11 @@ class Preferences:
         self._settings.setValue("appearance", value)
 
     def folder(self, purpose: str) -> str:
-        """The folder of the last dialog for ``purpose`` (``film``, ``project``, ``export``,
-        ...), else the user's films."""
+        """The folder of the last dialog for ``purpose``, else the user's folder of films.
+
+        Purposes are ``film``, ``project``, ``export``, ``picture``, ``palette``, ``model`` and
+        ``checkpoints``.
+        """
         kept = str(self._settings.value(f"folders/{purpose}", ""))
         if kept and Path(kept).is_dir():
             return kept
@@ -35,11 +39,11 @@ class Preferences:
         ) or str(Path.home())
 
     def remember_folder(self, purpose: str, path: str | Path) -> None:
-        """``path``: the file that was chosen."""
+        """Remember the folder of the chosen file ``path`` for the next dialog."""
         self._settings.setValue(f"folders/{purpose}", str(Path(path).parent))
 
     def layout(self) -> tuple[QByteArray, QByteArray] | None:
-        """Geometry and docks of the window."""
+        """Geometry and dock layout of the window; None where there is none."""
         geometry, state = (
             self._settings.value("window/geometry"),
             self._settings.value("window/state"),
@@ -49,21 +53,25 @@ class Preferences:
         return None
 
     def remember_layout(self, geometry: QByteArray, state: QByteArray) -> None:
+        """Remember geometry and dock layout."""
         self._settings.setValue("window/geometry", geometry)
         self._settings.setValue("window/state", state)
 
     def get(self, key: str, otherwise: str = "") -> str:
+        """A setting as text, else ``otherwise``."""
         return str(self._settings.value(key, otherwise))
 
     def put(self, key: str, value: str) -> None:
+        """Change a setting."""
         self._settings.setValue(key, value)
 
     def sync(self) -> None:
+        """Write the settings to disk."""
         self._settings.sync()
 
 
 def state_folder() -> Path:
-    """Where recovery copies and the list of recent files lie."""
+    """The folder of recovery copies and the list of recent files."""
     return (
         Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericDataLocation))
         / "vidtrans"

@@ -1,4 +1,4 @@
-"""Errors as a sentence, with the details folded away."""
+"""Dialogs for errors: a sentence, and collapsed details."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vidtrans_gui.theme import mono_font, theme_of
 
 
 class ProblemDialog(QDialog):
-    """One sentence a person can act on; a traceback only for those who unfold it."""
+    """Shows one sentence, and a traceback on request."""
 
     def __init__(
         self, title: str, message: str, details: str = "", parent: QWidget | None = None
@@ -87,10 +87,13 @@ class ProblemDialog(QDialog):
 
 
 def show_problem(parent: QWidget, title: str, message: str, details: str = "") -> ProblemDialog:
-    """Show a problem without stopping the window: modal to it, but not waited for."""
+    """Show an error in a dialog that is modal to the window but does not block the caller.
+
+    A message that is shown already is not shown twice.
+    """
     for shown in parent.findChildren(ProblemDialog):
         if shown.isVisible() and shown.message == message:
-            return shown  # what fails with every repaint is told once
+            return shown
     dialog = ProblemDialog(title, message, details, parent)
     dialog.open()
     return dialog

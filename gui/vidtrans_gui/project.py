@@ -1,5 +1,4 @@
-"""An editor's project: a readable JSON file beside its media, never half written, never lost. No
-Qt here."""
+"""The editor's project and its JSON file. Does not depend on Qt."""
 
 from __future__ import annotations
 
@@ -28,7 +27,18 @@ _PALETTE = re.compile(r"(?P<path>.*\.(?:toml|json))(?P<encoding>:[a-z-]+)?", re.
 
 
 class View(BaseModel):
-    """What the window showed: nothing that changes a picture."""
+    """What the window showed; nothing here changes a picture.
+
+    Attributes:
+        playhead: The current frame.
+        in_point: The first frame of the range; None for the film's first.
+        out_point: The last frame of the range; None for the film's last.
+        loop: Whether playing loops.
+        layer: The layer that is shown.
+        compare: ``off``, ``wipe``, ``side`` or ``blink``.
+        wipe: Where the wipe divides the picture, 0 to 1.
+        zoom: Device pixels for one picture pixel; None fits the window.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,14 +53,13 @@ class View(BaseModel):
 
 
 class Project(WithRender):
-    """Everything that an editor decided. A value: every change gives another
-    (``project.model_copy(update=...)``).
+    """A film with its render settings, edits and view.
 
-    Paths are absolute in memory and relative to the project's folder in the file, where the
-    settings of the pictures stand beside the others.
+    A project is immutable: ``project.model_copy(update=...)`` makes a changed one. Paths are
+    absolute in memory and relative to the project's folder in the file.
 
     Attributes:
-        input: The label video or folder; None while there is none.
+        input: The label film or folder; None in an empty project.
         view: What the window showed.
     """
 
@@ -58,10 +67,14 @@ class Project(WithRender):
     view: View = View()
 
     def settings(self, output: str = "unused.mkv", **values: object) -> ConvertSettings:
-        """What ``convert`` (and the preview, which writes nothing) make of it; ``values``: encoder
-        and other settings of an export.
+        """The settings for ``convert`` or the preview.
 
-        Raises UsageError where there is no input yet, or a value makes no sense.
+        Args:
+            output: The output; the preview writes none.
+            **values: Settings of an export, such as the encoder.
+
+        Raises:
+            UsageError: There is no input, or a value is not valid.
         """
         if self.input is None:
             raise UsageError(
@@ -73,23 +86,35 @@ class Project(WithRender):
 
 
 REOPENING = ("input", *reopening_fields(Project))
-"""Settings for whose change the preview opens the film anew; edits go to it by another way."""
+"""Settings whose change reopens the film in the preview. Edits do not: ``PreviewEngine.edit`` takes
+them."""
 
 
 @dataclass(frozen=True)
 class Missing:
-    """A file that the project names and that is not there. ``field``: ``input``, ``instances``,
-    ``model``, ``labels``, ``first_frame`` or ``edits``; ``place``: which of several."""
+    """A file that the project names and that does not exist.
+
+    Attributes:
+        field: ``input``, ``instances``, ``model``, ``labels``, ``first_frame`` or ``edits``.
+        path: The missing file.
+        index: Its index where the field names several files.
+    """
 
     field: str
     path: Path
-    place: int = 0
+    index: int = 0
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A project read from ``path``; ``missing``: its files that are not there; ``ignored``: what
-    the file says beyond what is known (a sentence each)."""
+    """A project that was read from a file.
+
+    Attributes:
+        project: The project.
+        path: Its file.
+        missing: Files that it names and that do not exist.
+        ignored: A sentence for each unknown key.
+    """
 
     project: Project
     path: Path
@@ -101,8 +126,14 @@ class Loaded:
 
 
 def save_project(project: Project, path: str | Path) -> Path:
-    """Write ``project``; afterwards ``path`` holds all of it or what it held before. Raises
-    OutputError."""
+    """Write a project's file, completely or not at all.
+
+    Returns:
+        The absolute path.
+
+    Raises:
+        OutputError: The file cannot be written; an existing one is unchanged.
+    """
     target = Path(path).absolute()
     with whole_file(target, what="the project") as draft:
         draft.write_text(as_text(to_data(project, target.parent)), encoding="utf-8")
@@ -110,8 +141,12 @@ def save_project(project: Project, path: str | Path) -> Path:
 
 
 def load_project(path: str | Path) -> Loaded:
-    """Raises InputError: no such file, no project, damaged, or from a newer version; unknown
-    keys are named."""
+    """Read a project's file.
+
+    Raises:
+        InputError: The file does not exist, is no project, is damaged, or was saved by a newer
+            version.
+    """
     file = Path(path).absolute()
     data = read_json(file, "this project")
     if not isinstance(data, dict) or not isinstance(data.get("version"), int):
@@ -134,12 +169,12 @@ def unversioned(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def as_text(data: dict[str, Any]) -> str:
-    """As people read it in a file."""
+    """Indented JSON."""
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 
 def to_data(project: Project, folder: Path) -> dict[str, Any]:
-    """Plain data, without what is as it is by default, and with paths as seen from ``folder``."""
+    """A project as data for JSON, without default values, with paths relative to ``folder``."""
     data = project.model_dump(mode="json", exclude_defaults=True, exclude={"render"})
     data |= project.render.model_dump(
         mode="json", exclude_defaults=True, exclude={"edits", "size_hw", "rate"}
@@ -163,10 +198,16 @@ def to_data(project: Project, folder: Path) -> dict[str, Any]:
 
 
 def from_data(data: dict[str, Any], folder: Path, source: str, ignored: list[str]) -> Project:
-    """The inverse of ``to_data``, without the version. ``ignored``: takes a sentence for each key
-    that is unknown.
+    """The inverse of ``to_data``.
 
-    Raises InputError for values that make no sense, with the key and ``source``.
+    Args:
+        data: The data, without the version.
+        folder: The folder to which paths are relative.
+        source: The file's name, for errors.
+        ignored: Takes a sentence for each unknown key.
+
+    Raises:
+        InputError: A value is not valid; the error names the key and ``source``.
     """
     values = dict(data)
     if "size" in values:
@@ -202,8 +243,11 @@ def _leave_out_unknown(
 
 
 def read_json(path: Path, what: str) -> Any:
-    """Raises InputError, a sentence about ``what``, where ``path`` cannot be read or holds no
-    JSON."""
+    """Read a JSON file; ``what`` names it in errors.
+
+    Raises:
+        InputError: The file cannot be read or holds no JSON.
+    """
     try:
         return json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
@@ -222,20 +266,29 @@ def read_json(path: Path, what: str) -> Any:
 
 
 def missing_media(project: Project) -> tuple[Missing, ...]:
-    """The files that ``project`` names and that are not there."""
+    """The files that a project names and that do not exist."""
     found = []
-    for field, place, text in _paths(project):
+    for field, index, text in _paths(project):
         path = _path_in(field, text)
-        # Of a pattern only its folder can be missed; what it finds there is the reader's to say.
+        # Of a pattern only the folder is checked; the reader checks which files it matches.
         looked_for = Path(path).parent if is_pattern(path) else Path(path)
         if not looked_for.exists():
-            found.append(Missing(field, Path(path), place))
+            found.append(Missing(field, Path(path), index))
     return tuple(found)
 
 
 def relink(project: Project, missing: Missing, found: str | Path) -> Project:
-    """``project`` with ``found`` in place of the missing file, and with every other missing file
-    that lies in the same place relative to it."""
+    """Replace the path of a missing file, and of others that moved along with it.
+
+    Args:
+        project: The project.
+        missing: One of its missing files.
+        found: That file's new path.
+
+    Returns:
+        The project with new paths for it and for every other missing file that exists at the same
+        position relative to it, or in its folder.
+    """
     new = Path(found).absolute()
     project, old_root, new_root = _replaced(project, missing, new), missing.path.parent, new.parent
     while (
@@ -260,7 +313,7 @@ def relink(project: Project, missing: Missing, found: str | Path) -> Project:
 
 
 def _paths(project: Project) -> Iterator[tuple[str, int, str]]:
-    """Every field that names a file, which of several it is, and the field's text."""
+    """(field, index, text) of every file that a project names."""
     for field in ("input", "instances"):
         text = project.input if field == "input" else project.render.instances
         if text is not None and "://" not in text:
@@ -269,20 +322,20 @@ def _paths(project: Project) -> Iterator[tuple[str, int, str]]:
         yield "model", 0, project.render.model
     if _PALETTE.fullmatch(project.render.labels):
         yield "labels", 0, project.render.labels
-    for place, picture in enumerate(project.render.first_frame):
-        yield "first_frame", place, picture
-    for place, edit in enumerate(project.render.edits.edits):
+    for index, picture in enumerate(project.render.first_frame):
+        yield "first_frame", index, picture
+    for index, edit in enumerate(project.render.edits.edits):
         if isinstance(edit, FirstFrame):
-            yield "edits", place, edit.picture
+            yield "edits", index, edit.picture
 
 
 def _is_model_path(model: str) -> bool:
-    """A model is named, or it is a file or a folder: then it has a suffix or a slash."""
+    """Whether ``model`` is a path, which has the suffix or a slash, and not a model's name."""
     return model.endswith(".safetensors") or any(sign in model for sign in ("/", os.sep))
 
 
 def _as_path(text: str) -> str:
-    """``text`` so that nobody takes it for a model's name."""
+    """``text`` with a slash, so that it is not a model's name."""
     return text if "/" in text else f"./{text}"
 
 
@@ -299,12 +352,12 @@ def _with_path(field: str, text: str, path: str) -> str:
 def _replaced(project: Project, missing: Missing, path: Path) -> Project:
     field, text = missing.field, str(path)
     if field == "edits":
-        edit = project.render.edits.edits[missing.place]
+        edit = project.render.edits.edits[missing.index]
         assert isinstance(edit, FirstFrame)
-        value: Any = project.render.edits.replaced(missing.place, replace(edit, picture=text))
+        value: Any = project.render.edits.replaced(missing.index, replace(edit, picture=text))
     elif field == "first_frame":
         pictures = project.render.first_frame
-        value = tuple(text if at == missing.place else old for at, old in enumerate(pictures))
+        value = tuple(text if at == missing.index else old for at, old in enumerate(pictures))
     else:
         value = _with_path(field, project.flat()[field], text)
     return project.model_copy(update={field: value})

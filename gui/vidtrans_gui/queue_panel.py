@@ -1,4 +1,4 @@
-"""The export queue: every job with its progress, and what can be done with it."""
+"""The dock of exports: each job with its progress and its buttons."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vidtrans_gui import icons, wording
 from vidtrans_gui.export_queue import Job
 from vidtrans_gui.theme import mono_font, theme_of
 
-# What a job in a state can be asked: (verb, icon, text).
+# The buttons of a job by its state.
 VERBS = {
     "waiting": ("pause", "cancel"),
     "running": ("pause", "cancel"),
@@ -43,9 +43,13 @@ _ICONS = {
 
 
 class JobRow(QFrame):
-    """One job. ``asked(verb, id)``."""
+    """One job.
 
-    asked = Signal(str, int)
+    Signals:
+        requested(verb, id): A button was clicked.
+    """
+
+    requested = Signal(str, int)
 
     def __init__(self, job: Job, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -54,9 +58,9 @@ class JobRow(QFrame):
         self.name = QLabel(self)
         self.name.setProperty("role", "title")
         self.name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.told = QLabel(self)
-        self.told.setWordWrap(True)
-        self.told.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.status = QLabel(self)
+        self.status.setWordWrap(True)
+        self.status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.bar = QProgressBar(self)
         self.bar.setTextVisible(False)
         self._buttons = QHBoxLayout()
@@ -69,11 +73,12 @@ class JobRow(QFrame):
         layout.setSpacing(4)
         layout.addLayout(top)
         layout.addWidget(self.bar)
-        layout.addWidget(self.told)
-        self.told.setFont(mono_font(9))
+        layout.addWidget(self.status)
+        self.status.setFont(mono_font(9))
         self.show_job(job)
 
     def show_job(self, job: Job) -> None:
+        """Show the job's new state."""
         self.job = job
         self.name.setText(job.output.name)
         self.name.setToolTip(str(job.output))
@@ -82,12 +87,12 @@ class JobRow(QFrame):
         self.bar.setRange(0, 0 if job.state == "running" and fraction is None else 1000)
         self.bar.setValue(round(1000 * (fraction or 0)))
         self.bar.setAccessibleName(self.tr("Progress of {0}").format(job.output.name))
-        self.told.setText(self._text(job))
-        self.told.setProperty("role", "error" if job.state == "failed" else "muted")
+        self.status.setText(self._text(job))
+        self.status.setProperty("role", "error" if job.state == "failed" else "muted")
         if job.state != self._state:
             self._state = job.state
             self._make_buttons(job)
-            self.told.style().polish(self.told)
+            self.status.style().polish(self.status)
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() == QEvent.Type.PaletteChange and self._state:
@@ -137,14 +142,20 @@ class JobRow(QFrame):
             button.setToolTip(texts[verb])
             button.setAccessibleName(f"{texts[verb]}: {job.output.name}")
             button.setObjectName(verb)
-            button.clicked.connect(lambda _=False, asked=verb: self.asked.emit(asked, self.job.id))
+            button.clicked.connect(
+                lambda _=False, chosen=verb: self.requested.emit(chosen, self.job.id)
+            )
             self._buttons.addWidget(button)
 
 
 class QueuePanel(QWidget):
-    """All jobs, the newest at the bottom."""
+    """All jobs, the newest at the bottom.
 
-    asked = Signal(str, int)
+    Signals:
+        requested(verb, id): A button of a job was clicked.
+    """
+
+    requested = Signal(str, int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -174,7 +185,7 @@ class QueuePanel(QWidget):
         layout.addWidget(scroll, 1)
 
     def show_jobs(self, jobs: Sequence[Job]) -> None:
-        """Rows for exactly these jobs."""
+        """Show exactly these jobs."""
         for gone in self.rows.keys() - {job.id for job in jobs}:
             self.rows.pop(gone).deleteLater()
         for job in jobs:
@@ -182,10 +193,11 @@ class QueuePanel(QWidget):
         self._empty.setVisible(not self.rows)
 
     def show_job(self, job: Job) -> None:
+        """Show a job's new state, in a new row if it has none."""
         row = self.rows.get(job.id)
         if row is None:
             row = self.rows[job.id] = JobRow(job, self)
-            row.asked.connect(self.asked)
+            row.requested.connect(self.requested)
             self._list.insertWidget(self._list.count() - 1, row)
             self._empty.setVisible(False)
         else:

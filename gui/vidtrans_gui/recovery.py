@@ -1,4 +1,4 @@
-"""What outlives a window: copies of unsaved work, and the list of files opened last. No Qt here."""
+"""Recovery copies of unsaved work, and the list of recent files. Does not depend on Qt."""
 
 from __future__ import annotations
 
@@ -20,8 +20,14 @@ from vidtrans_gui.project import Project, as_text, from_data, read_json, to_data
 
 @dataclass(frozen=True)
 class Recovered:
-    """A project that a crashed window left. ``path``: the file that it was saved to, if ever;
-    ``saved_at``: Unix time."""
+    """A recovery copy of a crashed window.
+
+    Attributes:
+        project: The project.
+        path: The project's file; None if it was never saved.
+        saved_at: When the copy was written, Unix time in seconds.
+        file: The copy.
+    """
 
     project: Project
     path: Path | None
@@ -30,21 +36,29 @@ class Recovered:
 
 
 class Recovery:
-    """Copies of unsaved projects, written while a window works, found again after a crash.
+    """Recovery copies of unsaved projects.
 
-    One file for each running window, in ``folder``, and beside it a lock that the system lets go of
-    however the window ends. Any thread may call.
+    Each running window has a file in ``folder`` and next to it a lock, which the operating system
+    releases however the window ends. Methods may be called from any thread.
     """
 
     def __init__(self, folder: str | Path) -> None:
         self._folder = Path(folder)
         self._file = self._folder / f"{uuid.uuid4().hex}.json"
         self._lock: IO[str] | None = None
-        self._turn = threading.Lock()
+        self._mutex = threading.Lock()
 
     def autosave(self, project: Project, path: Path | None) -> None:
-        """Keep ``project`` (of file ``path``, None: never saved). Raises OutputError."""
-        with self._turn:
+        """Write this window's copy.
+
+        Args:
+            project: The project.
+            path: Its file; None if it was never saved.
+
+        Raises:
+            OutputError: The copy cannot be written.
+        """
+        with self._mutex:
             try:
                 self._folder.mkdir(parents=True, exist_ok=True)
                 if self._lock is None:
@@ -54,7 +68,7 @@ class Recovery:
                 raise OutputError(
                     f"no copy can be kept here: {error.strerror or error}.", where=self._folder
                 ) from error
-            # Absolute paths: the copy does not lie where the project does.
+            # Absolute paths, because the copy is in another folder than the project.
             folder, saved = (
                 self._folder.absolute(),
                 None if path is None else str(Path(path).absolute()),
@@ -69,8 +83,8 @@ class Recovery:
                 draft.write_text(as_text(data), encoding="utf-8")
 
     def forget(self) -> None:
-        """The project is saved or given up: remove this window's copy."""
-        with self._turn:
+        """Remove this window's copy: the project was saved or discarded."""
+        with self._mutex:
             self._file.unlink(missing_ok=True)
             if self._lock is not None:
                 self._lock.close()
@@ -78,7 +92,7 @@ class Recovery:
                 self._file.with_suffix(".lock").unlink(missing_ok=True)
 
     def left_behind(self) -> tuple[Recovered, ...]:
-        """Copies of windows that no longer run, newest first."""
+        """The copies of windows that no longer run, newest first."""
         found = []
         for file in self._folder.glob("*.json"):
             if file == self._file or _is_running(file.with_suffix(".lock")):
@@ -97,13 +111,13 @@ class Recovery:
         return tuple(sorted(found, key=lambda one: -one.saved_at))
 
     def discard(self, recovered: Recovered) -> None:
-        """Remove a copy: it was taken up, or nobody wants it."""
+        """Remove a copy that was recovered or discarded."""
         recovered.file.unlink(missing_ok=True)
         recovered.file.with_suffix(".lock").unlink(missing_ok=True)
 
 
 def _try_lock(file: IO[str]) -> bool:
-    """Hold ``file`` until it is closed; False where another process holds it."""
+    """Lock ``file`` until it is closed; False where another process has locked it."""
     try:
         return lock_descriptor(file.fileno(), blocking=False)
     except OSError:
@@ -119,18 +133,19 @@ def _is_running(lock: Path) -> bool:
 
 
 class RecentFiles:
-    """The last files opened, newest first, kept in a JSON file; files that are gone stay in the
-    list (a disk may come back).
+    """The files opened last, newest first, in a JSON file.
 
-    Any thread may call.
+    Files that do not exist stay in the list, since a disk may be mounted again. Methods may be
+    called from any thread.
     """
 
     def __init__(self, file: str | Path, *, limit: int = 12) -> None:
         self._file = Path(file)
         self._limit = limit
-        self._turn = threading.Lock()
+        self._mutex = threading.Lock()
 
     def paths(self) -> tuple[Path, ...]:
+        """The files, newest first; empty where the list cannot be read."""
         try:
             listed = read_json(self._file, "the list of recent files")
         except InputError:
@@ -142,20 +157,22 @@ class RecentFiles:
         )
 
     def add(self, path: str | Path) -> None:
-        """``path`` is the newest now."""
+        """Put ``path`` first."""
         new = Path(path).absolute()
-        with self._turn:
+        with self._mutex:
             self._write([new, *(old for old in self.paths() if old != new)][: self._limit])
 
     def remove(self, path: str | Path) -> None:
-        with self._turn:
+        """Remove ``path`` from the list."""
+        with self._mutex:
             self._write([old for old in self.paths() if old != Path(path).absolute()])
 
     def clear(self) -> None:
+        """Empty the list."""
         self._write([])
 
     def _write(self, paths: list[Path]) -> None:
-        # A list that cannot be kept is no reason to disturb anybody.
+        # Not worth an error: only the list of recent files is lost.
         with suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
             with whole_file(self._file, what="the list of recent files") as draft:

@@ -1,4 +1,4 @@
-"""The bar above the viewer: what is shown and how, and which model paints it on what."""
+"""The bar above the viewer: layer, comparison and zoom; model, device and precision."""
 
 from __future__ import annotations
 
@@ -20,8 +20,14 @@ from vidtrans_gui.transport import tool_button
 
 @dataclass(frozen=True)
 class Choice:
-    """A model or device to choose: what the project says, what is shown, and why it cannot be
-    used (empty: it can)."""
+    """An entry of a box.
+
+    Attributes:
+        value: The value of the setting.
+        title: The text that is shown.
+        tip: The tooltip; empty for the title.
+        problem: Why it cannot be used; empty if it can.
+    """
 
     value: str
     title: str
@@ -30,8 +36,12 @@ class Choice:
 
 
 class RenderBar(QFrame):
-    """``changed(text, values)`` as the film panel's; the layer is a matter of view and has its
-    own signal."""
+    """The render bar.
+
+    Signals:
+        changed(text, values): New values of project fields, and the name of the undo step.
+        layer_chosen(layer): Another layer shall be shown; that is a matter of view, no undo step.
+    """
 
     changed = Signal(str, dict)
     layer_chosen = Signal(str)
@@ -118,8 +128,7 @@ class RenderBar(QFrame):
         )
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """In a narrow window the buttons go, one after the other, that are in the menus and have
-        keys."""
+        """In a narrow window hide buttons, one by one, whose commands are in the menus too."""
         for button in self._spare:
             button.show()
         for button in self._spare:
@@ -134,7 +143,7 @@ class RenderBar(QFrame):
     def offer(
         self, models: Sequence[Choice], devices: Sequence[Choice], precisions: Sequence[Choice]
     ) -> None:
-        """Fill the boxes; what cannot be used is grey, with the reason as its tip."""
+        """Fill the boxes; entries that cannot be used are disabled, with the reason as tooltip."""
         for box, choices in (
             (self.model, models),
             (self.device, devices),
@@ -149,14 +158,15 @@ class RenderBar(QFrame):
     @staticmethod
     def _add(box: QComboBox, choice: Choice) -> None:
         box.addItem(choice.title, choice.value)
-        place = box.count() - 1
+        row = box.count() - 1
         box.setItemData(
-            place, choice.problem or choice.tip or choice.title, Qt.ItemDataRole.ToolTipRole
+            row, choice.problem or choice.tip or choice.title, Qt.ItemDataRole.ToolTipRole
         )
-        item = box.model().item(place)  # type: ignore[attr-defined]
+        item = box.model().item(row)  # type: ignore[attr-defined]
         item.setEnabled(not choice.problem)
 
     def show_project(self, project: Project) -> None:
+        """Select the project's values, adding those that are not listed."""
         for box, value in (
             (self.model, project.render.model),
             (self.device, project.render.device),
@@ -169,7 +179,9 @@ class RenderBar(QFrame):
             box.setCurrentIndex(box.findData(value))
 
     def show_layer(self, layer: PreviewLayer) -> None:
+        """Select the layer."""
         self.layer.setCurrentIndex(self.layer.findData(layer))
 
     def show_zoom(self, zoom: float) -> None:
+        """Show the zoom, 1.0 for 100 %."""
         self.zoom.setText(f"{zoom:.0%}")

@@ -1,4 +1,4 @@
-"""What lies under a point of the picture, and the masks of what is selected. No widgets."""
+"""Class and instance at a pixel, and masks of the selection. No widgets."""
 
 from __future__ import annotations
 
@@ -16,23 +16,28 @@ Colour = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Classes:
-    """The model's classes by plane: names and colours. A model that only knows numbers has its
-    numbers as names."""
+    """Names and colours of a model's classes.
+
+    Attributes:
+        scheme: The model's scheme; None where its classes have no names but numbers.
+        planes: The number of its label planes.
+    """
 
     scheme: Scheme | None
     planes: int
 
     def name(self, plane: int) -> str:
+        """The name of a plane's class, else the plane's number."""
         found = self.scheme.name_of(plane) if self.scheme is not None else None
         return found if found is not None else str(plane)
 
     def colour(self, plane: int) -> Colour:
+        """The colour of a plane's class."""
         red, green, blue = palette_of(self.scheme or _NUMBERS)[plane]
         return int(red), int(green), int(blue)
 
     def all(self) -> tuple[tuple[int, str, Colour], ...]:
-        """(plane, name, colour) of every class that the model has; planes without a name only
-        where it has no names."""
+        """(plane, name, colour) of each class; planes without a name only if there is no scheme."""
         palette = palette_of(self.scheme or _NUMBERS)
         return tuple(
             (
@@ -45,13 +50,13 @@ class Classes:
         )
 
     def has_instances(self, plane: int) -> bool:
-        """Whether instance maps tell this class's single things apart; of numbers alone nobody
-        knows, so yes."""
+        """Whether the class has instances in instance maps; assumed where there is no scheme."""
         return self.scheme is None or any(
             entry.id == plane and entry.has_instances for entry in self.scheme.classes
         )
 
     def plane(self, name: str) -> int | None:
+        """The plane of the class called ``name``."""
         return next((plane for plane, known, _ in self.all() if known == name), None)
 
 
@@ -60,16 +65,23 @@ _NUMBERS = Scheme("numbers", "Numbers", ())
 
 @dataclass(frozen=True)
 class Spot:
-    """What is at one pixel: its class's plane, and its instance id where there is an instance
-    map and a thing of its own."""
+    """What is at a pixel.
+
+    Attributes:
+        plane: The plane of its class.
+        instance: Its id in the instance map; None where it is no single instance.
+    """
 
     plane: int
     instance: int | None
 
 
 def spot(labels: LabelFrame, classes: Classes, x: int, y: int) -> Spot | None:
-    """None outside of the frame. Where an instance map holds the class's own number, that is stuff
-    or a group, not one instance; so is any number below 1000 in a class without instances."""
+    """What is at pixel (x, y); None outside of the frame.
+
+    In instance maps of Cityscapes' kind an id of 1000 and more is an instance; the class's own id
+    stands for stuff or for a group. Smaller ids are instances in classes that have some.
+    """
     height, width = labels.size_hw
     if not (0 <= x < width and 0 <= y < height):
         return None
@@ -84,7 +96,17 @@ def spot(labels: LabelFrame, classes: Classes, x: int, y: int) -> Spot | None:
 def mask_of(
     labels: LabelFrame, plane: int, instance: int | None, size_hw: tuple[int, int]
 ) -> npt.NDArray[np.bool_]:
-    """bool [H,W] of the picture's size: the instance's pixels, or all of the class."""
+    """The mask of an instance, or of a whole class.
+
+    Args:
+        labels: The label frame.
+        plane: The plane of the class.
+        instance: The id in the instance map; None for the whole class.
+        size_hw: Height and width of the picture, at most those of the labels.
+
+    Returns:
+        bool [H,W] of the picture's size.
+    """
     height, width = size_hw
     if instance is not None and labels.instances is not None:
         return np.asarray(labels.instances[:height, :width] == instance)

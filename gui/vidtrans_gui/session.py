@@ -1,5 +1,4 @@
-"""The open film as the window sees it: asks the preview for frames, shows what comes, drops what
-is stale."""
+"""The open film of the window: requests frames of the preview and drops stale answers."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ from vidtrans_gui.pictures import to_qimage
 
 
 class Engine(Protocol):
-    """What the window needs of a ``PreviewEngine``."""
+    """The methods of ``PreviewEngine`` that the window uses."""
 
     def open(self, settings: ConvertSettings, edits: EditList | None = None) -> int: ...
     def edit(self, edits: EditList) -> None: ...
@@ -34,10 +33,19 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """An answer, ready to be painted. ``shares``: model plane -> share 0..1 of the picture, None
-    where not asked for.
+    """An answer of the preview, converted for painting.
 
-    ``at_hand``: nobody waited for it. ``labels``: the edited label frame, where it was asked for.
+    Attributes:
+        request: The request.
+        layer: The layer of ``result``.
+        result: The picture of the layer; null where there is none.
+        label_picture: The labels in colours; null where there are none.
+        approximation: None for the exact picture.
+        cut: Whether the history is reset at this frame.
+        seconds: From request to answer.
+        labels: The edited label frame; None unless requested.
+        shares: The share of each plane of the picture, 0 to 1; None unless labels were requested.
+        cached: Whether the picture was in the cache.
     """
 
     request: Request
@@ -49,16 +57,16 @@ class Shown:
     seconds: float
     labels: LabelFrame | None = None
     shares: dict[int, float] | None = field(default=None)
-    at_hand: bool = False
+    cached: bool = False
 
     @property
     def frame(self) -> int:
+        """The requested frame."""
         return self.request.frame
 
 
 def shown_of(answer: Answer) -> Shown:
-    """The answer's pictures as QImages, its labels counted: done in the thread that painted
-    them, not in the window's."""
+    """Convert an answer: pictures to QImages, labels to shares. To be called in a worker thread."""
     wanted = next(
         layer
         for layer in answer.request.layers
@@ -89,7 +97,14 @@ def shown_of(answer: Answer) -> Shown:
 
 
 class Session(QObject):
-    """One preview and what is asked of it. All signals come in the window's thread."""
+    """A preview and its current request. All signals come in the window's thread.
+
+    Signals:
+        opened(film): A film is open; ``film`` is an ``Opened``.
+        shown(shown): A picture came; ``shown`` is a ``Shown``.
+        failed(message, details): Opening, an edit or a request failed.
+        status_changed(status): The preview's ``Status``, five times a second.
+    """
 
     opened = Signal(object)
     shown = Signal(object)
@@ -109,7 +124,7 @@ class Session(QObject):
         self._film: Opened | None = None
         self._last: Request | None = None
         self._ids = 0
-        self._at_hand: set[int] = set()
+        self._cached: set[int] = set()
         self._layer: PreviewLayer = "final"
         self._timer = QTimer(self, interval=200)
         self._timer.timeout.connect(self._poll)
@@ -117,51 +132,61 @@ class Session(QObject):
 
     @property
     def film(self) -> Opened | None:
-        """The film that is open; None while there is none or it is being opened."""
+        """The open film; None while there is none or it is being opened."""
         return self._film
 
     @property
     def layer(self) -> PreviewLayer:
+        """The layer that is shown."""
         return self._layer
 
     def open(self, settings: ConvertSettings, edits: EditList) -> None:
+        """Open a film; ``opened`` or ``failed`` follows."""
         self._film = None
         self._last = None
         self._generation = self._engine.open(settings, edits)
 
     def edit(self, edits: EditList) -> None:
-        """Answer with other edits from now on, the frame in sight first."""
+        """Use these edits from now on, and request the current frame again."""
         self._engine.edit(edits)
-        self.again()
+        self.request_again()
 
     def seek(
         self, frame: int, *, ahead: int = 0, with_labels: bool = True, approximate: bool = True
     ) -> None:
-        """Show ``frame`` as soon as may be; what was asked before is no longer wanted."""
+        """Request a frame; earlier requests are cancelled.
+
+        Args:
+            frame: The frame.
+            ahead: Frames to paint after it.
+            with_labels: Whether the label frame is needed.
+            approximate: Whether approximations are shown meanwhile.
+        """
         self._ids += 1
         layers: tuple[PreviewLayer, ...] = (
             ("labels",) if self._layer == "labels" else (self._layer, "labels")
         )
         self._submit(Request(self._ids, frame, layers, with_labels, ahead, approximate))
 
-    def again(self, *, ahead: int | None = None) -> None:
-        """Ask anew for the frame in sight."""
+    def request_again(self, *, ahead: int | None = None) -> None:
+        """Request the current frame again."""
         if self._last is not None:
             self.seek(self._last.frame, ahead=self._last.ahead if ahead is None else ahead)
 
     def set_layer(self, layer: PreviewLayer) -> None:
+        """Show another layer."""
         if layer != self._layer:
             self._layer = layer
-            self.again()
+            self.request_again()
 
     def leave(self) -> None:
-        """No film is wanted any more, nor the one that is being opened."""
+        """Leave the film, also one that is being opened."""
         self._film, self._last = None, None
         self._generation = 0
         self._engine.cancel()
 
     def close(self) -> bool:
-        """End the preview's thread; False where a frame at work did not end in time."""
+        """End the preview's thread; False if the current frame did not finish in time."""
         self._timer.stop()
         self._inbox.close()
         return self._engine.close()
@@ -171,11 +196,10 @@ class Session(QObject):
             return
         self._last = request
         if self._engine.submit(request):
-            self._at_hand.add(request.id)
+            self._cached.add(request.id)
 
     def _from_engine(self, event: Any) -> None:
-        """Called in the preview's thread: only values go on from here, and nothing may be
-        raised."""
+        """Pass an event on as a value. Called in the preview's thread; must not raise."""
         try:
             self._inbox.put(shown_of(event) if isinstance(event, Answer) else event)
         except Exception as error:
@@ -184,12 +208,12 @@ class Session(QObject):
     def _take(self, event: Any) -> None:
         if isinstance(event, Shown):
             if self._last is None or event.request.id != self._last.id:
-                self._at_hand.discard(event.request.id)
-                return  # stale: something newer was asked
-            at_hand = event.request.id in self._at_hand
+                self._cached.discard(event.request.id)
+                return  # stale: there is a newer request
+            cached = event.request.id in self._cached
             if event.approximation is None:
-                self._at_hand.discard(event.request.id)
-            self.shown.emit(replace(event, at_hand=at_hand))
+                self._cached.discard(event.request.id)
+            self.shown.emit(replace(event, cached=cached))
         elif isinstance(event, Opened):
             if event.generation == self._generation:
                 self._film = event

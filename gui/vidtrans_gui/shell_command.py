@@ -1,4 +1,4 @@
-"""The ``vidtrans convert`` command that repeats an export in a shell."""
+"""The ``vidtrans convert`` command of an export."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from vidtrans.pipeline.settings import ConvertSettings
 
 
 def command_line(settings: ConvertSettings, edits_file: str | Path | None = None) -> str:
-    """The ``vidtrans convert`` command that does the same, quoted for a POSIX shell.
+    """The ``vidtrans convert`` command for some settings, quoted for a POSIX shell.
 
-    ``edits_file``: where the edits of ``settings`` are saved, for ``--edits``; without it they
-    stand in the command itself.
+    Args:
+        settings: The settings of the export.
+        edits_file: A file that holds the edits, for ``--edits``; None writes them into the command.
     """
     words = words_of(["vidtrans", "convert"], settings, edits_file)
     return quoted(words, [settings.input, settings.output])

@@ -1,4 +1,4 @@
-"""Help: every keyboard shortcut, read from the commands themselves."""
+"""The dialog of keyboard shortcuts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vidtrans_gui.theme import mono_font
 
 
 class ShortcutsDialog(QDialog):
-    """A table by menu; commands without a key are left out."""
+    """A table of the commands with a shortcut, by menu."""
 
     def __init__(self, actions: Actions, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -1,5 +1,4 @@
-"""The line at the bottom: what is under the cursor, what is being painted, how fast, and in how
-much memory."""
+"""The status bar: what is under the cursor, progress, speed, memory and device."""
 
 from __future__ import annotations
 
@@ -12,12 +11,12 @@ from vidtrans_gui.theme import mono_font
 
 
 def resident_bytes() -> int:
-    """Memory of this process that is in RAM, in bytes."""
+    """The resident memory of this process, in bytes."""
     return psutil.Process().memory_info().rss
 
 
 class StatusBar(QStatusBar):
-    """Fixed-width figures, so that nothing jumps."""
+    """The status bar; figures have a fixed width, so that it does not flicker."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -30,7 +29,7 @@ class StatusBar(QStatusBar):
         self.progress.setAccessibleName(self.tr("Painting progress"))
         self.fps = QLabel(self)
         self.memory = QLabel(self)
-        self.place = QLabel(self)
+        self.device = QLabel(self)
         for label, name, tip in (
             (
                 self.under,
@@ -49,7 +48,7 @@ class StatusBar(QStatusBar):
                 self.tr("Memory of the program, and of it the pictures and snapshots kept"),
             ),
             (
-                self.place,
+                self.device,
                 self.tr("Device and precision"),
                 self.tr("Where and how precisely it paints"),
             ),
@@ -59,17 +58,23 @@ class StatusBar(QStatusBar):
         for label in (self.under, self.fps, self.memory):
             label.setFont(mono_font(9))
         self.addWidget(self.under, 1)
-        for widget in (self.work, self.progress, self.fps, self.memory, self.place):
+        for widget in (self.work, self.progress, self.fps, self.memory, self.device):
             self.addPermanentWidget(widget)
         self.show_status(Status(), 0.0)
 
     def show_film(self, film: Opened | None) -> None:
-        self.place.setText("" if film is None else f"{film.device} · {film.precision}")
+        """Show device and precision of an open film; None clears the bar."""
+        self.device.setText("" if film is None else f"{film.device} · {film.precision}")
         if film is None:
             self.show_status(Status(), 0.0)
 
     def show_status(self, status: Status, shown_fps: float) -> None:
-        """``shown_fps``: pictures shown a second, 0 while not playing."""
+        """Show the preview's status.
+
+        Args:
+            status: The status.
+            shown_fps: Pictures shown per second; 0 while not playing.
+        """
         working = status.replaying is not None
         self.progress.setVisible(working)
         if status.replaying is not None:

@@ -1,4 +1,4 @@
-"""The sheet of styles: one thumbnail for each, painted while the dialog is open."""
+"""The dialog of styles, with a thumbnail of each."""
 
 from __future__ import annotations
 
@@ -27,12 +27,19 @@ _THUMB, _CELL = QSize(200, 120), QSize(216, 152)
 
 
 class StyleDialog(QDialog):
-    """``chosen`` carries the number of the style, from 0 as in the command line. ``put`` takes
-    thumbnails from any thread; ``stop`` is set when no more are wanted."""
+    """A sheet of thumbnails, which are painted while it is open.
+
+    Attributes:
+        stop: Set when no more thumbnails are needed.
+
+    Signals:
+        chosen(style): The number of the chosen style, from 0.
+    """
 
     chosen = Signal(int)
 
     def __init__(self, title: str, count: int, parent: QWidget | None = None) -> None:
+        """Make a sheet of ``count`` styles."""
         super().__init__(parent)
         self.setWindowTitle(title)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -70,7 +77,7 @@ class StyleDialog(QDialog):
         buttons.rejected.connect(self.reject)
 
     def put(self, thumb: Thumb) -> None:
-        """From any thread: the QImage is made there."""
+        """Add a thumbnail, from any thread; it is converted there."""
         self._inbox.put((thumb.style, to_qimage(thumb.picture)))
 
     def _show(self, value: tuple[int, QImage]) -> None:
@@ -86,15 +93,15 @@ class StyleDialog(QDialog):
         icon = QIcon(thumb)
         icon.addPixmap(
             thumb, QIcon.Mode.Selected
-        )  # without the selection's tint: it is a colour that is chosen here
+        )  # without the tint of a selection, which would falsify the colours to choose from
         self.sheet.item(style).setIcon(icon)
         self._painted += 1
         self.note.setText(
             "" if self._painted == self.sheet.count() else self.tr("Painting the styles…")
         )
 
-    def tell(self, message: str) -> None:
-        """The thumbnails cannot be painted; the styles can still be chosen by number."""
+    def show_note(self, message: str) -> None:
+        """Show a message below the sheet, such as why there are no thumbnails."""
         self.note.setText(message)
 
     def accept(self) -> None:

@@ -1,5 +1,4 @@
-"""What a class or an instance looks like in each style of the model, painted by a preview of its
-own. No widgets."""
+"""Thumbnails of a class or an instance in each style of the model. No widgets."""
 
 from __future__ import annotations
 
@@ -21,8 +20,12 @@ from vidtrans.styles.sheet import WARM_UP_FRAMES
 
 @dataclass(frozen=True, eq=False)
 class Thumb:
-    """``picture``: uint8 RGB [h,w,3], the part of the frame around what is styled, in style
-    number ``style`` (from 0)."""
+    """A thumbnail.
+
+    Attributes:
+        style: The number of the style, from 0.
+        picture: The part of the frame around the target, uint8 RGB [h,w,3].
+    """
 
     style: int
     picture: Bytes
@@ -31,8 +34,16 @@ class Thumb:
 def around(
     mask: npt.NDArray[np.bool_], *, margin: float = 0.25, least: int = 48
 ) -> tuple[slice, slice]:
-    """Rows and columns of the box around ``mask`` [H,W], with a margin; the whole frame where it
-    is empty."""
+    """The box around a mask.
+
+    Args:
+        mask: bool [H,W].
+        margin: What is added on each side, as a share of the mask's extent.
+        least: The smallest extent of the box, in pixels.
+
+    Returns:
+        Rows and columns of the box; the whole frame where the mask is empty.
+    """
     height, width = mask.shape
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
@@ -58,12 +69,26 @@ def paint_styles(
     stop: threading.Event,
     engine: Callable[[Callable[[Any], None]], Any] = PreviewEngine,
 ) -> Iterator[Thumb]:
-    """Frame ``frame`` with ``target`` (a class's name or an instance's id) in each of ``count``
-    styles, cut to ``box``.
+    """Paint a target in each style, with a preview of its own.
 
-    The style begins a few frames before with a history of its own, for a model with a memory
-    carries the old paint over. Ends early once ``stop`` is set. Raises VidtransError where the
-    model cannot do it.
+    Each style begins ``WARM_UP_FRAMES`` earlier, after a reset, because a recurrent model carries
+    pictures of the previous style over.
+
+    Args:
+        settings: The film and the model.
+        edits: The other edits.
+        frame: The frame to paint.
+        target: A class's name or an instance's id.
+        count: The number of styles.
+        box: Rows and columns of the thumbnails.
+        stop: Ends the painting once set.
+        engine: Makes the preview.
+
+    Yields:
+        The thumbnails in the order of styles.
+
+    Raises:
+        VidtransError: The film cannot be opened, or the model has no such styles.
     """
     events: queue.Queue[Any] = queue.Queue()
     preview = engine(events.put)

@@ -1,5 +1,4 @@
-"""Slow work beside the window: one thread for each piece, its outcome as plain values in the
-window's thread."""
+"""Background work: a thread for each task, and its outcome as a value in the window's thread."""
 
 from __future__ import annotations
 
@@ -15,7 +14,8 @@ from vidtrans.errors import VidtransError
 from vidtrans_gui import wording
 from vidtrans_gui.inbox import Inbox
 
-Tell = Callable[[float, str], None]
+Report = Callable[[float, str], None]
+"""Reports progress, 0 to 1, and a text."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,10 +26,9 @@ class _Calls:
 
 
 class Tasks(QObject):
-    """Starts work and hands its outcome on; ``close`` waits for all that is under way.
+    """Runs tasks in threads and passes their outcome on.
 
-    The threads are Python's own: a QThread that is destroyed while it runs takes the process with
-    it.
+    The threads are Python's own: destroying a QThread while it runs ends the process.
     """
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -40,14 +39,20 @@ class Tasks(QObject):
 
     def start(
         self,
-        work: Callable[[Tell], Any],
+        work: Callable[[Report], Any],
         *,
         done: Callable[[Any], None],
         failed: Callable[[str, str], None],
         progressed: Callable[[float, str], None] | None = None,
     ) -> None:
-        """``work`` gets a function to tell its progress (0..1, text) with. ``done`` gets what it
-        returns; ``failed`` a sentence and details. All three are called in the window's thread."""
+        """Start a task. All callbacks are called in the window's thread.
+
+        Args:
+            work: The task, called in a thread with a function that reports progress.
+            done: Called with what ``work`` returned.
+            failed: Called with a sentence and details if ``work`` raised.
+            progressed: Called with each reported progress.
+        """
         self._started += 1
         number = self._started
         thread = threading.Thread(
@@ -74,19 +79,19 @@ class Tasks(QObject):
 
     @property
     def busy(self) -> bool:
+        """Whether tasks are running."""
         return bool(self._running)
 
     def close(self) -> None:
-        """Wait for the threads; their outcome is dropped."""
+        """Wait for all tasks and drop their outcome."""
         self._inbox.close()
         for thread, _ in self._running.values():
             thread.join()
         self._running.clear()
 
 
-def _work(number: int, work: Callable[[Tell], Any], inbox: Inbox) -> None:
-    """Whatever ``work`` raises leaves as text: an exception object in a signal can crash the
-    process."""
+def _work(number: int, work: Callable[[Report], Any], inbox: Inbox) -> None:
+    """Run ``work`` and post its outcome; exceptions as text, since they hold references to Qt."""
     try:
         result = work(lambda fraction, text: inbox.put((number, "progressed", (fraction, text))))
     except VidtransError as error:

@@ -1,5 +1,4 @@
-"""The look: neutral greys around pictures, one restrained accent, dark or light as the system
-is."""
+"""Dark and light colours of the window: neutral greys around pictures and one accent."""
 
 from __future__ import annotations
 
@@ -16,8 +15,7 @@ Appearance = Literal["system", "dark", "light"]
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours by what they are for, as ``#rrggbb``. ``surround``: around pictures, neutral,
-    lending no tint."""
+    """Colours by purpose, as ``#rrggbb``; ``surround``, around pictures, is a neutral grey."""
 
     dark: bool
     window: str
@@ -85,14 +83,12 @@ LIGHT = Theme(
 
 
 def theme_of(palette: QPalette) -> Theme:
-    """The theme that ``palette`` was made from; widgets that paint themselves ask their own
-    palette."""
+    """The theme that a palette was made from, for widgets that paint themselves."""
     return DARK if palette.color(QPalette.ColorRole.Window).lightness() < 128 else LIGHT
 
 
 def choose(appearance: Appearance) -> Theme:
-    """``system`` asks the platform; where that says nothing the window is dark, as it is around
-    pictures."""
+    """The theme of an appearance; ``system`` is the platform's, dark where that is unknown."""
     if appearance == "system":
         scheme = QGuiApplication.styleHints().colorScheme()
         return LIGHT if scheme == Qt.ColorScheme.Light else DARK
@@ -100,7 +96,7 @@ def choose(appearance: Appearance) -> Theme:
 
 
 def apply(app: QApplication, theme: Theme) -> None:
-    """Style, palette and stylesheet of the whole application."""
+    """Set style, palette and stylesheet of the application."""
     if app.style().objectName().lower() != "fusion":
         app.setStyle("Fusion")
     app.setPalette(_palette(theme))
@@ -108,7 +104,7 @@ def apply(app: QApplication, theme: Theme) -> None:
 
 
 def mono_font(points: float | None = None) -> QFont:
-    """The platform's fixed-width font, for timecode and counts that must not jump."""
+    """The platform's fixed-width font, for timecodes and counts; ``points`` sets its size."""
     font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
     if points is not None:
         font.setPointSizeF(points)

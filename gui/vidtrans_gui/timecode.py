@@ -1,5 +1,4 @@
-"""Frames as editors read them: HH:MM:SS:FF, drop-frame (``;``) at 29.97 and 59.94 frames a
-second."""
+"""SMPTE timecode, HH:MM:SS:FF, with drop-frame (``;``) at 29.97 and 59.94 frames per second."""
 
 from __future__ import annotations
 
@@ -10,12 +9,12 @@ _DROP_RATES = {Fraction(30000, 1001): 30, Fraction(60000, 1001): 60}
 
 
 def nominal_rate(rate: Fraction) -> int:
-    """Whole frames that a timecode counts in a second, at least 1."""
+    """The frames that a timecode counts per second, at least 1."""
     return max(1, round(rate))
 
 
 def _drop(rate: Fraction) -> int:
-    """Numbers left out at every minute that is not a tenth one; 0 where timecode does not drop."""
+    """Frame numbers dropped in every minute but each tenth; 0 for timecode without drops."""
     for exact, nominal in _DROP_RATES.items():
         if abs(rate - exact) < Fraction(1, 1000):
             return nominal // 15
@@ -23,8 +22,10 @@ def _drop(rate: Fraction) -> int:
 
 
 def to_timecode(frame: int, rate: Fraction) -> str:
-    """Frame 0 is 00:00:00:00. Drop-frame leaves out numbers, never frames, so that the clock
-    keeps to real time."""
+    """The timecode of a frame; frame 0 is 00:00:00:00.
+
+    Drop-frame timecode skips numbers, not frames, so that it agrees with real time.
+    """
     count = nominal_rate(rate)
     drop = _drop(rate)
     number = max(0, frame)
@@ -39,11 +40,15 @@ def to_timecode(frame: int, rate: Fraction) -> str:
 
 
 def from_timecode(text: str, rate: Fraction) -> int:
-    """``01:02:03:04`` or fewer parts from the right: ``12`` is frame 12, ``1:12`` a second and 12
-    frames; ``;``, ``.`` do too.
+    """The frame of a timecode.
 
-    Raises ValueError where the text is not a timecode, or names a number that drop-frame leaves
-    out.
+    Args:
+        text: ``01:02:03:04``, or its last parts only: ``12`` is frame 12, ``1:12`` a second and 12
+            frames. ``;`` and ``.`` separate as well.
+        rate: Frames per second.
+
+    Raises:
+        ValueError: The text is no timecode, or a number that drop-frame timecode skips.
     """
     parts = re.split(r"[:;.]", text.strip())
     if not 1 <= len(parts) <= 4 or not all(part.isdecimal() for part in parts):

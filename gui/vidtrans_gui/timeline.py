@@ -1,4 +1,4 @@
-"""The timeline: playhead, in and out, cuts, edits, and what the cache holds."""
+"""The timeline: playhead, in and out points, cuts, edits, and cached frames."""
 
 from __future__ import annotations
 
@@ -30,9 +30,16 @@ _GRIP = 6
 
 
 @dataclass(frozen=True)
-class EditSpan:
-    """An edit as the timeline draws it: frames ``start`` to ``stop`` (exclusive) in the colour
-    ``#rrggbb``."""
+class EditRange:
+    """An edit as the timeline draws it.
+
+    Attributes:
+        key: The edit's index in the list.
+        start: Its first frame.
+        stop: The frame after its last.
+        text: Its description.
+        colour: ``#rrggbb``.
+    """
 
     key: int
     start: int
@@ -42,7 +49,16 @@ class EditSpan:
 
 
 class TimelineCanvas(QWidget):
-    """The painted part. All frames are 0-based; spans are (start, stop) with ``stop`` exclusive."""
+    """The timeline without its scroll bar. Frames count from 0; the end of a range is exclusive.
+
+    Signals:
+        scrubbed(frame): The pointer moves the playhead.
+        scrub_ended(): The pointer was released.
+        in_moved(frame): The pointer moves the in point.
+        out_moved(frame): The pointer moves the out point; exclusive.
+        edit_picked(key): An edit was clicked.
+        scale_changed(): Another part of the film is visible.
+    """
 
     scrubbed = Signal(int)
     scrub_ended = Signal()
@@ -60,7 +76,7 @@ class TimelineCanvas(QWidget):
         self._resets: tuple[int, ...] = ()
         self._cached: tuple[tuple[int, int], ...] = ()
         self._snapshots: tuple[int, ...] = ()
-        self._edits: tuple[EditSpan, ...] = ()
+        self._edits: tuple[EditRange, ...] = ()
         self._picked: int | None = None
         self._scale = TimeScale.whole(0, 1)
         self._drag: str | None = None
@@ -108,12 +124,12 @@ class TimelineCanvas(QWidget):
         return self._cuts
 
     @property
-    def edits(self) -> tuple[EditSpan, ...]:
+    def edits(self) -> tuple[EditRange, ...]:
         return self._edits
 
     @property
     def in_out(self) -> tuple[int, int]:
-        """The first frame of the range, and the one after its last."""
+        """The first frame of the range, and the frame after its last."""
         return self._in, self._out
 
     def set_film(self, frames: int, rate: Fraction) -> None:
@@ -134,15 +150,15 @@ class TimelineCanvas(QWidget):
         self.update()
 
     def set_cuts(self, cuts: Sequence[int], resets: Sequence[int] = ()) -> None:
-        """``cuts``: found in the labels or given; ``resets``: forced by the editor."""
+        """Set the frames of scene cuts, and of resets that edits force."""
         self._cuts, self._resets = tuple(cuts), tuple(resets)
         self.update()
 
-    def set_held(self, cached: Sequence[tuple[int, int]], snapshots: Sequence[int]) -> None:
+    def set_cached(self, cached: Sequence[tuple[int, int]], snapshots: Sequence[int]) -> None:
         self._cached, self._snapshots = tuple(cached), tuple(snapshots)
         self.update()
 
-    def set_edits(self, edits: Sequence[EditSpan], picked: int | None = None) -> None:
+    def set_edits(self, edits: Sequence[EditRange], picked: int | None = None) -> None:
         lanes = self._lanes()
         self._edits, self._picked = tuple(edits), picked
         if lanes != self._lanes():
@@ -166,8 +182,8 @@ class TimelineCanvas(QWidget):
 
     # -- geometry ----------------------------------------------------------------------------------
 
-    def _placed(self) -> list[tuple[EditSpan, int]]:
-        """Each edit with the lane it lies in: the first one that is free there, three at most."""
+    def _placed(self) -> list[tuple[EditRange, int]]:
+        """Each edit with its lane: the first one without overlap, at most three."""
         ends: list[int] = []
         placed = []
         for edit in sorted(self._edits, key=lambda edit: (edit.start, edit.key)):
@@ -185,13 +201,13 @@ class TimelineCanvas(QWidget):
     def _track(self) -> QRectF:
         return QRectF(0, RULER, self.width(), TRACK)
 
-    def _edit_box(self, edit: EditSpan, lane: int) -> QRectF:
+    def _edit_box(self, edit: EditRange, lane: int) -> QRectF:
         left, right = self._scale.x(edit.start), self._scale.x(edit.stop)
         return QRectF(left, RULER + TRACK + GAP + LANE * lane, max(4.0, right - left), LANE - 3)
 
-    def _edit_at(self, place: QPointF) -> EditSpan | None:
+    def _edit_at(self, position: QPointF) -> EditRange | None:
         for edit, lane in reversed(self._placed()):
-            if self._edit_box(edit, lane).contains(place):
+            if self._edit_box(edit, lane).contains(position):
                 return edit
         return None
 
@@ -355,10 +371,10 @@ class TimelineCanvas(QWidget):
 
     # -- pointer -----------------------------------------------------------------------------------
 
-    def _part_at(self, place: QPointF) -> str:
-        if self._track().contains(place):
+    def _part_at(self, position: QPointF) -> str:
+        if self._track().contains(position):
             nearest = min(
-                (abs(place.x() - self._scale.x(frame)), name)
+                (abs(position.x() - self._scale.x(frame)), name)
                 for frame, name in ((self._in, "in"), (self._out, "out"))
             )
             if nearest[0] <= _GRIP:
@@ -375,10 +391,10 @@ class TimelineCanvas(QWidget):
         self._drag = self._part_at(event.position())
         self._dragged_to(event.position())
 
-    def _dragged_to(self, place: QPointF) -> None:
-        frame = self._scale.frame(place.x())
+    def _dragged_to(self, position: QPointF) -> None:
+        frame = self._scale.frame(position.x())
         edge = min(
-            max(0, round(self._scale.first + place.x() / self._scale.per_frame)), self.frames
+            max(0, round(self._scale.first + position.x() / self._scale.per_frame)), self.frames
         )
         if self._drag == "in":
             self.in_moved.emit(min(edge, self._out - 1))
@@ -416,17 +432,17 @@ class TimelineCanvas(QWidget):
 
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent) and self.frames:
-            place = QPointF(event.pos())
-            edit = self._edit_at(place)
+            position = QPointF(event.pos())
+            edit = self._edit_at(position)
             QToolTip.showText(
                 event.globalPos(),
-                edit.text if edit else self._told(self._scale.frame(place.x())),
+                edit.text if edit else self._tooltip(self._scale.frame(position.x())),
                 self,
             )
             return True
         return super().event(event)
 
-    def _told(self, frame: int) -> str:
+    def _tooltip(self, frame: int) -> str:
         lines = [self.tr("Frame {0} · {1}").format(frame, to_timecode(frame, self._rate))]
         if frame in self._resets:
             lines.append(self.tr("Reset forced here"))
@@ -438,7 +454,7 @@ class TimelineCanvas(QWidget):
 
 
 class Timeline(QWidget):
-    """The canvas with a scroll bar that shows when the film is wider than the window."""
+    """The canvas with a scroll bar, which is hidden while the whole film is visible."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

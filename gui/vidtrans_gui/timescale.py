@@ -1,4 +1,4 @@
-"""Which frames a timeline shows and where: frames to pixels and back, no widgets."""
+"""The scale of a timeline: frames to pixels and back. No widgets."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ from fractions import Fraction
 from vidtrans_gui.timecode import nominal_rate
 
 LABEL_WIDTH = 96
-"""Pixels that a written timecode needs, with room around it."""
+"""Pixels for a written timecode with its margins."""
 
 
 @dataclass(frozen=True)
 class TimeScale:
-    """A film of ``frames`` frames on ``width`` pixels; ``first`` (fractional) is the frame at
-    the left edge."""
+    """The visible part of a film.
+
+    Attributes:
+        frames: The film's number of frames.
+        width: The timeline's width in pixels.
+        per_frame: Pixels per frame.
+        first: The frame at the left edge; may be fractional.
+    """
 
     frames: int
     width: float
@@ -23,24 +29,26 @@ class TimeScale:
 
     @classmethod
     def whole(cls, frames: int, width: float) -> TimeScale:
-        """The scale that shows all of the film."""
+        """The scale that shows the whole film."""
         return cls(frames, width, max(1.0, width) / max(1, frames))
 
     @property
     def smallest(self) -> float:
+        """Pixels per frame at which the whole film is visible."""
         return max(1.0, self.width) / max(1, self.frames)
 
     @property
     def shown(self) -> float:
-        """How many frames fit."""
+        """The number of frames that are visible."""
         return self.width / self.per_frame
 
     @property
     def is_whole(self) -> bool:
+        """Whether the whole film is visible."""
         return self.per_frame <= self.smallest * 1.0001
 
     def x(self, frame: float) -> float:
-        """The left edge of ``frame``."""
+        """The left edge of ``frame`` in pixels."""
         return (frame - self.first) * self.per_frame
 
     def frame(self, x: float) -> int:
@@ -48,34 +56,35 @@ class TimeScale:
         return min(max(0, int(self.first + x / self.per_frame)), max(0, self.frames - 1))
 
     def resized(self, width: float) -> TimeScale:
+        """The scale for another width; a film that was wholly visible remains so."""
         if self.is_whole:
             return TimeScale.whole(self.frames, width)
-        return replace(self, width=width)._kept()
+        return replace(self, width=width)._clamped()
 
     def zoomed(self, factor: float, x: float) -> TimeScale:
-        """Larger by ``factor``, with what is under pixel ``x`` staying there; never smaller than
-        the whole film."""
+        """Zoomed by ``factor`` around pixel ``x``, at most out to the whole film."""
         at = self.first + x / self.per_frame
         per_frame = min(
             max(self.per_frame * factor, self.smallest),
             48.0 if self.smallest < 48 else self.smallest,
         )
-        return replace(self, per_frame=per_frame, first=at - x / per_frame)._kept()
+        return replace(self, per_frame=per_frame, first=at - x / per_frame)._clamped()
 
     def scrolled(self, first: float) -> TimeScale:
-        return replace(self, first=first)._kept()
+        """Scrolled so that ``first`` is at the left edge, as far as possible."""
+        return replace(self, first=first)._clamped()
 
     def showing(self, frame: int) -> TimeScale:
-        """Scrolled by a page where ``frame`` is out of sight."""
+        """Scrolled so that ``frame`` is visible."""
         if self.first <= frame and self.x(frame + 1) <= self.width + 0.5:
             return self
         return self.scrolled(frame - self.shown * 0.1)
 
-    def _kept(self) -> TimeScale:
+    def _clamped(self) -> TimeScale:
         return replace(self, first=min(max(0.0, self.first), max(0.0, self.frames - self.shown)))
 
     def ticks(self, rate: Fraction) -> tuple[int, int]:
-        """Frames between written ticks, and between fine ones, so that timecodes do not touch."""
+        """Frames between ticks with a timecode, and between fine ticks."""
         second = nominal_rate(rate)
         steps = [step for step in range(1, second) if second % step == 0]
         steps += [second * n for n in (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200)]

@@ -1,4 +1,4 @@
-"""The bar below the viewer: buttons to play, and where in the film we are."""
+"""The bar below the viewer: buttons for playing, timecode and frame number."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BUTTONS = ("first", "previous", "play", "next", "last", "loop", "mark-in", "mark
 
 
 def tool_button(actions: Actions, key: str, parent: QWidget, *, size: int = 20) -> QToolButton:
-    """A flat button of one command, with its icon, tooltip and name."""
+    """A flat button of the command ``key``; ``size`` is that of the icon in pixels."""
     button = QToolButton(parent)
     button.setDefaultAction(actions[key])
     button.setIconSize(QSize(size, size))
@@ -28,7 +28,11 @@ def tool_button(actions: Actions, key: str, parent: QWidget, *, size: int = 20) 
 
 
 class TimecodeField(QLineEdit):
-    """A timecode that can be typed: Enter goes there, Escape takes it back, nonsense is marked."""
+    """A field for a timecode; Enter confirms it, Escape restores it.
+
+    Signals:
+        entered(frame): A valid timecode was confirmed.
+    """
 
     entered = Signal(int)
 
@@ -82,7 +86,11 @@ class TimecodeField(QLineEdit):
 
 
 class Transport(QFrame):
-    """Buttons, frame number, timecode, length and speed."""
+    """Buttons, frame number, timecode, length and speed.
+
+    Signals:
+        frame_entered(frame): A frame number or timecode was entered.
+    """
 
     frame_entered = Signal(int)
 
@@ -154,4 +162,5 @@ class Transport(QFrame):
         self.frame.blockSignals(False)
 
     def show_speed(self, speed: int) -> None:
+        """Show the speed of playing as a multiple of the film's rate."""
         self.speed.setText(f"{speed}×" if speed not in (0, 1) else "")

@@ -30,11 +30,17 @@ _GRIP = 7
 
 
 class Viewer(QWidget):
-    """Shows picture A (the labels) against picture B (the chosen layer).
+    """Compares the labels with the picture of the chosen layer.
 
-    Zoom is device pixels for one picture pixel, so 1.0 is exact on any screen. ``hovered`` and
-    ``picked`` carry picture coordinates (x, y); ``hovered(-1, -1)`` says that the pointer has left
-    the picture.
+    The zoom is the number of device pixels per picture pixel, so that 1.0 is exact on any screen.
+    Signals carry coordinates in pixels of the picture.
+
+    Signals:
+        hovered(x, y): The pointer is over a pixel; (-1, -1) outside of the picture.
+        picked(x, y): A pixel was clicked.
+        menu_wanted(x, y, position): The context menu was requested, at a global position.
+        zoom_changed(zoom): The zoom is different.
+        wipe_changed(position): The wipe was moved, 0 to 1.
     """
 
     hovered = Signal(int, int)
@@ -54,7 +60,7 @@ class Viewer(QWidget):
         self._zoom = 1.0
         self._centre = QPointF(
             0.5, 0.5
-        )  # the picture point, 0..1, that lies in the middle of a pane
+        )  # the point of the picture, 0 to 1, at the centre of a pane
         self._approximate = False
         self._message = ""
         self._captions = (self.tr("Labels"), self.tr("Result"))
@@ -81,7 +87,7 @@ class Viewer(QWidget):
         return QSize(240, 160)
 
     def show_pictures(self, labels: QImage, result: QImage, *, approximate: bool = False) -> None:
-        """Both pictures of a frame; a null image stands for one that is not known (yet)."""
+        """Show both pictures of a frame; a null image stands for a missing one."""
         size = self._picture_size()
         self._labels, self._result, self._approximate = labels, result, approximate
         if self._picture_size() != size:
@@ -89,13 +95,12 @@ class Viewer(QWidget):
         self.update()
 
     def show_mask(self, mask: QImage) -> None:
-        """An ARGB overlay of the labels' size, for the instance that is selected; a null image
-        shows none."""
+        """Show an ARGB overlay of the picture's size; a null image removes it."""
         self._mask = mask
         self.update()
 
     def show_message(self, text: str) -> None:
-        """A sentence in the place of a picture that cannot be shown; empty removes it."""
+        """Show a sentence over the picture; an empty one removes it."""
         self._message = text
         self.update()
 
@@ -141,11 +146,11 @@ class Viewer(QWidget):
 
     @property
     def wipe(self) -> float:
-        """Where the wipe divides the picture: 0 all result, 1 all labels."""
+        """Where the wipe divides the picture: at 0 all is result, at 1 all is labels."""
         return self._wipe
 
-    def set_wipe(self, place: float) -> None:
-        self._wipe = min(1.0, max(0.0, place))
+    def set_wipe(self, position: float) -> None:
+        self._wipe = min(1.0, max(0.0, position))
         self.wipe_changed.emit(self._wipe)
         self.update()
 
@@ -157,7 +162,7 @@ class Viewer(QWidget):
 
     @property
     def zoom(self) -> float:
-        """Device pixels for one picture pixel, as it is drawn now."""
+        """Device pixels per picture pixel."""
         return self._fitted() if self._fit else self._zoom
 
     @property
@@ -170,13 +175,12 @@ class Viewer(QWidget):
         self._changed_zoom()
 
     def set_zoom(self, zoom: float, around: QPointF | None = None) -> None:
-        """Zoom so that the picture point under ``around`` (widget coordinates) stays where it
-        is."""
+        """Zoom around a point of the widget, by default the centre of the pane."""
         zoom = min(MAX_ZOOM, max(MIN_ZOOM, zoom))
         around = QPointF(self._pane(0).center()) if around is None else around
         pane = self._pane(self._pane_at(around))
         before = self._target(pane)
-        if before.isEmpty():  # the picture is still to come
+        if before.isEmpty():  # there is no picture yet
             self._fit, self._zoom = False, zoom
             return
         point = QPointF(
@@ -192,10 +196,10 @@ class Viewer(QWidget):
             point.x() - (around.x() - pane.center().x()) / width,
             point.y() - (around.y() - pane.center().y()) / height,
         )
-        self._keep_in_sight()
+        self._clamp_centre()
         self._changed_zoom()
 
-    def _keep_in_sight(self) -> None:
+    def _clamp_centre(self) -> None:
         self._centre = QPointF(
             min(1.0, max(0.0, self._centre.x())), min(1.0, max(0.0, self._centre.y()))
         )
@@ -219,17 +223,17 @@ class Viewer(QWidget):
     # -- geometry ----------------------------------------------------------------------------------
 
     def _pane(self, number: int) -> QRectF:
-        """The whole widget, or one half where two pictures lie side by side."""
+        """The whole widget, or one half for pictures side by side."""
         if self._compare != "side":
             return QRectF(self.rect())
         half = self.width() / 2
         return QRectF(half * number, 0, half, self.height())
 
-    def _pane_at(self, place: QPointF) -> int:
-        return int(self._compare == "side" and place.x() >= self.width() / 2)
+    def _pane_at(self, position: QPointF) -> int:
+        return int(self._compare == "side" and position.x() >= self.width() / 2)
 
     def _target(self, pane: QRectF) -> QRectF:
-        """Where the whole picture lies, drawn into ``pane``."""
+        """The rectangle of the whole picture, drawn into ``pane``."""
         size = self._picture_size()
         scale = self.zoom / self.devicePixelRatioF()
         width, height = size.width() * scale, size.height() * scale
@@ -241,14 +245,14 @@ class Viewer(QWidget):
             height,
         )
 
-    def picture_point(self, place: QPointF) -> tuple[int, int] | None:
-        """The picture pixel (x, y) under a widget point, None beside the picture."""
-        target = self._target(self._pane(self._pane_at(place)))
+    def picture_point(self, position: QPointF) -> tuple[int, int] | None:
+        """The picture pixel (x, y) under a point of the widget; None outside of the picture."""
+        target = self._target(self._pane(self._pane_at(position)))
         size = self._picture_size()
-        if target.isEmpty() or not target.contains(place):
+        if target.isEmpty() or not target.contains(position):
             return None
-        x = int((place.x() - target.x()) / target.width() * size.width())
-        y = int((place.y() - target.y()) / target.height() * size.height())
+        x = int((position.x() - target.x()) / target.width() * size.width())
+        y = int((position.y() - target.y()) / target.height() * size.height())
         return min(x, size.width() - 1), min(y, size.height() - 1)
 
     def _wipe_x(self) -> float:
@@ -268,8 +272,7 @@ class Viewer(QWidget):
         painter.end()
 
     def _paint_pictures(self, painter: QPainter) -> None:
-        # Smooth when made smaller or a little larger; bare pixels once a pixel is large enough to
-        # be looked at.
+        # Interpolated up to a zoom of 4; above it single pixels shall be visible.
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.zoom < 4)
         pane = self._pane(0)
         if self._compare == "side":
@@ -341,7 +344,7 @@ class Viewer(QWidget):
         painter.setBrush(Qt.BrushStyle.NoBrush)
 
     def _chip(self, painter: QPainter, text: str, pane: QRectF, side: Qt.AlignmentFlag) -> None:
-        """A small caption in the lower corner of the picture."""
+        """Draw a caption in a lower corner of the picture."""
         area = self._target(self._pane(self._pane_at(pane.center()))).intersected(pane)
         self._label(
             painter,
@@ -408,10 +411,10 @@ class Viewer(QWidget):
 
     # -- pointer and keys --------------------------------------------------------------------------
 
-    def _near_wipe(self, place: QPointF) -> bool:
+    def _near_wipe(self, position: QPointF) -> bool:
         if self._compare != "wipe" or self._labels.isNull() or self._result.isNull():
             return False
-        return abs(place.x() - self._wipe_x()) <= _GRIP
+        return abs(position.x() - self._wipe_x()) <= _GRIP
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self._last = self._pressed = event.position()
@@ -424,29 +427,31 @@ class Viewer(QWidget):
             self._drag = "pan"
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        place = event.position()
+        position = event.position()
         if self._drag == "wipe":
             target = self._target(self._pane(0)).intersected(QRectF(self.rect()))
-            self.set_wipe((place.x() - target.x()) / max(1.0, target.width()))
+            self.set_wipe((position.x() - target.x()) / max(1.0, target.width()))
         elif (
-            self._drag == "pan" and not self._fit and (place - self._pressed).manhattanLength() > 3
+            self._drag == "pan"
+            and not self._fit
+            and (position - self._pressed).manhattanLength() > 3
         ):
             target = self._target(self._pane(0))
-            moved = place - self._last
+            moved = position - self._last
             self._centre -= QPointF(
                 moved.x() / max(1.0, target.width()), moved.y() / max(1.0, target.height())
             )
-            self._keep_in_sight()
+            self._clamp_centre()
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
             self.update()
         else:
             self.setCursor(
                 Qt.CursorShape.SplitHCursor
-                if self._near_wipe(place)
+                if self._near_wipe(position)
                 else Qt.CursorShape.CrossCursor
             )
-        self._last = place
-        point = self.picture_point(place)
+        self._last = position
+        point = self.picture_point(position)
         self.hovered.emit(*(point or (-1, -1)))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
@@ -477,7 +482,7 @@ class Viewer(QWidget):
         event.accept()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """The wipe by keyboard: Alt with the arrow keys."""
+        """Move the wipe with Alt and the arrow keys."""
         step = {Qt.Key.Key_Left: -0.02, Qt.Key.Key_Right: 0.02}.get(Qt.Key(event.key()))
         if (
             step is not None

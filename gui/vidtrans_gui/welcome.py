@@ -1,4 +1,4 @@
-"""The page of a first start: the demo, opening, and what was open last, one click away."""
+"""The page that is shown while nothing is open: the demo, opening, and recent files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,14 @@ from vidtrans_gui.theme import theme_of
 
 
 class Welcome(QWidget):
-    """Shown while nothing is open."""
+    """The welcome page.
+
+    Signals:
+        demo_wanted(): The demo shall be opened.
+        open_wanted(): A dialog for films shall be opened.
+        folder_wanted(): A dialog for folders of images shall be opened.
+        recent_wanted(path): A recent file shall be opened.
+    """
 
     demo_wanted = Signal()
     open_wanted = Signal()
@@ -88,7 +95,8 @@ class Welcome(QWidget):
         inner.addWidget(self._recent_title)
         inner.addLayout(self._recent)
         inner.addWidget(self._hint)
-        # Boxes around the card, not an alignment: only so may wrapped lines ask for their height.
+        # Stretches around the card instead of an alignment, which would ignore height-for-width of
+        # the wrapped labels.
         across = QHBoxLayout()
         across.addStretch(1)
         across.addWidget(card)
@@ -104,15 +112,15 @@ class Welcome(QWidget):
         self._tint()
 
     def show_recent(self, paths: Sequence[Path]) -> None:
-        """The last files, newest first; those that are gone are grey."""
+        """Show recent files, newest first; those that do not exist are disabled."""
         while (item := self._recent.takeAt(0)) is not None:
             if (widget := item.widget()) is not None:
                 widget.deleteLater()
         for path in paths[:5]:
-            place = self.fontMetrics().elidedText(
+            text = self.fontMetrics().elidedText(
                 f"{path.name}    {path.parent}", Qt.TextElideMode.ElideMiddle, 560
             )
-            button = QPushButton(place.replace("&", "&&"), self)
+            button = QPushButton(text.replace("&", "&&"), self)
             button.setFlat(True)
             button.setStyleSheet("text-align: left; padding: 4px 6px; border: none;")
             button.setEnabled(path.exists())

@@ -1,4 +1,4 @@
-"""Edits, layers and amounts in words and colours."""
+"""Texts and colours of edits, layers, settings and amounts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RELABEL, DELETE, STYLE, PICTURE, RESET = "#6f9fd8", "#cf7f86", "#a98bd0", "#6fb3
 
 
 def describe(edit: Edit) -> str:
-    """One line for the list of edits, the timeline and the undo menu."""
+    """An edit in one line, for the list of edits, the timeline and the undo menu."""
     match edit:
         case RelabelClass():
             return f"{edit.source} → {edit.target}"
@@ -43,12 +43,12 @@ def describe(edit: Edit) -> str:
 
 
 def target(what: str | int) -> str:
-    """A class by its name, or an instance by its id."""
+    """The text for a class, given by its name, or an instance, given by its id."""
     return what if isinstance(what, str) else translate("Wording", "instance {0}").format(what)
 
 
 def colour_of(edit: Edit) -> str:
-    """What the edit is drawn with on the timeline."""
+    """The colour of an edit in the timeline, ``#rrggbb``."""
     match edit:
         case RelabelClass() | RelabelInstance():
             return RELABEL
@@ -63,6 +63,7 @@ def colour_of(edit: Edit) -> str:
 
 
 def layer_name(layer: PreviewLayer) -> str:
+    """The name of a layer."""
     return {
         "final": translate("Wording", "Result"),
         "raw": translate("Wording", "Painted anew"),
@@ -75,6 +76,7 @@ def layer_name(layer: PreviewLayer) -> str:
 
 
 def layer_tip(layer: PreviewLayer) -> str:
+    """The tooltip of a layer."""
     return {
         "final": translate("Wording", "The finished picture"),
         "raw": translate("Wording", "What the model paints without the picture before"),
@@ -121,11 +123,12 @@ def sentence(error: Exception) -> str:
 
 
 def layers() -> tuple[PreviewLayer, ...]:
+    """The layers in the order of menu and box."""
     return PREVIEW_LAYERS
 
 
 def amount(count: float) -> str:
-    """Bytes for people: 812 MB, 1.4 GB."""
+    """A number of bytes as text, such as 812 MB or 1.4 GB."""
     for unit in ("B", "kB", "MB"):
         if count < 999.5:
             return f"{count:.0f} {unit}"
@@ -134,7 +137,7 @@ def amount(count: float) -> str:
 
 
 def time_left(seconds: float | None) -> str:
-    """``about 4 min``; empty where it is not known."""
+    """A remaining time as text, such as ``about 4 min``; empty for None."""
     if seconds is None:
         return ""
     if seconds < 1.5:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QSettings
 from PySide6.QtWidgets import QApplication
-from vidtrans_gui.app import mend_environment
+from vidtrans_gui.app import restore_environment
 
 from vidtrans.frame import FrameTime, LabelFrame, VideoInfo
 from vidtrans.labels.palette import colourise
@@ -24,7 +24,7 @@ from vidtrans.preview import Answer, Opened, Status
 
 # Before anything makes the application object.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-mend_environment()
+restore_environment()
 
 
 @pytest.fixture(scope="session")

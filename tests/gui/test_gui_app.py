@@ -13,7 +13,7 @@ import pytest
 import vidtrans_gui
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QWidget
-from vidtrans_gui.app import close_on_interrupt, main, mend_environment
+from vidtrans_gui.app import close_on_interrupt, main, restore_environment
 
 DATA = Path(vidtrans_gui.__file__).parent / "data"
 
@@ -48,7 +48,7 @@ def test_what_opencv_sets_is_cleared_and_what_the_user_set_stays(monkeypatch, sp
         if spoiled:
             monkeypatch.setenv(name, spoiled)
     monkeypatch.setenv("QT_QPA_FONTDIR", "/my/fonts")
-    mend_environment()
+    restore_environment()
     assert "QT_QPA_PLATFORM_PLUGIN_PATH" not in os.environ
     assert os.environ["QT_QPA_FONTDIR"] == "/my/fonts"
 

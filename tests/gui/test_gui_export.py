@@ -163,7 +163,7 @@ def test_an_export_from_dialog_to_file(opened, qtbot, tmp_path, tiny_model, deco
     assert job.settings.render.edits == EditList((RelabelClass("car", "bus"),))
 
     row = opened.queue_panel.rows[job.id]
-    assert "12 frames" in row.told.text()
+    assert "12 frames" in row.status.text()
     revealed = []
     monkeypatch.setattr("vidtrans_gui.export_controller.reveal", revealed.append)
     row.findChild(object, "reveal").click()
@@ -186,8 +186,8 @@ def test_a_failed_export_says_why_and_the_next_one_goes_on(opened, qtbot, tmp_pa
     qtbot.waitUntil(lambda: all(job.ended for job in opened.exporting.queue.jobs()))
     states = {job.id: job.state for job in opened.exporting.queue.jobs()}
     assert states == {bad.id: "failed", good.id: "done"}
-    qtbot.waitUntil(lambda: "no_such_encoder" in opened.queue_panel.rows[bad.id].told.text())
-    opened.exporting.ask("details", bad.id)
+    qtbot.waitUntil(lambda: "no_such_encoder" in opened.queue_panel.rows[bad.id].status.text())
+    opened.exporting.handle_request("details", bad.id)
     box = next(
         found
         for found in opened.findChildren(QDialog)
@@ -203,15 +203,15 @@ def test_jobs_are_paused_and_cancelled_from_their_rows(opened, tmp_path, qtbot, 
     opened.exporting.queue.close()  # nothing runs, so that states stand still
     job = opened.exporting.add(settings)
     row = opened.queue_panel.rows[job.id]
-    assert row.told.text() == "waiting"
+    assert row.status.text() == "waiting"
     row.findChild(object, "pause").click()
-    assert "paused" in row.told.text()
+    assert "paused" in row.status.text()
     row.findChild(object, "resume").click()
-    assert row.told.text() == "waiting"
+    assert row.status.text() == "waiting"
     row.findChild(object, "cancel").click()
-    assert row.told.text() == "cancelled"
+    assert row.status.text() == "cancelled"
     row.findChild(object, "retry").click()
-    assert row.told.text() == "waiting"
+    assert row.status.text() == "waiting"
 
 
 def test_quitting_while_an_export_waits_asks_first(opened, tmp_path, tiny_model):

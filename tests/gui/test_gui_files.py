@@ -241,7 +241,7 @@ def test_recent_files(opened, qtbot, label_film, tmp_path):
 def test_a_folder_of_checkpoints_goes_to_the_model_manager(window, tmp_path):
     (tmp_path / "latest_net_G0.pth").touch()
     seen = []
-    window.files.checkpoints_given.disconnect()
-    window.files.checkpoints_given.connect(seen.append)
+    window.files.checkpoints_opened.disconnect()
+    window.files.checkpoints_opened.connect(seen.append)
     window.files.open(str(tmp_path))
     assert seen == [str(tmp_path)]

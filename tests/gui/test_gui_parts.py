@@ -129,7 +129,7 @@ def test_a_frame_at_hand_says_so(session, qtbot):
     for frame in (3, 4, 3):
         session.seek(frame)
         qtbot.waitUntil(lambda want=frame: bool(session.seen) and session.seen[-1].frame == want)
-    assert [shown.at_hand for shown in session.seen] == [False, False, True]
+    assert [shown.cached for shown in session.seen] == [False, False, True]
 
 
 def test_shares_are_counted(session, qtbot):

@@ -91,14 +91,14 @@ def playing(qapp):
     player.pause()
 
 
-def pass_time(player, seconds, *, at_hand=True, answer=True):
+def pass_time(player, seconds, *, cached=True, answer=True):
     """Let ``seconds`` go by, in steps of a millisecond; every wanted frame comes at once."""
     for _ in range(round(seconds * 1000)):
         player.now[0] += 0.001
         before = len(player.asked)
         player.tick()
         if answer and len(player.asked) > before:
-            player.arrived(player.asked[-1], at_hand=at_hand)
+            player.arrived(player.asked[-1], cached=cached)
 
 
 def test_frames_at_hand_play_in_real_time(playing):
@@ -107,7 +107,7 @@ def test_frames_at_hand_play_in_real_time(playing):
     assert playing.asked == list(range(1, 25)) or playing.asked == list(range(1, 26))
 
 
-def test_a_stall_is_made_up_for_by_skipping_where_pictures_are_at_hand(playing):
+def test_a_stall_is_made_up_for_by_skipping_where_pictures_are_cached(playing):
     playing.play()
     pass_time(playing, 0.1)
     playing.now[0] += 0.4  # the window was busy elsewhere
@@ -121,7 +121,7 @@ def test_slow_pictures_are_all_shown_one_after_the_other(playing):
     for _ in range(10):
         playing.now[0] += 0.2
         playing.tick()
-        playing.arrived(playing.asked[-1], at_hand=False)
+        playing.arrived(playing.asked[-1], cached=False)
     assert playing.asked == list(range(1, 11))
 
 
@@ -133,7 +133,7 @@ def test_nothing_is_asked_while_a_picture_is_awaited(playing):
 
 def test_it_stops_at_the_out_point_and_starts_again_from_in(playing):
     playing.set_range(10, 20)
-    playing.at(18)
+    playing.set_frame(18)
     playing.play()
     pass_time(playing, 0.5)
     assert playing.asked == [19]
@@ -145,7 +145,7 @@ def test_it_stops_at_the_out_point_and_starts_again_from_in(playing):
 def test_loop(playing):
     playing.set_range(10, 13)
     playing.loop = True
-    playing.at(10)
+    playing.set_frame(10)
     playing.play()
     pass_time(playing, 0.3)
     assert playing.asked[:6] == [11, 12, 10, 11, 12, 10]
@@ -153,7 +153,7 @@ def test_loop(playing):
 
 
 def test_j_k_l(playing):
-    playing.at(50)
+    playing.set_frame(50)
     playing.faster(1)
     playing.faster(1)
     playing.faster(1)

@@ -7,7 +7,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication
 from vidtrans_gui.classlist import ClassList, ClassRow, UnderCursorRole
-from vidtrans_gui.timeline import RULER, TRACK, EditSpan, Timeline
+from vidtrans_gui.timeline import RULER, TRACK, EditRange, Timeline
 
 
 @pytest.fixture
@@ -52,9 +52,9 @@ def test_edits_lie_in_lanes_and_can_be_picked(timeline, qtbot):
     canvas = timeline.canvas
     flat = canvas.sizeHint().height()
     spans = [
-        EditSpan(7, 0, 100, "car → bus", "#6f9fd8"),
-        EditSpan(8, 50, 150, "Delete", "#cf7f86"),
-        EditSpan(9, 160, 200, "x", "#fff"),
+        EditRange(7, 0, 100, "car → bus", "#6f9fd8"),
+        EditRange(8, 50, 150, "Delete", "#cf7f86"),
+        EditRange(9, 160, 200, "x", "#fff"),
     ]
     canvas.set_edits(spans)
     assert canvas.sizeHint().height() > flat
@@ -70,7 +70,7 @@ def test_edits_lie_in_lanes_and_can_be_picked(timeline, qtbot):
 def test_what_the_cache_holds_is_drawn(timeline):
     canvas = timeline.canvas
     empty = canvas.grab().toImage()
-    canvas.set_held([(0, 50)], [0, 24])
+    canvas.set_cached([(0, 50)], [0, 24])
     held = canvas.grab().toImage()
     y = held.height() - 4
     assert held.pixelColor(100, y) != empty.pixelColor(100, y)

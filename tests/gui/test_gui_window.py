@@ -75,7 +75,7 @@ def test_an_open_film_is_described(opened):
     assert opened.viewer.compare == "wipe"
     assert "road" in {row.name for row in opened.class_list.classes.rows if row.share > 0}
     assert "100 frames" in opened.film_panel.facts.text()
-    assert opened.status.place.text() == "cpu · fp32"
+    assert opened.status.device.text() == "cpu · fp32"
     assert opened.transport.length.text().startswith("00:00:04:00")
 
 
@@ -317,7 +317,7 @@ def test_an_edit_is_picked_and_removed(opened):
     opened.editing.add(RelabelClass("road", "sidewalk"))
     opened.editing.add(RelabelClass("car", "bus"))
     opened.timeline.canvas.edit_picked.emit(0)
-    assert opened.edits_panel.place == 0
+    assert opened.edits_panel.selected_index == 0
     trigger(opened, "remove-edit")
     assert edits(opened) == (RelabelClass("car", "bus"),)
 

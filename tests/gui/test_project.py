@@ -179,7 +179,7 @@ def test_missing_media_are_all_told_and_found_together(project, tmp_path):
     path = save_project(project, tmp_path / "film" / "a.vidtrans")
     (tmp_path / "film" / "media").rename(tmp_path / "film" / "moved")
     loaded = load_project(path)
-    fields = [(missing.field, missing.place) for missing in loaded.missing]
+    fields = [(missing.field, missing.index) for missing in loaded.missing]
     assert fields == [
         ("input", 0),
         ("instances", 0),
