@@ -14,13 +14,18 @@ import errno
 import io
 import logging
 import os
+import re
 import secrets
+import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+import psutil
 
 from vidtrans.errors import OutputError, Remedy
 
@@ -33,7 +38,10 @@ __all__ = [
     "cannot_write",
     "check_free",
     "check_writable",
+    "discard_file",
+    "discard_folder",
     "error_text",
+    "remove_orphans",
     "replaced_file",
     "sync_file",
     "sync_folder",
@@ -133,9 +141,70 @@ def _warn_of_no_sync(folder: Path, why: str) -> None:
     )
 
 
+def discard_file(path: Path) -> None:
+    """Remove a file that is not needed any more.
+
+    Some file systems (read-only snapshots, a file that another program holds open on a network
+    share) refuse to. The file is in nobody's way, so that is a warning, logged once for a folder.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        _warn_of_remains(path.parent.absolute(), error_text(error))
+
+
+def discard_folder(path: Path) -> None:
+    """Remove a folder that is not needed any more, as ``discard_file`` does a file."""
+
+    def failed(_: object, __: str, error: BaseException) -> None:
+        if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+            _warn_of_remains(path.parent.absolute(), error_text(error))
+
+    with contextlib.suppress(FileNotFoundError):
+        if sys.version_info >= (3, 12):
+            shutil.rmtree(path, onexc=failed)
+        else:
+            shutil.rmtree(path, onerror=lambda call, name, found: failed(call, name, found[1]))
+
+
+@cache
+def _warn_of_remains(folder: Path, why: str) -> None:
+    _log.warning("%s: files that are not needed any more cannot be removed (%s)", folder, why)
+
+
+def remove_orphans(folder: Path, name: str | None = None) -> None:
+    """Remove the partial files that processes left which were killed.
+
+    Args:
+        folder: Where to look.
+        name: Only the partial files of the file with this name; None for all in ``folder``.
+    """
+    ours = None if name is None else _partial_name(name)
+    try:
+        found = [entry.name for entry in os.scandir(folder) if entry.name.endswith(PARTIAL_SUFFIX)]
+    except OSError:
+        return
+    for each in found:
+        match = _PARTIAL.fullmatch(each)
+        if match is None or (ours is not None and match["name"] != ours):
+            continue
+        if not psutil.pid_exists(int(match["pid"])):
+            _remove(folder / each)
+
+
+_PARTIAL = re.compile(
+    r"\.(?P<name>.*)\.(?P<pid>\d{1,9})-[0-9a-f]{8}" + re.escape(PARTIAL_SUFFIX), re.DOTALL
+)
+
+
+def _partial_name(name: str) -> str:
+    """The part of a partial file's name that tells its target."""
+    return os.fsencode(name)[:_NAME_BYTES].decode("utf-8", "ignore")
+
+
 def _partial_path(target: Path) -> Path:
     """A unique name beside ``target`` for its unfinished content."""
-    name = os.fsencode(target.name)[:_NAME_BYTES].decode("utf-8", "ignore")
+    name = _partial_name(target.name)
     return target.with_name(f".{name}.{os.getpid()}-{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
 
 
@@ -199,6 +268,7 @@ def whole_file(path: str | PathLike[str], *, what: str) -> Iterator[Path]:
         ...     _ = temporary.write_text("whole")
     """
     target = Path(path)
+    remove_orphans(target.parent, target.name)
     try:
         with replaced_file(target) as temporary:
             yield temporary

@@ -41,6 +41,16 @@ def test_a_bundle_comes_back_as_it_was(small, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["m.safetensors"]
 
 
+def test_a_bundle_that_changes_on_the_disk_changes_no_model(small, tmp_path):
+    path = tmp_path / "m.safetensors"
+    write_bundle(path, *small)
+    found = read_bundle(path)
+    with path.open("r+b") as file:  # as cp does: the same file, other bytes
+        file.seek(path.stat().st_size // 2)
+        file.write(bytes(path.stat().st_size // 2))
+    assert all(torch.equal(found.tensors[name], small[1][name]) for name in small[1])
+
+
 def test_half_precision_storage_is_read_as_float32(small, tmp_path):
     card, tensors = small
     write_bundle(tmp_path / "whole.safetensors", card, tensors)

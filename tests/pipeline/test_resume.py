@@ -1,7 +1,6 @@
 """A run that is interrupted in any way and resumed writes the same film as one that was not."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from vidtrans.errors import InputError, Interrupted, OutputError, UsageError
 from vidtrans.media.writer import parts_folder
@@ -308,13 +308,60 @@ def test_replaced_instance_maps_of_the_same_name_and_size_do_not_resume(
     assert convert(settings(instances=str(maps), resume=True)).frames == FRAMES
 
 
-def test_a_damaged_rest_is_told(settings, tmp_path):
+@pytest.mark.parametrize("output", ["film.mp4", "pngs/"])
+@pytest.mark.parametrize(
+    "hurt",
+    ["000000.packets", "000001.packets", "000002.packets", "rest-*.npy", "last state", "states"],
+)
+def test_a_damaged_file_costs_only_what_it_held(settings, whole, decoded, tmp_path, output, hurt):
+    """Wherever a disk has altered a byte, the film is that of a run without damage."""
+    with pytest.raises(Interrupted):
+        convert(settings(output=f"{tmp_path}/{output}"), **stop_after(34))
+    parts = parts_folder(tmp_path / output)
+    states = sorted(parts.glob("state-*"))
+    if hurt.endswith(".packets") and output == "pngs/":
+        hurt = f"../pngs/{10 * int(hurt[:6]) + 4:06d}.png"
+    elif hurt == "rest-*.npy" and output == "pngs/":
+        hurt = "../pngs/000032.png"
+    damaged = {"last state": states[-1:], "states": states}.get(hurt)
+    for path in sorted(parts.glob(hurt)) if damaged is None else damaged:
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 16
+        path.write_bytes(data)
+    summary = convert(settings(output=f"{tmp_path}/{output}", resume=True))
+    kept = {"states": 0, "last state": 30, "rest-*.npy": 30, "../pngs/000032.png": 30}
+    assert kept.get(hurt, 34) <= summary.resumed_from <= kept.get(hurt, 40)
+    if output == "pngs/":
+        whole = decoded(convert(settings(output=f"{tmp_path}/whole/")).output)
+    assert np.array_equal(decoded(summary.output), whole)
+
+
+def test_a_run_that_died_after_its_film_had_its_name_is_done(settings, whole, decoded, monkeypatch):
+    remove = outputs.RunFolder.remove
+    monkeypatch.setattr(outputs.RunFolder, "remove", lambda self: None)
+    convert(settings())
+    monkeypatch.setattr(outputs.RunFolder, "remove", remove)
+    parts = parts_folder(Path(settings().output))
+    assert parts.is_dir()
+    summary = convert(settings(resume=True))
+    assert summary.frames == summary.resumed_from == FRAMES
+    assert np.array_equal(decoded(summary.output), whole)
+    assert not parts.exists()
+
+
+def test_a_resumed_run_computes_with_as_many_threads_as_it_began(settings, monkeypatch):
+    """Sums in another order give other pictures (13 of 100 frames differed by a level)."""
+    number = torch.get_num_threads()
     with pytest.raises(Interrupted):
         convert(settings(), **stop_after(14))
-    rest = next(parts_folder(tmp_path / "film.mp4").glob("rest-*"))
-    os.truncate(rest, 1000)
-    with pytest.raises(OutputError, match="cannot be read"):
-        convert(settings(resume=True))
+    try:
+        torch.set_num_threads(number + 1)
+        seen = set()
+        convert(settings(resume=True), on_progress=lambda _: seen.add(torch.get_num_threads()))
+        assert seen == {number}
+        assert torch.get_num_threads() == number + 1
+    finally:
+        torch.set_num_threads(number)
 
 
 def test_the_ledger_is_readable(settings, tmp_path):

@@ -1,5 +1,10 @@
 """What is kept of a run that did not end: whole spans only, taken up only by the same settings."""
 
+import errno
+import os
+import pathlib
+import subprocess
+import sys
 from fractions import Fraction
 
 import pytest
@@ -64,6 +69,7 @@ def test_a_part_replaces_the_rests_inside_it(output):
             "ledger.jsonl",
             "part-00000000.nut",
             "part-00000004.nut",
+            "state-00000004.safetensors",
             "state-00000008.safetensors",
         ]
     )
@@ -162,6 +168,171 @@ def test_missing_files_start_anew(output):
         run.parts[0].unlink()
     with begin(output, resume=True) as run:
         assert run.frames == 0
+
+
+def flip(path, at=0):
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("hurt", ["flipped", "missing"])
+def test_a_damaged_part_costs_what_it_held(output, hurt):
+    with begin(output) as run:
+        for first in (0, 4, 8):
+            keep(run, "part", first, first + 4)
+        if hurt == "flipped":
+            flip(run.parts[1])
+        else:
+            run.parts[1].unlink()
+    with begin(output, resume=True) as run:
+        assert run.frames == 12
+        assert [(span.first, span.end) for span in run.damaged] == [(4, 8)]
+        assert run.span_before(4).end == 4
+        new = run.folder / "new"
+        new.write_bytes(b"pictures")
+        run.replace(run.damaged[0], new)
+        assert run.damaged == ()
+    with begin(output, resume=True) as run:
+        assert run.frames == 12
+        assert run.damaged == ()
+
+
+def test_a_damaged_last_state_falls_back_to_the_one_before(output):
+    with begin(output) as run:
+        keep(run, "part", 0, 4)
+        keep(run, "part", 4, 8)
+        flip(run.state_file)
+    with begin(output, resume=True) as run:
+        assert run.frames == 4
+
+
+def test_a_damaged_rest_ends_what_is_kept(output):
+    with begin(output) as run:
+        keep(run, "part", 0, 4)
+        for first in (4, 5, 6):
+            keep(run, "rest", first, first + 1)
+        flip(run.folder / run.rests[1].file)
+    with begin(output, resume=True) as run:
+        assert [(s.kind, s.end) for s in run.spans] == [("part", 4), ("rest", 5)]
+
+
+@pytest.mark.parametrize("place", range(0, 200, 7))
+def test_an_altered_line_counts_as_none(output, place):
+    with begin(output) as run:
+        keep(run, "part", 0, 4)
+        keep(run, "part", 4, 8)
+        spans = run.spans
+    flip(parts_folder(output) / "ledger.jsonl", place)
+    with begin(output, resume=True) as run:
+        assert run.spans in (spans[:1], ())
+
+
+def test_a_damaged_picture_is_seen(output, tmp_path):
+    def picture(number):
+        return tmp_path / "pngs" / f"{number}.png"
+
+    picture(0).parent.mkdir()
+    for number in range(8):
+        picture(number).write_bytes(b"picture")
+    facts = {"facts": FACTS, "resume": True, "overwrite": False, "picture": picture}
+    with RunFolder.open(output, *[facts.pop("facts")], **facts) as run:
+        keep(run, "part", 0, 4, file=False)
+        keep(run, "part", 4, 8, file=False)
+    flip(picture(2))
+    with RunFolder.open(output, FACTS, **facts) as run:
+        assert [(s.first, s.end) for s in run.damaged] == [(0, 4)]
+        run.replace(run.damaged[0], None)
+        assert run.damaged == ()
+
+
+def test_states_take_no_more_than_their_share_of_the_disk(output, monkeypatch):
+    monkeypatch.setattr(runfolder, "STATES_BYTES", 3)  # the states here have 1 byte each
+    with begin(output) as run:
+        for first in range(0, 64, 4):
+            keep(run, "part", first, first + 4)
+        ends = [s.end for s in run.spans if run.state_after(s.end).exists()]
+        assert len(ends) == 5
+        assert ends[-2:] == [60, 64]
+        assert run.span_before(60).end in ends
+        assert run.span_before(3) is None
+
+
+def published(output, *, before_rename=False):
+    """A run that died after its film had its name, or just before."""
+
+    def join(whole):
+        whole.write_bytes(b"film")
+
+    with begin(output) as run:
+        keep(run, "part", 0, 4)
+        run.publish(output, join)
+        if before_rename:
+            output.rename(run.folder / f"joined{output.suffix}")
+
+
+def test_a_run_that_died_after_the_rename_is_done(output):
+    published(output)
+    with begin(output, resume=True) as run:
+        assert run.published
+        assert run.frames == 4
+        run.remove()
+    assert [p.name for p in output.parent.iterdir()] == [output.name]
+
+
+def test_a_run_that_died_before_the_rename_is_joined_again(output):
+    published(output, before_rename=True)
+    with begin(output, resume=True) as run:
+        assert not run.published
+        assert run.frames == 4
+
+
+def test_a_finished_film_that_was_removed_is_joined_again(output):
+    published(output)
+    output.unlink()
+    with begin(output, resume=True) as run:
+        assert not run.published
+
+
+def test_a_folder_and_a_link_to_it_are_one_output(tmp_path):
+    (tmp_path / "pngs").mkdir()
+    (tmp_path / "link").symlink_to("pngs")
+    with begin(tmp_path / "pngs"), pytest.raises(OutputError, match="another run is writing"):
+        begin(tmp_path / "link")
+
+
+def test_the_longest_names_have_parts_of_their_own(tmp_path):
+    longest = [tmp_path / ("x" * 250 + letter + ".mkv") for letter in "ab"]
+    with begin(longest[0]) as one, begin(longest[1]) as other:
+        keep(one, "part", 0, 4)
+        keep(other, "part", 0, 4)
+        one.remove()
+        assert other.parts[0].exists()
+
+
+def test_partial_files_of_dead_processes_are_removed(output):
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    dead = output.with_name(f".{output.name}.{process.pid}-0123abcd.partial")
+    alive = output.with_name(f".{output.name}.{os.getpid()}-0123abcd.partial")
+    other = output.with_name(f".other.mkv.{process.pid}-0123abcd.partial")
+    for path in (dead, alive, other):
+        path.touch()
+    with begin(output):
+        assert [path.exists() for path in (dead, alive, other)] == [False, True, True]
+
+
+def test_files_that_cannot_be_removed_are_a_warning(output, monkeypatch, caplog):
+    def refused(self, missing_ok=False):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    with begin(output) as run:
+        keep(run, "rest", 0, 1)
+        keep(run, "rest", 1, 2)
+        monkeypatch.setattr(pathlib.Path, "unlink", refused)
+        keep(run, "part", 0, 4)
+        assert run.frames == 4
+    assert len([r for r in caplog.records if "cannot be removed" in r.message]) == 1
 
 
 def test_two_runs_do_not_write_one_output(output):

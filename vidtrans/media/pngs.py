@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count, takewhile
 from os import PathLike
 from pathlib import Path
@@ -44,6 +44,25 @@ def write_picture(path: str | PathLike[str], picture: Bytes, *, what: str) -> No
         temporary.write_bytes(data.tobytes())
 
 
+def png_names(stems: Sequence[str] | None) -> Callable[[int], str]:
+    """The name of each frame's PNG.
+
+    Args:
+        stems: The names without suffix, frame by frame; None, or names that come twice: 000000,
+            000001, ...
+    """
+    named = () if _numbered(stems) else stems or ()
+
+    def name(index: int) -> str:
+        return f"{named[index]}.png" if index < len(named) else f"{index:06d}.png"
+
+    return name
+
+
+def _numbered(stems: Sequence[str] | None) -> bool:
+    return stems is None or len(set(stems)) < len(stems)
+
+
 class FolderWriter:
     """A ``Writer`` of PNGs. See ``vidtrans.media.writer.open_writer``.
 
@@ -72,7 +91,8 @@ class FolderWriter:
     ) -> None:
         self._folder = folder
         self._size_hw = size_hw
-        self._stems = stems if stems is not None and len(set(stems)) == len(stems) else None
+        self._name = png_names(stems)
+        self._numbered = _numbered(stems)
         self._index = first_index
         self._overwrite = overwrite
         self._made = False
@@ -93,9 +113,7 @@ class FolderWriter:
 
     def path_of(self, index: int) -> Path:
         """The file that frame ``index`` goes into."""
-        if self._stems is not None and index < len(self._stems):
-            return self._folder / f"{self._stems[index]}.png"
-        return self._folder / f"{index:06d}.png"
+        return self._folder / self._name(index)
 
     def write(self, picture: Bytes, time: FrameTime) -> None:
         """See ``Writer.write``. A PNG has no timestamp; its name gives the order."""
@@ -122,7 +140,7 @@ class FolderWriter:
 
         PNGs that follow the last one, of a longer run that is overwritten, are removed.
         """
-        if self._overwrite and self._stems is None:
+        if self._overwrite and self._numbered:
             for stale in takewhile(Path.is_file, map(self.path_of, count(self._index))):
                 try:
                     stale.unlink()

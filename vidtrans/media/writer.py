@@ -12,6 +12,8 @@ leaving the ``with`` without ``finish`` (an exception, Ctrl-C) removes it.
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -26,6 +28,10 @@ from vidtrans.media.filmwriter import FilmWriter
 from vidtrans.media.naming import is_image_name, is_pattern
 from vidtrans.media.pngs import FolderWriter
 from vidtrans.media.segments import PacketSegments, join
+
+_LONGEST_NAME = 220
+"""Bytes of an output's name in that of its parts, which has at most 255 bytes with the digest of a
+longer name and the number of a process."""
 
 __all__ = [
     "SegmentWriter",
@@ -185,8 +191,13 @@ class SegmentWriter(Protocol):
 def parts_folder(target: str | Path) -> Path:
     """The folder of the segments of ``target``: ``.NAME.parts`` beside it."""
     target = Path(target)
-    if target.name in ("", ".."):  # "." and its like, which have a name only when written out
+    # "." and its like have a name only when written out; a folder and a link to it are one output.
+    if target.name in ("", "..") or target.is_dir():
         target = target.resolve()
+    name = os.fsencode(target.name)
+    if len(name) > _LONGEST_NAME:
+        digest = hashlib.blake2b(name, digest_size=6).hexdigest()
+        return target.with_name(f".{name[:_LONGEST_NAME].decode('utf-8', 'ignore')}-{digest}.parts")
     return target.with_name(f".{target.name}.parts")
 
 

@@ -86,7 +86,12 @@ def read_bundle(path: str | PathLike[str]) -> Bundle:
     card = _card(_header(file), file)
     try:
         with safe_open(file, framework="pt") as opened:
-            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  # no mapping
+            tensors = {
+                # A copy: what safetensors gives is the file itself, mapped, and who writes into the
+                # file or cuts it off would change the pictures of a run or kill it.
+                name: opened.get_tensor(name).clone()
+                for name in opened.keys()  # noqa: SIM118  # no mapping
+            }
     except (SafetensorError, OSError, ValueError, RuntimeError) as error:
         raise ModelError(f"is not a whole model bundle ({error}).", where=file) from error
     return Bundle(card, tensors, str(file))

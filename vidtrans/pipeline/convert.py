@@ -5,17 +5,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
-from vidtrans.atomic_write import cannot_write
+import torch
+
+from vidtrans.atomic_write import cannot_write, discard_folder
 from vidtrans.errors import InputError, Interrupted, OutputError, Remedy, UsageError, VidtransError
 from vidtrans.frame import Frame, LabelFrame
 from vidtrans.labels.report import LabelReport, ReportBuilder
 from vidtrans.media.naming import exists, is_image_name, is_pattern, resolve
-from vidtrans.media.pngs import FolderWriter
-from vidtrans.media.writer import is_folder_target, join_segments, open_segments, open_writer
+from vidtrans.media.pngs import FolderWriter, png_names
+from vidtrans.media.writer import (
+    SegmentWriter,
+    is_folder_target,
+    join_segments,
+    open_segments,
+    open_writer,
+)
 from vidtrans.pipeline.facts import facts_of
 from vidtrans.pipeline.outputs import (
     FilmOutput,
@@ -26,7 +35,7 @@ from vidtrans.pipeline.outputs import (
     segment_frames,
 )
 from vidtrans.pipeline.progress import OnProgress, ProgressMeter
-from vidtrans.pipeline.runfolder import RunFolder
+from vidtrans.pipeline.runfolder import RunFolder, Span
 from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans.pipeline.setup import Render, open_input
 from vidtrans.pipeline.stream import Cancel, errors_at, painted_stream, read_labels
@@ -93,19 +102,38 @@ def convert(
             note(f"Labels are read as {render.detection}: {' '.join(reasons)}".strip())
             for warning in render.detection.warnings:
                 warn(warning)
+        name = png_names(render.reader.stems)
         run = stack.enter_context(
             RunFolder.open(
                 output,
                 facts_of(settings, render),
                 resume=settings.resume,
                 overwrite=settings.overwrite,
+                picture=(
+                    (lambda index: output / name(index))
+                    if is_folder_target(settings.output)
+                    else None
+                ),
+                threads=torch.get_num_threads(),
             )
         )
+        stack.enter_context(_threads(run.threads))
         done = run.frames
+        if run.published:
+            note("An earlier run has finished the output already.")
+            run.remove()
+            labels = ReportBuilder(render.label_reader.scheme, render.label_reader.encoding)
+            return ConvertSummary(output, done, done, (), time.monotonic() - began, labels.report())
         if done:
             note(f"Going on after {done} frames that an earlier run made.")
         report = ReportBuilder(render.label_reader.scheme, render.label_reader.encoding)
-        start = _start(render, run)
+        for span in run.damaged:
+            warn(
+                f"Frames {span.first} to {span.end - 1} of the earlier run are damaged on the disk"
+                " and are made again."
+            )
+            _make_again(settings, render, run, span, cancel)
+        start = _start_after(render, run, run.spans[-1] if done else None)
         meter = ProgressMeter(render.frames_expected(), done=done)
         cuts: list[int] = []
         frames = done
@@ -152,6 +180,19 @@ def convert(
     return ConvertSummary(
         whole, frames, done, tuple(cuts), time.monotonic() - began, report.report()
     )
+
+
+@contextmanager
+def _threads(number: int | None) -> Iterator[None]:
+    """Compute with this many threads; None: with as many as before."""
+    before = torch.get_num_threads()
+    if number is not None and number != before:
+        torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        if number is not None and number != before:
+            torch.set_num_threads(before)
 
 
 def check_paths(settings: ConvertSettings) -> None:
@@ -201,45 +242,63 @@ def _would_replace(output: Path, source: str) -> bool:
     return any(output.samefile(folder) for folder in folders)
 
 
-def _open_output(settings: ConvertSettings, render: Render, run: RunFolder) -> Output:
-    info, sizing = render.info, render.painter.sizing
-    height, width = sizing.scaled_hw
-    size_hw = (height, 2 * width) if settings.render.layer == "compare" else (height, width)
-    every = settings.snapshot_every or segment_frames(size_hw)
-    output = Path(settings.output)
-    if is_folder_target(settings.output):
-        writer = open_writer(
-            f"{output}/",
-            size_hw=size_hw,
-            rate=info.rate,
-            time_base=info.time_base,
-            codec=settings.codec,
-            encoder_options=settings.encoder_options,
-            pixel_format=settings.pixel_format,
-            # PNGs of a run that was killed before it kept a snapshot are made again.
-            overwrite=run.overwrite or run.resumed,
-            stems=render.reader.stems,
-            first_index=run.frames,
-        )
-        assert isinstance(writer, FolderWriter)
-        return FolderOutput(run, writer, every)
-    segments = open_segments(
-        run.folder,
-        target=output,
-        size_hw=size_hw,
-        rate=info.rate,
-        time_base=info.time_base,
+def _size_hw(settings: ConvertSettings, render: Render) -> tuple[int, int]:
+    """The size of the pictures that are written."""
+    height, width = render.painter.sizing.scaled_hw
+    return (height, 2 * width) if settings.render.layer == "compare" else (height, width)
+
+
+def _open_folder(
+    settings: ConvertSettings, render: Render, run: RunFolder, first_index: int
+) -> FolderWriter:
+    writer = open_writer(
+        f"{Path(settings.output)}/",
+        size_hw=_size_hw(settings, render),
+        rate=render.info.rate,
+        time_base=render.info.time_base,
         codec=settings.codec,
         encoder_options=settings.encoder_options,
         pixel_format=settings.pixel_format,
-        sample_aspect=sizing.sample_aspect(info.sample_aspect),
-        first_segment=len(run.parts),
+        # PNGs of a run that was killed before it kept a snapshot are made again.
+        overwrite=run.overwrite or run.resumed,
+        stems=render.reader.stems,
+        first_index=first_index,
+    )
+    assert isinstance(writer, FolderWriter)
+    return writer
+
+
+def _open_segments(
+    settings: ConvertSettings, render: Render, run: RunFolder, folder: Path, first_segment: int
+) -> SegmentWriter:
+    return open_segments(
+        folder,
+        target=Path(settings.output),
+        size_hw=_size_hw(settings, render),
+        rate=render.info.rate,
+        time_base=render.info.time_base,
+        codec=settings.codec,
+        encoder_options=settings.encoder_options,
+        pixel_format=settings.pixel_format,
+        sample_aspect=render.painter.sizing.sample_aspect(render.info.sample_aspect),
+        first_segment=first_segment,
         overwrite=run.overwrite,
     )
+
+
+def _open_output(settings: ConvertSettings, render: Render, run: RunFolder) -> Output:
+    every = settings.snapshot_every or segment_frames(_size_hw(settings, render))
+    output = Path(settings.output)
+    if is_folder_target(settings.output):
+        return FolderOutput(run, _open_folder(settings, render, run, run.frames), every)
+    segments = _open_segments(settings, render, run, run.folder, len(run.parts))
     copy_from = settings.input if Path(settings.input).is_file() else None
 
     def join(parts: tuple[Path, ...]) -> Path:
-        return join_segments(parts, output, overwrite=run.overwrite, copy_from=copy_from)
+        return run.publish(
+            output,
+            lambda whole: join_segments(parts, whole, overwrite=True, copy_from=copy_from),
+        )
 
     return FilmOutput(run, segments, join, every)
 
@@ -254,18 +313,23 @@ class _Start:
     previous: LabelFrame | None
 
 
-def _start(render: Render, run: RunFolder) -> _Start:
-    """At the first frame, or after the last one that an earlier run kept.
+def _start_after(render: Render, run: RunFolder, span: Span | None) -> _Start:
+    """At the first frame, or after the frames ``span`` that an earlier run kept.
 
     Raises InputError where the input is not the one that the interrupted run began with.
     """
     painter = render.painter
-    if not run.frames:
+    if span is None:
+        frames = render.frames
+        if run.damaged:  # the input is read twice
+            render.reader.seek(0)
+            frames = iter(render.reader)
+            if render.instances is not None:
+                render.instances.seek(0)
         maps = None if render.instances is None else iter(render.instances)
-        return _Start(render.frames, maps, render.start(), None)
+        return _Start(frames, maps, render.start(), None)
     # One frame early: to see that it is the same input, and to know a cut that comes right after
     # it.
-    span = run.spans[-1]
     last = span.end - 1
     render.reader.seek(last, span.times[-1])
     frames = iter(render.reader)
@@ -289,7 +353,49 @@ def _start(render: Render, run: RunFolder) -> _Start:
             instances=None if instances is None else [next(instances)],
         )
     )
-    return _Start(frames, instances, State.load(run.state_file), previous.original)
+    return _Start(frames, instances, State.load(run.state_after(span.end)), previous.original)
+
+
+def _make_again(
+    settings: ConvertSettings, render: Render, run: RunFolder, span: Span, cancel: Cancel | None
+) -> None:
+    """Make a damaged part again, painting from the last state before it.
+
+    The same frames from the same state give the same pictures, so the parts after it still follow.
+    """
+    before = run.span_before(span.first)
+    start = _start_after(render, run, before)
+    count = span.end - (before.end if before else 0)
+    folder = run.folder / "again"
+    with ExitStack() as stack:
+        writer: FolderWriter | SegmentWriter
+        if span.file is None:
+            writer = stack.enter_context(_open_folder(settings, render, run, span.first))
+        else:
+            writer = stack.enter_context(_open_segments(settings, render, run, folder, 0))
+        stream = stack.enter_context(
+            painted_stream(
+                islice(start.frames, count),
+                render.label_reader,
+                render.painter,
+                start.state,
+                instances=None if start.instances is None else islice(start.instances, count),
+                previous=start.previous,
+                cancel=cancel,
+            )
+        )
+        for painted in stream:
+            if painted.index < span.first:
+                continue
+            with errors_at(painted.index, "encoding"):
+                translation = painted.translation()
+                writer.write(translation.picture, translation.time)
+        if isinstance(writer, FolderWriter):
+            writer.sync()
+            run.replace(span, None)
+        else:
+            run.replace(span, writer.close_segment())
+    discard_folder(folder)
 
 
 def _say_what_is_kept(error: VidtransError, run: RunFolder) -> None:

@@ -2,21 +2,26 @@
 
 ``.film.mp4.parts/`` holds ``run.json`` (the facts that decide the pictures, which a resumed run
 must share), ``ledger.jsonl`` (one line for each span of finished frames), the files of the spans,
-and the generator's state after the last span. A line is appended only after its files are on the
-disk, so that after a power cut the complete lines describe complete files. The folder is removed
-when the output is complete.
+and the generator's states after spans. A line is appended only after its files are on the disk, so
+that after a power cut the complete lines describe complete files. Each line has the digests of its
+files: where a disk has altered one, a resumed run makes that span again, from the last state before
+it. The folder is removed when the output is complete.
+
+A film is joined inside the folder and renamed to its own name from there, after ``done.json`` was
+written. So a run that died between the rename and the removal of the folder is known to be done.
 """
 
 from __future__ import annotations
 
 import contextlib
 import glob
+import hashlib
 import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -24,12 +29,28 @@ from typing import IO, Literal, TypedDict
 
 from filelock import lock_descriptor
 
-from vidtrans.atomic_write import cannot_write, replaced_file, sync_file, sync_folder
+from vidtrans.atomic_write import (
+    cannot_write,
+    check_free,
+    discard_file,
+    discard_folder,
+    remove_orphans,
+    replaced_file,
+    sync_file,
+    sync_folder,
+)
 from vidtrans.errors import OutputError, Remedy, UsageError
 from vidtrans.frame import FrameTime
 from vidtrans.media.writer import parts_folder
 
-FORMAT = 1
+FORMAT = 2
+
+STATES_BYTES = 256 << 20
+"""Disk for the generator's states of one run, bytes, beside those that are always kept. States are
+kept so that a damaged part does not cost the parts before it; one of a 1024x512 film takes 7 MB."""
+
+PicturePath = Callable[[int], Path]
+"""The path of a frame's picture, in runs that write a folder of pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +66,8 @@ class Span:
         times: Of a ``rest``, the time of each frame; of a ``part``, that of the last frame only, so
             that memory does not grow with the length of the film.
         file: Name in the run's folder; None for PNGs.
+        digest: Of the file's bytes, or of all PNGs; empty before ``RunFolder.keep``.
+        state: Digest of the file with the generator's state after the last frame; likewise.
     """
 
     kind: Literal["part", "rest"]
@@ -53,6 +76,8 @@ class Span:
     checksum: int
     times: tuple[FrameTime, ...]
     file: str | None = None
+    digest: str = ""
+    state: str = ""
 
     def __post_init__(self) -> None:
         assert self.end > self.first
@@ -66,17 +91,23 @@ class Span:
             "end": self.end,
             "checksum": self.checksum,
             "file": self.file,
+            "digest": self.digest,
+            "state": self.state,
         }
-        return json.dumps({**line, "times": times}, separators=(",", ":"))
+        text = json.dumps({**line, "times": times}, separators=(",", ":"))
+        return f'{text[:-1]},"line":"{_short(text)}"}}'
 
     @classmethod
     def from_json(cls, line: str) -> Span:
         """Read a line of the ledger.
 
         Raises:
-            ValueError, KeyError, TypeError: The line is incomplete.
+            ValueError, KeyError, TypeError: The line is incomplete or was altered.
         """
         raw = json.loads(line)
+        text = json.dumps({k: v for k, v in raw.items() if k != "line"}, separators=(",", ":"))
+        if raw["line"] != _short(text):
+            raise ValueError("the line was altered")
         times = tuple(
             FrameTime(int(pts), Fraction(base), duration) for pts, base, duration in raw["times"]
         )
@@ -87,6 +118,8 @@ class Span:
             int(raw["checksum"]),
             times,
             raw["file"],
+            str(raw["digest"]),
+            str(raw["state"]),
         )
 
 
@@ -116,6 +149,10 @@ class RunFolder:
         run_id: str,
         overwrite: bool,
         resumed: bool,
+        picture: PicturePath | None = None,
+        damaged: Iterable[Span] = (),
+        published: bool = False,
+        threads: int | None = None,
     ) -> None:
         self.folder = folder
         self.id = run_id
@@ -124,12 +161,28 @@ class RunFolder:
         """Whether the run may replace an existing output, as it was first started or resumed."""
         self.resumed = resumed
         """Whether an earlier process began this run, even if it finished no frame."""
+        self.damaged: tuple[Span, ...] = tuple(damaged)
+        """Parts of an earlier process whose files are missing or altered, in order. ``replace``
+        takes new ones."""
+        self.published = published
+        """Whether an earlier process gave the output its name, and only the folder is left."""
+        self.threads = threads
+        """Threads of arithmetic on the CPU when the run began; with another number, sums are taken
+        in another order and pictures differ."""
+        self._picture = picture
         self._lock = lock
         self._spans = spans
 
     @classmethod
     def open(
-        cls, output: Path, facts: dict[str, str], *, resume: bool, overwrite: bool
+        cls,
+        output: Path,
+        facts: dict[str, str],
+        *,
+        resume: bool,
+        overwrite: bool,
+        picture: PicturePath | None = None,
+        threads: int | None = None,
     ) -> RunFolder:
         """Begin a run, or resume an earlier one.
 
@@ -138,6 +191,9 @@ class RunFolder:
             facts: What decides the pictures, as name and text; a resumed run must have the same.
             resume: Go on with an earlier run where there is one.
             overwrite: Start anew where there is an earlier run.
+            picture: Where the run writes a folder of pictures, the path of each frame's.
+            threads: Threads of arithmetic on the CPU. A resumed run has the number that it began
+                with.
 
         Raises:
             OutputError: the folder cannot be written; frames of an earlier run are kept there and
@@ -152,9 +208,22 @@ class RunFolder:
         try:
             for left in folder.parent.glob(f"{glob.escape(folder.name)}.*"):
                 if left.suffix[1:].isdigit():  # left by a run that was killed in ``remove``
-                    shutil.rmtree(left, ignore_errors=True)
+                    discard_folder(left)
+            if picture is None:
+                remove_orphans(output.parent, output.name)
+            elif output.is_dir():
+                remove_orphans(output)
             with write_errors(output):
-                return cls._begin(folder, lock, output, facts, resume=resume, overwrite=overwrite)
+                return cls._begin(
+                    folder,
+                    lock,
+                    output,
+                    facts,
+                    resume=resume,
+                    overwrite=overwrite,
+                    picture=picture,
+                    threads=threads,
+                )
         except BaseException:
             if made:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -171,6 +240,8 @@ class RunFolder:
         *,
         resume: bool,
         overwrite: bool,
+        picture: PicturePath | None,
+        threads: int | None,
     ) -> RunFolder:
         kept = _read_ledger(folder)
         begun = (folder / "run.json").is_file()
@@ -183,9 +254,12 @@ class RunFolder:
         if begun and resume:
             run = _read_run(folder)
             _compare(run["facts"], facts, output)
-            _sweep(folder, keep=kept)
+            joined = _joined_file(folder, output)
+            published = (folder / "done.json").is_file() and not joined.exists() and output.exists()
+            kept, damaged = _whole_spans(folder, kept, picture)
+            _sweep(folder, keep=kept, done=published)
             # Without an incomplete last line, to which the next one would be appended.
-            _write_whole(folder / "ledger.jsonl", "".join(span.to_json() + "\n" for span in kept))
+            _write_ledger(folder, kept)
             return cls(
                 folder,
                 lock,
@@ -193,17 +267,39 @@ class RunFolder:
                 run_id=run["id"],
                 overwrite=overwrite or run["overwrite"],
                 resumed=True,
+                picture=picture,
+                damaged=damaged,
+                published=published,
+                threads=run["threads"],
             )
         run_id = uuid.uuid4().hex
         _sweep(folder, keep=[])
-        (folder / "ledger.jsonl").unlink(missing_ok=True)
+        discard_file(folder / "ledger.jsonl")
+        if (folder / "ledger.jsonl").exists():  # the file system removes nothing
+            _write_ledger(folder, [])
         _write_whole(
             folder / "run.json",
             json.dumps(
-                {"format": FORMAT, "id": run_id, "facts": facts, "overwrite": overwrite}, indent=1
+                {
+                    "format": FORMAT,
+                    "id": run_id,
+                    "facts": facts,
+                    "overwrite": overwrite,
+                    "threads": threads,
+                },
+                indent=1,
             ),
         )
-        return cls(folder, lock, [], run_id=run_id, overwrite=overwrite, resumed=False)
+        return cls(
+            folder,
+            lock,
+            [],
+            run_id=run_id,
+            overwrite=overwrite,
+            resumed=False,
+            picture=picture,
+            threads=threads,
+        )
 
     @classmethod
     def reopen(cls, output: Path, run_id: str) -> RunFolder | None:
@@ -251,7 +347,23 @@ class RunFolder:
     @property
     def state_file(self) -> Path:
         """The generator's state after the last span."""
-        return self._state_after(self.frames)
+        return self.state_after(self.frames)
+
+    def state_after(self, frames: int) -> Path:
+        """The file of the generator's state after the first ``frames`` frames."""
+        return _state_file(self.folder, frames)
+
+    def span_before(self, frame: int) -> Span | None:
+        """The last span that ends at or before ``frame`` and whose state is whole, to start from
+        there; None where only the start of the film is left."""
+        return next(
+            (
+                span
+                for span in reversed(self._spans)
+                if span.end <= frame and _has_state(self.folder, span)
+            ),
+            None,
+        )
 
     def path_for(self, kind: str, first: int, suffix: str) -> Path:
         """The path for the file of the next span.
@@ -272,27 +384,92 @@ class RunFolder:
             span: The finished frames; their file is written already.
             save_state: Saves the generator's state after them to a path.
         """
-        before = list(self._spans)
-        stale = [s for s in before if s.kind == "rest"] if span.kind == "part" else []
-        state = self._state_after(span.end)
+        stale = [s for s in self._spans if s.kind == "rest"] if span.kind == "part" else []
+        state = self.state_after(span.end)
         with write_errors(self.folder):
             if span.file:
                 sync_file(self.folder / span.file)
             save_state(state)
             sync_folder(self.folder)
+            span = replace(
+                span, digest=_digest_of(self.folder, span, self._picture), state=_file_digest(state)
+            )
             with (self.folder / "ledger.jsonl").open("a", encoding="utf-8") as ledger:
                 ledger.write(span.to_json() + "\n")
                 ledger.flush()
                 os.fsync(ledger.fileno())
-        self._spans = [s for s in before if s not in stale] + [span]
+        self._spans = [s for s in self._spans if s not in stale] + [span]
         # The line is on the disk, so nothing refers to the older files any more.
-        old_state = self._state_after(before[-1].end) if before else None
-        for path in [
-            *(self.folder / s.file for s in stale if s.file),
-            *([old_state] if old_state != state else []),
-        ]:
-            if path is not None:
-                path.unlink(missing_ok=True)
+        for rest in stale:
+            if rest.file:
+                discard_file(self.folder / rest.file)
+            if rest.end != span.end:
+                discard_file(self.state_after(rest.end))
+        self._thin_states()
+
+    def _thin_states(self) -> None:
+        """Remove states while they take more than ``STATES_BYTES``: the one that is nearest to its
+        neighbours, so that those that stay lie evenly. The last two always stay, and that after the
+        last part."""
+        ends = [span.end for span in self._spans if self.state_after(span.end).exists()]
+        parts = [span.end for span in self._spans if span.kind == "part"]
+        free = [end for end in ends[:-2] if end not in parts[-1:]]
+        most = STATES_BYTES // max(1, self.state_file.stat().st_size)
+        while len(free) > most:
+            gaps = [
+                (after - before, end)
+                for before, end, after in zip(
+                    [0, *free[:-1]], free, [*free[1:], self.frames], strict=True
+                )
+            ]
+            _, nearest = min(gaps)
+            discard_file(self.state_after(nearest))
+            free.remove(nearest)
+
+    def replace(self, damaged: Span, file: Path | None) -> None:
+        """Take a new file, or new pictures, for a part of ``damaged``.
+
+        Args:
+            damaged: The part.
+            file: Its new file, in a folder on the same disk; None for pictures.
+        """
+        with write_errors(self.folder):
+            if file is not None and damaged.file:
+                sync_file(file)
+                file.replace(self.folder / damaged.file)
+                sync_folder(self.folder)
+            made = replace(damaged, digest=_digest_of(self.folder, damaged, self._picture))
+            self._spans = [made if span == damaged else span for span in self._spans]
+            self.damaged = tuple(span for span in self.damaged if span != damaged)
+            _write_ledger(self.folder, self._spans)
+
+    def publish(self, output: Path, join: Callable[[Path], object]) -> Path:
+        """Give the output its name.
+
+        Args:
+            output: The output's path.
+            join: Writes the whole output, synced, to the path that it is given.
+
+        Returns:
+            ``output``.
+
+        Raises:
+            OutputError: The output cannot be written, or exists and may not be replaced.
+        """
+        check_free(output, overwrite=self.overwrite)
+        whole = _joined_file(self.folder, output)
+        try:
+            join(whole)
+        except OutputError as error:
+            if error.where == str(whole):
+                error.where = str(output)
+            raise
+        with write_errors(output):
+            _write_whole(self.folder / "done.json", json.dumps({"frames": self.frames}))
+            check_free(output, overwrite=self.overwrite)  # somebody may have made it meanwhile
+            whole.replace(output)
+            sync_folder(output.parent)
+        return output
 
     def remove(self) -> None:
         """Remove the folder.
@@ -307,7 +484,7 @@ class RunFolder:
         except OSError:
             leaving = self.folder
         self.close()
-        shutil.rmtree(leaving, ignore_errors=True)
+        discard_folder(leaving)
 
     def close(self) -> None:
         """Release the lock."""
@@ -327,8 +504,70 @@ class RunFolder:
             self.remove()
         self.close()
 
-    def _state_after(self, frames: int) -> Path:
-        return self.folder / f"state-{frames:08d}.safetensors"
+
+def _state_file(folder: Path, frames: int) -> Path:
+    return folder / f"state-{frames:08d}.safetensors"
+
+
+def _joined_file(folder: Path, output: Path) -> Path:
+    """Where the film is joined. Its suffix is that of the output, which chooses the container."""
+    return folder / f"joined{output.suffix}"
+
+
+def _file_digest(path: Path) -> str:
+    """Digest of a file's bytes; empty where it is missing."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, _short_blake2b).hexdigest()
+    except FileNotFoundError:
+        return ""
+
+
+def _short_blake2b() -> hashlib.blake2b:
+    return hashlib.blake2b(digest_size=8)
+
+
+def _digest_of(folder: Path, span: Span, picture: PicturePath | None) -> str:
+    """Digest of what a span holds: of its file, or of its pictures; empty where one is missing."""
+    if span.file:
+        return _file_digest(folder / span.file)
+    if picture is None:
+        return "unknown"
+    each = [_file_digest(picture(number)) for number in range(span.first, span.end)]
+    return _short(" ".join(each)) if all(each) else ""
+
+
+def _short(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _has_state(folder: Path, span: Span) -> bool:
+    return _file_digest(_state_file(folder, span.end)) == span.state
+
+
+def _whole_spans(
+    folder: Path, spans: list[Span], picture: PicturePath | None
+) -> tuple[list[Span], list[Span]]:
+    """The spans up to the last one after which a run can go on, and the damaged parts among them.
+
+    A damaged rest ends them, since no picture after it can be encoded; so does the lack of a whole
+    state after the last one.
+    """
+    damaged: list[Span] = []
+    for number, span in enumerate(spans):
+        if _digest_of(folder, span, picture) != span.digest:
+            if span.kind == "rest":
+                spans = spans[:number]
+                break
+            damaged.append(span)
+    spans = list(spans)
+    while spans and (spans[-1] in damaged or not _has_state(folder, spans[-1])):
+        spans.pop()
+    return spans, [span for span in damaged if span in spans]
+
+
+def _write_ledger(folder: Path, spans: list[Span]) -> None:
+    _write_whole(folder / "ledger.jsonl", "".join(span.to_json() + "\n" for span in spans))
 
 
 def _locked(folder: Path, output: Path, *, create: bool = True) -> IO[str]:
@@ -380,6 +619,7 @@ class _Run(TypedDict):
     id: str
     facts: dict[str, str]
     overwrite: bool
+    threads: int | None
 
 
 def _read_run(folder: Path) -> _Run:
@@ -391,6 +631,7 @@ def _read_run(folder: Path) -> _Run:
                 "id": str(run.get("id", "")),
                 "facts": dict(run["facts"]),
                 "overwrite": bool(run["overwrite"]),
+                "threads": None if run["threads"] is None else int(run["threads"]),
             }
     except (OSError, ValueError, KeyError, TypeError):
         pass
@@ -403,7 +644,7 @@ def _read_run(folder: Path) -> _Run:
 
 
 def _read_ledger(folder: Path) -> list[Span]:
-    """The spans whose files exist. An incomplete last line, left by a power cut, is ignored."""
+    """The spans of the ledger. An incomplete last line, left by a power cut, is ignored."""
     try:
         lines = (folder / "ledger.jsonl").read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError):
@@ -412,14 +653,14 @@ def _read_ledger(folder: Path) -> list[Span]:
     for line in lines[:-1]:
         try:
             span = Span.from_json(line)
-        except (ValueError, TypeError, KeyError, AssertionError):
+        except (ValueError, TypeError, KeyError, AssertionError, ArithmeticError):
             break
         if span.kind == "part":
             spans = [s for s in spans if s.kind == "part"]
+        if span.first != (spans[-1].end if spans else 0):
+            break  # a line that a disk has altered
         spans.append(span)
-    while spans and not (folder / f"state-{spans[-1].end:08d}.safetensors").is_file():
-        spans.pop()
-    return spans if all(s.file is None or (folder / s.file).is_file() for s in spans) else []
+    return spans
 
 
 def _compare(then: dict[str, str], now: dict[str, str], output: Path) -> None:
@@ -436,17 +677,18 @@ def _compare(then: dict[str, str], now: dict[str, str], output: Path) -> None:
             )
 
 
-def _sweep(folder: Path, *, keep: list[Span]) -> None:
+def _sweep(folder: Path, *, keep: list[Span], done: bool = False) -> None:
     """Remove the files of no span, such as the segment at work when the run was killed."""
     names = {"lock", "run.json", "ledger.jsonl"} | {s.file for s in keep if s.file}
-    if keep:
-        names.add(f"state-{keep[-1].end:08d}.safetensors")
+    names |= {_state_file(folder, span.end).name for span in keep}
+    if done:
+        names.add("done.json")
     for path in folder.iterdir():
         if path.name not in names:
             if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
+                discard_folder(path)
             else:
-                path.unlink(missing_ok=True)
+                discard_file(path)
 
 
 def _write_whole(path: Path, text: str) -> None:
