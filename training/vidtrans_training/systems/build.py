@@ -37,7 +37,7 @@ def build_system(
     device: torch.device,
     *,
     vgg_weights: str | PathLike[str] | None = None,
-    stored: frozenset[str] = frozenset(),
+    stored: frozenset[str] | None = None,
     scheme: Scheme | None = None,
 ) -> System[Any]:
     """The system of ``options`` with freshly drawn weights, in torch's default type.
@@ -46,22 +46,22 @@ def build_system(
         options: Of one of the systems.
         device: Where the networks live.
         vgg_weights: VGG19's file; None: torch hub's. Read only where the perceptual loss is on.
-        stored: Networks whose instance norms keep running statistics.
+        stored: Networks whose instance norms keep running statistics; None: as published.
         scheme: The label scheme of the planes, which street looks classes up in.
 
     Raises:
         InputError, ModelError: VGG19 is needed and cannot be had.
     """
     if isinstance(options, Pix2PixOptions):
-        return Pix2Pix(options, device, stored=stored)
+        return Pix2Pix(options, device, stored=stored or frozenset())
     if isinstance(options, Pix2PixHDOptions):
         vgg = None if options.no_vgg_loss else load_vgg19(vgg_weights)
-        return Pix2PixHDSystem(options, device, vgg=vgg, stored=stored)
+        return Pix2PixHDSystem(options, device, vgg=vgg, stored=stored or frozenset())
     assert isinstance(options, Vid2VidOptions | StreetOptions)
     vgg = None if options.no_vgg else load_vgg19(vgg_weights)
     if isinstance(options, StreetOptions):
         return StreetSystem(options, device, vgg=vgg, scheme=scheme)
-    return Vid2VidSystem(options, device, vgg=vgg)
+    return Vid2VidSystem(options, device, vgg=vgg, stored=stored)
 
 
 def read_networks(

@@ -116,10 +116,15 @@ class SequenceSystem(System[SequenceOptionsT]):
         self.rate = options.lr
 
     def _discriminators(
-        self, condition_nc: int, output_nc: int, norm: NormKind
+        self,
+        condition_nc: int,
+        output_nc: int,
+        norm: NormKind,
+        stored: frozenset[str] | None = None,
     ) -> dict[str, MultiscaleDiscriminator]:
         """D and D_T0, D_T1, ...: the first sees a frame's condition and its picture, the others a
-        group's pictures and flows."""
+        group's pictures and flows. ``stored``: those whose instance norms keep running statistics;
+        None: all, as published."""
         options = self.options
         widths = [
             min(WIDEST_FIRST_LAYER, options.ndf * 2 ** (options.num_D - 1 - scale))
@@ -136,7 +141,7 @@ class SequenceSystem(System[SequenceOptionsT]):
                 options.n_layers_D,
                 norm,
                 features=not options.no_ganFeat,
-                stored=True,
+                stored=stored is None or name in stored,
             )
             for name, channels in inputs.items()
         }
@@ -432,9 +437,24 @@ class SequenceSystem(System[SequenceOptionsT]):
 
 class Vid2VidSystem(SequenceSystem[Vid2VidOptions]):
     """vid2vid: a window of labels (or pictures) and its own last pictures in, the next picture
-    out."""
+    out.
 
-    def __init__(self, options: Vid2VidOptions, device: torch.device, *, vgg: VGG19 | None) -> None:
+    Args:
+        options: Its options.
+        device: Where the networks live.
+        vgg: VGG19 for the perceptual loss; None only with ``no_vgg``.
+        stored: Discriminators whose instance norms keep running statistics; None: all of them, as
+            published.
+    """
+
+    def __init__(
+        self,
+        options: Vid2VidOptions,
+        device: torch.device,
+        *,
+        vgg: VGG19 | None,
+        stored: frozenset[str] | None = None,
+    ) -> None:
         super().__init__(options, device, vgg=vgg)
         self.generator = Vid2Vid(generator_config(options))
         self.networks = {
@@ -442,7 +462,7 @@ class Vid2VidSystem(SequenceSystem[Vid2VidOptions]):
             for scale in range(options.n_scales_spatial)
         }
         condition_nc = (options.label_nc or options.input_nc) + options.use_instance
-        self.networks |= self._discriminators(condition_nc, options.output_nc, options.norm)
+        self.networks |= self._discriminators(condition_nc, options.output_nc, options.norm, stored)
         for network in self.networks.values():
             draw_weights(network, zero_biases=False)
             if isinstance(network, Scale):
