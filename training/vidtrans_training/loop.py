@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vidtrans.errors import Interrupted, ModelError
+from vidtrans.errors import InputError, Interrupted, ModelError
 from vidtrans.sequence.device import choose_device
 from vidtrans_training.averaging import WeightAverage
 from vidtrans_training.beginning import begin_with
@@ -246,7 +246,13 @@ class Trainer:
         for sequence in samples.material.sequences:
             for start in range(0, len(sequence), SAMPLE_FRAMES):
                 stop = min(start + SAMPLE_FRAMES, len(sequence))
-                yield samples.whole(sequence, range(start, stop)).fitted(self._multiple)
+                try:
+                    clip = samples.whole(sequence, range(start, stop))
+                except InputError:
+                    if samples.strict:
+                        raise
+                    continue  # training comes to the damaged file and names it
+                yield clip.fitted(self._multiple)
 
     def _monitor(self) -> Monitor:
         return Monitor(
@@ -257,17 +263,33 @@ class Trainer:
         )
 
     def _sample(self) -> None:
-        """Generates a held-out sequence (else the first one trained on) with the averaged
+        """Generates a held-out sequence (else one trained on) with the averaged
         weights. Nothing of the run is changed by it."""
-        samples = self.data.held_out or self.data.training
-        sequence = samples.material.sequences[0]
-        history = samples.history or 0
-        frames = min(len(sequence), SAMPLE_FRAMES + history) if samples.history is not None else 1
-        clip = samples.whole(sequence, range(frames)).fitted(self._multiple).to(self.device)
+        clip = self._sample_clip()
+        if clip is None:
+            return
+        clip = clip.fitted(self._multiple).to(self.device)
         with self.system.measuring(), torch.no_grad(), self.average.applied():
             generated = generate_whole(self.system, clip)
         assert self.monitor is not None
         self.monitor.sample(self.step, clip, generated)
+
+    def _sample_clip(self) -> Clip | None:
+        """The beginning of the first sequence that is long enough and can be read."""
+        samples = self.data.held_out or self.data.training
+        history = samples.history or 0
+        for sequence in samples.material.sequences:
+            if len(sequence) <= history:
+                continue
+            frames = 1
+            if samples.history is not None:
+                frames = min(len(sequence), SAMPLE_FRAMES + history)
+            try:
+                return samples.whole(sequence, range(frames))
+            except InputError:
+                if samples.strict:
+                    raise
+        return None
 
     def _save(self) -> None:
         states = self.processes.gathered(random_states())

@@ -338,12 +338,13 @@ def as_toml(proposal: Proposal, *, facts: Sequence[str] = ()) -> str:
         if line.section != section:
             section = line.section
             lines += ["", f"[{section}]"]
-        written = f"{line.name} = {_toml(line.value)}"
+        written = f"{line.name} = {as_toml_value(line.value)}"
         lines.append(f"{written:<40} # {line.why}")
     return "\n".join(lines) + "\n"
 
 
-def _toml(value: Any) -> str:
+def as_toml_value(value: Any) -> str:
+    """A boolean, number, text or list as TOML writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -352,4 +353,6 @@ def _toml(value: Any) -> str:
             for letter in value
         )
         return f'"{escaped}"'
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(as_toml_value, value))}]"
     return str(value)
