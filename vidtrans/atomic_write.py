@@ -145,7 +145,7 @@ def discard_file(path: Path) -> None:
     """Remove a file that is not needed any more.
 
     Some file systems (read-only snapshots, a file that another program holds open on a network
-    share) refuse to. The file is in nobody's way, so that is a warning, logged once for a folder.
+    share) refuse to. That is only a warning, logged once for a folder.
     """
     try:
         path.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 _UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")  # of a model, of a dataclass
 _LISTED = 50
-"""A longer list of names helps nobody; the largest built-in label scheme has 46 classes."""
+"""The longest list of names in an error; the largest built-in label scheme has 46 classes."""
 _SHOWN = 60
 """Characters of a refused value that a sentence repeats."""
 

@@ -35,7 +35,7 @@ IDENTITY = "identity"
 
 
 class FilterSettings(WithRender):
-    """Everything that ``vidtrans-filter`` is told.
+    """The settings of ``vidtrans-filter``.
 
     Attributes:
         format: The container that comes in, or ``auto``: by its first bytes.

@@ -6,8 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 
 DEMO_SEED = 11
-"""Draws the looks of the things in it, for a model that has styles: a street of equal cars is
-none."""
+"""The seed for the styles of its instances, with a model that has styles: without a seed all
+instances of a class have the same style."""
 
 _ASSETS = Path(__file__).parent
 

@@ -123,7 +123,7 @@ class StyleInstance(_Ranged):
 
 @dataclass(frozen=True)
 class FirstFrame(_AtFrame):
-    """The history starts anew at frame ``start``, and the picture file ``picture`` is that frame's
+    """The history is reset at frame ``start``, and the picture file ``picture`` is that frame's
     output."""
 
     picture: str
@@ -133,7 +133,7 @@ class FirstFrame(_AtFrame):
 
 @dataclass(frozen=True)
 class ResetAt(_AtFrame):
-    """The generator's history starts anew before frame ``start``, as at a scene cut."""
+    """The generator's history is reset before frame ``start``, as at a scene cut."""
 
     start: int
     kind: Literal["reset-at"] = "reset-at"

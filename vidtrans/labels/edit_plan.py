@@ -41,7 +41,7 @@ class EditPlan:
     Attributes:
         edits: the edits, in the order in which they apply.
         planes: pairs of a class name that occurs in ``edits`` and the model's plane of it.
-        things: planes whose instances are told apart.
+        things: planes that have instances.
         fill_plane: the plane that a deleted instance leaves where it covered the whole picture.
     """
 
@@ -117,7 +117,7 @@ class EditPlan:
         return replace(labels, ids=ids, instances=instances, styles=styles or labels.styles)
 
     def resets(self, index: int) -> bool:
-        """Whether the history starts anew before frame ``index`` because of an edit."""
+        """Whether the history is reset before frame ``index`` because of an edit."""
         return any(
             edit.start == index
             for edit in self.edits.edits

@@ -49,7 +49,7 @@ class ConvertSummary:
     """What a run made.
 
     ``frames``: of the whole output; ``resumed_from``: how many of them an earlier run had made.
-    ``cuts``: frames before which this run started the history anew. ``seconds``: this run's time.
+    ``cuts``: frames before which this run reset the history. ``seconds``: this run's time.
     ``labels``: what this run read.
     """
 
@@ -79,13 +79,13 @@ def convert(
 
     The output appears under its name when it is whole. ``on_progress`` is called in the caller's
     thread after each frame that is written; ``on_note`` with sentences for people (what the labels
-    are taken for, and why), ``on_warning`` with those that nobody should miss (ids that a lossy
+    are taken for, and why), ``on_warning`` with important ones (ids that a lossy
     codec may have altered). Set ``cancel`` from any thread: the frame at work is finished and all
     that is done is kept, to go on from with ``resume``. The same settings give the same bits on the
     same device, whether the run was interrupted or not.
 
     Raises UsageError, InputError, ModelError, OutputError; Interrupted after ``cancel``;
-    PipelineError for what is nobody's mistake. After any of them no thread is left and the output
+    PipelineError for unexpected failures. After any of them no thread is left and the output
     is as it was before.
     """
     began = time.monotonic()

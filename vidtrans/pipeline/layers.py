@@ -35,7 +35,7 @@ def render_layer(
             - ``raw``: the picture before blending with the warped one, with the foreground.
             - ``warped``: the previous picture moved by the flow; neutral: black.
             - ``flow``: direction as hue, length as saturation; neutral, as no motion: white.
-            - ``occlusion``: the blending weight: white is painted anew, black carried over;
+            - ``occlusion``: the blending weight: white is newly painted, black carried over;
               neutral: white.
             - ``foreground``: the foreground's own picture on grey; neutral: grey.
             - ``labels``: the labels in the colours of ``scheme``.
@@ -53,7 +53,7 @@ def render_layer(
     if layer == "final":
         return to_bytes(painting.picture)
     if layer == "raw":
-        # What was not carried over was painted anew.
+        # What was not carried over was newly painted.
         return to_bytes(painting.picture if painting.raw is None else painting.raw)
     if layer == "warped":
         return to_bytes(

@@ -1,5 +1,5 @@
 """What a setting says of itself, once, beside its field: how command lines give it, and whether
-the preview must open the film anew for it.
+changing it reopens the preview.
 
 A field of a settings model carries a ``Setting`` in its annotation. The options of ``vidtrans
 convert`` and of ``vidtrans-filter``, the command that the editor copies, the fields that reopen its
@@ -58,7 +58,7 @@ class Setting:
             other options give these fields goes before. Default: the first option's value, which
             the field's own type reads.
         piped: Whether ``vidtrans-filter`` has it too. False for what is about files.
-        reopens: Whether the editor's preview must be opened anew when it changes.
+        reopens: Whether the editor's preview must be reopened when it changes.
 
     Example:
         >>> class Settings(BaseModel):
@@ -110,7 +110,7 @@ def option_of(settings: type[BaseModel], field: str) -> Option | None:
 
 
 def reopening_fields(settings: type[BaseModel]) -> tuple[str, ...]:
-    """The fields for whose change a preview must be opened anew."""
+    """The fields whose change reopens a preview."""
     return tuple(field.name for field in setting_fields(settings) if field.setting.reopens)
 
 

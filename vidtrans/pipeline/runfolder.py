@@ -190,7 +190,7 @@ class RunFolder:
             output: The output of the run.
             facts: What decides the pictures, as name and text; a resumed run must have the same.
             resume: Go on with an earlier run where there is one.
-            overwrite: Start anew where there is an earlier run.
+            overwrite: Start again where there is an earlier run.
             picture: Where the run writes a folder of pictures, the path of each frame's.
             threads: Threads of arithmetic on the CPU. A resumed run has the number that it began
                 with.

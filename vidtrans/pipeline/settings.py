@@ -1,7 +1,7 @@
 """What decides the pictures, and what a conversion is asked to do: frozen values, read once at the
 edge.
 
-``RenderSettings`` decide the pictures, whoever asks for them. ``convert``, the filter and the
+``RenderSettings`` decide the pictures. ``convert``, the filter and the
 editor's project contain them and add what is their own (``WithRender``).
 """
 
@@ -186,7 +186,7 @@ def _refuse_unknown(values: Mapping[str, Any], known: Collection[str]) -> None:
 
 
 class RenderSettings(Settings):
-    """Everything that decides the pictures of an input, whoever reads it and writes them.
+    """Everything that decides the pictures of an input.
 
     Attributes:
         labels: ``auto``, the name of a label scheme, or a palette file (JSON or TOML); with
@@ -201,7 +201,7 @@ class RenderSettings(Settings):
             input's aspect kept, the rest padded for the network and cropped from the output
             (``pad``).
         layer: What the pictures show.
-        scene_cuts: Where the history starts anew: found in the labels (``auto``), nowhere
+        scene_cuts: Where the history is reset: found in the labels (``auto``), nowhere
             (``off``), or before these frames.
         first_frame: Pictures, in order, that the film starts from.
         edits: Of labels and history. Text is read: a file of edits, an editor's project, or a list

@@ -117,7 +117,7 @@ def open_render(
         if settings.instances is not None:
             instances = stack.enter_context(open_reader(settings.instances, rate=settings.rate))
             check_instances(reader.info, instances.info)
-        # The model last: what is wrong with the input is told before a large model is loaded.
+        # The model last: errors of the input are reported before a large model is loaded.
         model = model or load_model(
             settings.model, device=settings.device, precision=settings.precision
         )
@@ -259,7 +259,7 @@ def read_pictures(paths: Sequence[str], sizing: Sizing) -> Bytes:
 
 
 def check_instances(labels: VideoInfo, instances: VideoInfo) -> None:
-    """Refuse instance maps that do not fit the labels, as far as can be told before any work.
+    """Refuse instance maps that do not fit the labels, as far as is known before any work.
 
     Raises:
         InputError: They have another size, or, where both lengths are known, another length.

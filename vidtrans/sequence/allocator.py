@@ -1,5 +1,4 @@
-"""glibc's heap, told to keep the memory that a network or a copied frame frees: the next one wants
-as much. The one place where its thresholds are set."""
+"""The thresholds of glibc's heap: freed memory of a network or a frame is kept for the next one."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ _KEEP_AT_THE_END = 256 << 20
 def keep_freed_memory() -> None:
     """From now on blocks of up to 64 MiB come from the heap and stay in it, for this process.
 
-    By default glibc hands every large block back to the kernel and takes it anew, page by page:
+    By default glibc returns every large block to the kernel and requests it again, page by page:
     4,000 page faults a frame for the embedded model at 512x256, and a tenth of its time; in the
     filter at 1920x1080 a third of the time that it spends in the kernel. The peak of resident
     memory stays the same. Does nothing where the C library is another, or where the

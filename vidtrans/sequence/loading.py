@@ -47,10 +47,10 @@ def import_checkpoint(
 ) -> Model:
     """A published checkpoint folder as a model.
 
-    ``system``: vid2vid, pix2pixHD or pix2pix, None: told by the files. ``options``: under their
-    published names; what they leave open is taken from the folder's ``opt.txt``, from the tensors'
-    shapes, or is the published default. Raises ModelError that names every missing, unexpected and
-    misshapen tensor; UsageError for a wrong option or device.
+    ``system``: vid2vid, pix2pixHD or pix2pix; None detects it from the files. ``options``: under
+    their published names; those left out are taken from the folder's ``opt.txt``, from the tensors'
+    shapes, or have the published default. Raises ModelError that names every missing, unexpected
+    and misshapen tensor; UsageError for a wrong option or device.
     """
     choose_precision(precision, choose_device(device))
     bundle = read_folder(folder, system=system, options=options)
