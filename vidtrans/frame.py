@@ -37,7 +37,7 @@ class Frame:
     Attributes:
         index: its place in the input, 0-based.
         pixels: uint8 RGB [H,W,3], or uint8 or uint16 [H,W]: grey, or indices where there is a
-            palette.
+            palette. Where labels are read, RGB of 16 bits stays uint16 RGB [H,W,3].
         time: when it is shown.
         palette: uint8 RGB [256,3] of a palette picture, else None.
         source: the file's name, for messages.
@@ -70,6 +70,8 @@ class VideoInfo:
         sample_aspect: the width of a pixel over its height.
         duration_s: seconds, None where that is not known.
         rotation: degrees by which players turn the pictures.
+        limited_range: whether RGB is computed from YUV samples of limited range, which has 219
+            steps for the 256 values of a grey picture.
     """
 
     source: str
@@ -83,6 +85,7 @@ class VideoInfo:
     sample_aspect: Fraction = Fraction(1)
     duration_s: float | None = None
     rotation: int = 0
+    limited_range: bool = False
 
 
 @dataclass(frozen=True, slots=True)

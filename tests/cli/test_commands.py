@@ -213,7 +213,7 @@ def test_inspect_of_a_photo_prints_what_is_known_and_refuses(run, tmp_path):
     assert code == 3
     assert json.loads(out)["labels"] is None
     assert json.loads(out)["refusal"]
-    assert json.loads(out)["refusal"].endswith("for example --labels cityscapes:colours.")
+    assert json.loads(out)["refusal"].endswith("in a palette file: --labels mine.toml.")
 
 
 def test_models_list_and_info(run, tiny_model, monkeypatch):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from vidtrans.labels import colourise, load_scheme
-from vidtrans.labels.colour_matrix import MATRIX_MISTAKES
+from vidtrans.labels.colour_mistakes import MATRIX_MISTAKES
 from vidtrans.labels.frame_statistics import (
     colour_coverage,
     colour_statistics,
@@ -99,7 +99,7 @@ def test_a_palette_counts_by_its_pixels(frame_of, street):
 
 @pytest.mark.parametrize("mistake", MATRIX_MISTAKES, ids=lambda mistake: mistake.description)
 def test_a_wrong_matrix_moves_colours_and_keeps_greys(mistake):
-    np.testing.assert_allclose(mistake.transform @ [128, 128, 128], [128] * 3, atol=1e-9)
+    np.testing.assert_allclose(mistake.change(np.array([128.0] * 3)), [128] * 3, atol=1e-9)
     shown = mistake.shown(CITY)
     assert [entry.id for entry in shown.classes] == [entry.id for entry in CITY.classes]
     assert shown.find("building").colour == CITY.find("building").colour  # a grey

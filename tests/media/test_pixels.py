@@ -103,14 +103,20 @@ def test_grey_with_alpha_is_its_grey(ids, encode, tmp_path, form, wide):
 
 
 @pytest.mark.parametrize("layout", ["rgba", "rgb48", "rgba64"])
-def test_alpha_is_dropped_and_sixteen_bits_become_eight(colours, tmp_path, layout):
+def test_alpha_is_dropped_and_sixteen_bits_are_kept_for_labels(colours, tmp_path, layout):
     pixels = colours[0][:, :, ::-1]
     if layout.startswith("rgba"):
         pixels = np.dstack([pixels, np.full(pixels.shape[:2], 9, np.uint8)])
     if layout != "rgba":
         pixels = pixels.astype(np.uint16) * 257
     cv2.imwrite(str(tmp_path / "a.png"), pixels)
-    np.testing.assert_array_equal(only_frame(tmp_path / "a.png").pixels, colours[0])
+    deep = layout != "rgba"
+    kept = only_frame(tmp_path / "a.png").pixels
+    assert kept.dtype == (np.uint16 if deep else np.uint8)
+    np.testing.assert_array_equal(kept >> (8 if deep else 0), colours[0])
+    picture = only_frame(tmp_path / "a.png", labels=False).pixels
+    assert picture.dtype == np.uint8
+    np.testing.assert_array_equal(picture, colours[0])
 
 
 def test_palette_keeps_its_indices(ids, palette, tmp_path):

@@ -46,18 +46,17 @@ def inspect(
     that are no labels. Where the input is no label map, its other properties are
     printed and the exit code is 3.
     """
-    from vidtrans.labels.detect import parse_labels, resolve
+    from vidtrans.labels.detect import parse_labels
     from vidtrans.media.reader import open_reader
-    from vidtrans.pipeline.setup import LOOK_AHEAD
+    from vidtrans.pipeline.look_ahead import look_ahead
 
     choice = parse_labels(labels)
     with open_reader(input) as reader:
-        seen = tuple(islice(reader, LOOK_AHEAD))
         refusal: InputError | None = None
         detection: Detection | None = None
         report: LabelReport | None = None
         try:
-            detection = resolve(choice, seen, lossy=reader.info.lossy)
+            detection = look_ahead(reader, choice).detection
         except InputError as error:
             refusal = error
         info = reader.info
@@ -92,7 +91,7 @@ def _read(
         detection.encoding,
         scheme,
         label_nc,
-        clean_fringe=info.lossy,
+        clean_fringe=info.lossy or detection.fringed,
         unknown_ids="unlabeled",
     )
     builder = ReportBuilder(detection.scheme, detection.encoding)
@@ -138,7 +137,7 @@ def _lines(
     if detection is None or report is None:
         yield "  labels  none that can be read"
         return
-    yield f"  labels  {detection} ({detection.scheme.title})"
+    yield f"  labels  {detection} ({detection.scheme.title}), {detection.confidence:.0%} sure"
     for reason in detection.reasons:
         yield f"          {reason}"
     yield "  classes"

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from vidtrans.errors import InputError, UsageError
 from vidtrans.frame import Frame
-from vidtrans.labels.encodings import FOUND, Encoding, detect_encoding, parse_encoding
+from vidtrans.labels.encodings import (
+    FOUND,
+    Encoding,
+    detect_encoding,
+    parse_encoding,
+    refuse_ids_through_yuv,
+)
 from vidtrans.labels.scheme import Scheme, builtin_schemes, load_scheme
 from vidtrans.labels.scheme_detector import Detection, SchemeDetector, lossy_warnings
+
+_ALSO: Mapping[Encoding, tuple[Encoding, ...]] = {
+    "palette": ("ids",),
+    "instances": ("instances-256",),
+}
+"""Encodings that look the same: which it is, the likelier street tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +67,11 @@ def parse_labels(text: str) -> LabelChoice:
 
 
 def detect(
-    frames: Sequence[Frame], *, lossy: bool | None = None, expected: Scheme | None = None
+    frames: Sequence[Frame],
+    *,
+    lossy: bool | None = None,
+    expected: Scheme | None = None,
+    limited_range: bool = False,
 ) -> Detection:
     """The scheme and encoding of the first frames of an input.
 
@@ -63,12 +79,15 @@ def detect(
         frames: the first frames, at least one.
         lossy: whether the codec alters pixels, None where that is not known.
         expected: the model's own scheme; it decides where several schemes score about the same.
+        limited_range: whether the pictures were YUV of limited range (`VideoInfo.limited_range`).
 
     Raises:
         InputError: there is no frame; the frames are no label map, of no known scheme, or may be of
             several: the message then names the choices to pass.
     """
-    return resolve(LabelChoice(), frames, lossy=lossy, expected=expected)
+    return resolve(
+        LabelChoice(), frames, lossy=lossy, expected=expected, limited_range=limited_range
+    )
 
 
 def resolve(
@@ -77,25 +96,38 @@ def resolve(
     *,
     lossy: bool | None = None,
     expected: Scheme | None = None,
+    limited_range: bool = False,
 ) -> Detection:
     """The scheme and encoding of ``choice``, what it leaves open decided from the frames.
+
+    What was given by hand is tried on the frames too, and warned of where it does not suit them.
 
     Args:
         choice: what was asked for.
         frames: as for `detect`.
         lossy: as for `detect`.
         expected: as for `detect`.
+        limited_range: as for `detect`.
 
     Raises:
         InputError: as `detect`.
     """
     if not frames:
         raise InputError("there is no frame to tell the labels from.")
-    if choice.scheme is not None and choice.encoding is not None:
-        reasons: tuple[str, ...] = ("Scheme and encoding were given.",)
-        return Detection(choice.scheme, choice.encoding, 1.0, reasons)
-    encoding = choice.encoding or detect_encoding(frames, choice.scheme)
-    if choice.scheme is not None:
-        reasons = (f"The scheme was given; {FOUND[encoding]}.", *lossy_warnings(encoding, lossy))
-        return Detection(choice.scheme, encoding, 1.0, reasons)
-    return SchemeDetector(tuple(frames), lossy, expected).detect(encoding)
+    detector = SchemeDetector(tuple(frames), lossy, expected)
+    encoding = choice.encoding
+    if encoding is None:
+        encoding = detect_encoding(frames, choice.scheme, limited_range=limited_range)
+    elif encoding != "colours":
+        refuse_ids_through_yuv(frames, limited_range)
+    if choice.scheme is None:
+        return detector.detect(encoding)
+    if choice.encoding is not None:
+        tried: tuple[Encoding, ...] = (encoding,)
+        said = "Scheme and encoding were given."
+    else:
+        tried = (encoding, *_ALSO.get(encoding, ()))
+        said = f"The scheme was given; {FOUND[encoding]}."
+    found = detector.check(choice.scheme, tried)
+    lost = lossy_warnings(found.encoding, lossy) if choice.encoding is None else ()
+    return replace(found, reasons=(said, *lost, *found.reasons))

@@ -13,7 +13,13 @@ import numpy.typing as npt
 from vidtrans.errors import InputError, Remedy, UsageError
 from vidtrans.frame import Bytes, Frame, Ids, LabelFrame
 from vidtrans.labels.colours import colour_table
-from vidtrans.labels.encodings import ENCODINGS, Encoding
+from vidtrans.labels.encodings import (
+    DIVISORS,
+    ENCODINGS,
+    Encoding,
+    shows_colours,
+    stored_values,
+)
 from vidtrans.labels.report import ReadReport
 from vidtrans.labels.scheme import NO_PLANE, PlaneMap, Scheme, stored_ids
 
@@ -21,7 +27,6 @@ UNREADABLE_LIMIT = 0.25
 """The largest share of pixels without a class that is read. Label films of 512x256 after x264 at
 crf 38 have 0.03, so that more means another palette. Photos have 0.16 to 0.25 within the default
 tolerance: it is detection that refuses those."""
-_MINUS_ONE_16 = 65535
 
 
 @dataclass(frozen=True)
@@ -34,8 +39,8 @@ class LabelReader:
         scheme: what the input's values mean.
         encoding: ``ids`` (grey, 8 or 16 bits), ``palette`` (a palette picture: by its colours where
             these are the scheme's, else by its indices), ``colours`` (RGB), ``carla-red`` (the id
-            in red, the actor in green and blue), or ``instances`` (16 bits, id * 1000 + n; values
-            under 1000 are plain ids).
+            in red, the actor in green and blue), ``instances`` (16 bits, id * 1000 + n; values
+            under 1000 are plain ids) or ``instances-256`` (16 bits, id * 256 + n).
         model_scheme: the scheme that the model was trained on. None: the model knows its planes by
             number only, and ids are planes.
         label_nc: the model's label planes. None: as many as its scheme has ids. 0: the model takes
@@ -61,7 +66,6 @@ class LabelReader:
     unknown_ids: Literal["error", "unlabeled"] = "error"
     planes: PlaneMap = field(init=False, repr=False, compare=False)
     """From the scheme's ids to the model's planes."""
-    _instance_ids: npt.NDArray[np.uint16] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.encoding not in ENCODINGS:
@@ -78,10 +82,6 @@ class LabelReader:
         object.__setattr__(
             self, "planes", self.scheme.to_model(self.model_scheme, self.label_nc or None)
         )
-        values = np.arange(65536)
-        plain = np.where(values < 1000, values, values // 1000).astype(np.uint16)
-        plain[_MINUS_ONE_16] = _MINUS_ONE_16
-        object.__setattr__(self, "_instance_ids", plain)
 
     def __reduce__(self) -> tuple[type[LabelReader], tuple[object, ...]]:
         # The tables hold a read-only mapping, which cannot be pickled: they are made again.
@@ -93,8 +93,7 @@ class LabelReader:
         Args:
             frame: the label picture.
             instances: the frame of the instance map beside the labels, None where there is none.
-                The result then has instances only where the encoding holds them (``instances``,
-                ``carla-red``).
+                The result then has instances only where the encoding holds them (`WITH_INSTANCES`).
 
         Returns:
             The frame in the model's planes, and what was found in it.
@@ -128,8 +127,10 @@ class LabelReader:
             red, green, blue = _channels(frame)
             # Tag and actor together tell instances apart, so the whole colour is the instance id.
             return red, instance_ids(frame) if green.any() or blue.any() else None
+        if frame.palette is not None and self.encoding == "ids":
+            return stored_values(frame, "ids"), None
         grey = _grey(frame, "label")
-        if self.encoding == "instances":
+        if self.encoding in DIVISORS:
             if grey.dtype != np.uint16:
                 raise InputError(
                     "an instance map that holds the labels too needs 16 bits; this picture has 8.",
@@ -137,7 +138,7 @@ class LabelReader:
                     frame=frame.index,
                     remedy=Remedy("Give it with {instances}, beside the labels."),
                 )
-            return self._instance_ids.take(grey), grey.astype(np.int32)
+            return stored_values(frame, self.encoding), grey.astype(np.int32)
         return grey, None
 
     def _read_ids(self, frame: Frame, values: Ids) -> tuple[Bytes, ReadReport]:
@@ -270,12 +271,37 @@ def image_of(frame: Frame) -> Bytes:
 
 def instance_ids(frame: Frame) -> npt.NDArray[np.int32]:
     """Instance ids of a frame of an instance map, int32 [H,W]: grey values as they are; in an RGB
-    map each colour is an instance, red << 16 | green << 8 | blue."""
+    map each colour is an instance, red << 16 | green << 8 | blue.
+
+    Raises:
+        InputError: a map in colours of 16 bits that int32 cannot number.
+    """
     if frame.pixels.ndim == 2:
         return frame.pixels.astype(np.int32)
+    if frame.pixels.dtype == np.uint16:
+        return _deep_instance_ids(frame)
     packed = cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2BGRA).view(np.int32)[..., 0]
     packed &= 0xFFFFFF
     return packed
+
+
+def _deep_instance_ids(frame: Frame) -> npt.NDArray[np.int32]:
+    """`instance_ids` of 16-bit colours: SYNTHIA's red is the class, its green the instance."""
+    red, green, blue = (frame.pixels[..., at].astype(np.int64) for at in range(3))
+    if shows_colours(frame.pixels):
+        packed = (red >> 8) << 16 | (green >> 8) << 8 | blue >> 8
+    elif int(red.max()) < 1 << 15 and not blue.any():
+        packed = red << 16 | green
+    elif max(int(red.max()), int(green.max()), int(blue.max())) < 1 << 10:
+        packed = red << 20 | green << 10 | blue
+    else:
+        raise InputError(
+            "this instance map has colours of 16 bits in all channels, more than can be numbered.",
+            where=frame.source or None,
+            frame=frame.index,
+            hint="Write the instances as grey values of 16 bits.",
+        )
+    return packed.astype(np.int32)
 
 
 def _beside(frame: Frame, instances: Frame) -> npt.NDArray[np.int32]:
@@ -307,9 +333,9 @@ def _grey(frame: Frame, what: str) -> Ids:
     )
 
 
-def _channels(frame: Frame) -> tuple[Bytes, Bytes, Bytes]:
+def _channels(frame: Frame) -> tuple[Ids, Ids, Ids]:
     red, green, blue = cv2.split(frame.pixels)
-    return cast(tuple[Bytes, Bytes, Bytes], (red, green, blue))
+    return cast(tuple[Ids, Ids, Ids], (red, green, blue))
 
 
 def _look_up(table: Bytes, values: Ids) -> Bytes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from vidtrans.labels.frame_statistics import ColourStatistics, ValueStatistics, colour_coverage
 from vidtrans.labels.scheme import Scheme, builtin_schemes, canonical, load_scheme
-from vidtrans.labels.street_prior import log_likelihood
+from vidtrans.labels.street_prior import known_to_prior, log_likelihood, surprise
 
 PREFERENCE = (
     "cityscapes",
@@ -30,11 +30,13 @@ class ValueScore:
         scheme: the scheme.
         names: the class name of every value seen.
         log_likelihood: of a pixel under the street prior, nats; larger is likelier.
+        surprise: how far this is from a usual street, nats a pixel (`street_prior.surprise`).
     """
 
     scheme: Scheme
     names: Mapping[int, str]
     log_likelihood: float
+    surprise: float
 
     def agrees(self, other: ValueScore) -> bool:
         """Whether both schemes give every value seen the same meaning."""
@@ -78,8 +80,21 @@ def score_values(statistics: ValueStatistics, schemes: Iterable[Scheme]) -> list
         names = {value: scheme.name_of(value) for value in statistics.shares}
         named = {value: name for value, name in names.items() if name is not None}
         if len(named) == len(names):
-            scores.append(ValueScore(scheme, named, log_likelihood(statistics, named)))
+            street = {value: _street_name(scheme, name) for value, name in named.items()}
+            scores.append(
+                ValueScore(
+                    scheme,
+                    named,
+                    log_likelihood(statistics, street),
+                    surprise(statistics, street),
+                )
+            )
     return sorted(scores, key=lambda score: -score.log_likelihood)
+
+
+def _street_name(scheme: Scheme, name: str) -> str:
+    """The name that the street prior knows a class by: its own, or the first of its stand-ins."""
+    return next((each for each in (name, *scheme.find(name).alike) if known_to_prior(each)), name)
 
 
 def score_colours(

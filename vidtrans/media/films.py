@@ -255,6 +255,7 @@ class FilmReader:
             sample_aspect=aspect,
             duration_s=duration,
             rotation=first.rotation,
+            limited_range=self._pixels.limited_range(first),
         )
 
     def _check_turned(self, first: av.VideoFrame) -> None:

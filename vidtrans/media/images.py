@@ -149,6 +149,7 @@ class ImageReader:
             lossy=self._lossy,
             duration_s=float(len(self._files) / rate),
             rotation=first.rotation,
+            limited_range=self._pixels.limited_range(first),
         )
 
     def _check_sizes(self, first: av.VideoFrame) -> None:

@@ -97,8 +97,9 @@ class PixelReader:
         """Convert one frame, turned by its display matrix.
 
         Returns:
-            Pixels, C-contiguous: uint8 RGB [H,W,3], or uint8 or uint16 ids [H,W]; and the palette
-            uint8 RGB [256,3] that the ids are indices of, or None.
+            Pixels, C-contiguous: uint8 RGB [H,W,3], uint16 RGB where labels of 16 bits are kept, or
+            uint8 or uint16 ids [H,W]; and the palette uint8 RGB [256,3] that the ids are indices
+            of, or None.
 
         Raises:
             InputError: FFmpeg cannot convert the pixel format.
@@ -121,6 +122,15 @@ class PixelReader:
             pixels = np.rot90(pixels, quarter_turns)
         contiguous: Ids = np.ascontiguousarray(pixels)  # type: ignore[assignment]
         return contiguous, palette
+
+    def limited_range(self, frame: VideoFrame) -> bool:
+        """Whether a frame's samples are YUV of limited range (16..235), as untagged YUV counts."""
+        name = frame.format.name
+        if frame.format.is_rgb or kind_of(name, monochrome=self._monochrome) != "rgb":
+            return False
+        if self._tags.full_range is not None:
+            return not self._tags.full_range
+        return frame.color_range != ColorRange.JPEG and not name.startswith("yuvj")
 
     def _grey(self, frame: VideoFrame) -> Ids:
         name = frame.format.name
@@ -160,7 +170,7 @@ class PixelReader:
             )
         return np.repeat(grey[:, :, None], 3, axis=2).astype(np.uint8, copy=False)
 
-    def _rgb(self, frame: VideoFrame) -> Bytes:
+    def _rgb(self, frame: VideoFrame) -> Ids:
         name = frame.format.name
         if name == "rgb24":
             return _array(frame, copy=self._shared).astype(np.uint8, copy=False)
@@ -169,17 +179,15 @@ class PixelReader:
             # as it was.
             deep = np.asarray(frame.to_ndarray()[:, :, :3], np.uint16)
             bits = max(c.bits for c in frame.format.components)
+            if self.labels and bits == 16:  # SYNTHIA's ids are in the lower eight bits
+                return deep
             return (deep >> (bits - 8)).astype(np.uint8)
         matrix: int | None = None
         if self._tags.matrix is not None:
             matrix = MATRICES[self._tags.matrix]
         elif frame.colorspace in _UNSPECIFIED_MATRICES:
             matrix = MATRICES[usual_matrix(frame.height)]
-        full = (
-            frame.color_range == ColorRange.JPEG or name.startswith("yuvj") or frame.format.is_rgb
-        )
-        if self._tags.full_range is not None and not frame.format.is_rgb:
-            full = self._tags.full_range
+        full = not self.limited_range(frame)
         try:
             rgb = self._scaler.reformat(
                 frame,

@@ -99,7 +99,8 @@ def convert(
             reasons = [
                 each for each in render.detection.reasons if each not in render.detection.warnings
             ]
-            note(f"Labels are read as {render.detection}: {' '.join(reasons)}".strip())
+            sure = f"{render.detection.confidence:.0%} sure"
+            note(f"Labels are read as {render.detection} ({sure}): {' '.join(reasons)}".strip())
             for warning in render.detection.warnings:
                 warn(warning)
         name = png_names(render.reader.stems)

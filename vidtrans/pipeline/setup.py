@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from itertools import chain, islice, repeat
+from itertools import islice, repeat
 from pathlib import Path
 
 import cv2
@@ -14,15 +14,17 @@ import numpy as np
 
 from vidtrans.errors import InputError, Remedy, UsageError
 from vidtrans.frame import Bytes, Frame, LabelFrame, VideoInfo
-from vidtrans.labels.detect import parse_labels, resolve
+from vidtrans.labels.detect import parse_labels
 from vidtrans.labels.edit import EditList, FirstFrame
 from vidtrans.labels.edit_plan import EditPlan
 from vidtrans.labels.encodings import WITH_INSTANCES
 from vidtrans.labels.reader import LabelReader
 from vidtrans.labels.scheme import load_scheme
-from vidtrans.labels.scheme_detector import Detection
+from vidtrans.labels.scheme_detector import WARNING, Detection
 from vidtrans.media.naming import exists
 from vidtrans.media.reader import Reader, open_reader
+from vidtrans.pipeline.look_ahead import LOOK_AHEAD, LookedAt
+from vidtrans.pipeline.look_ahead import look_ahead as look_at
 from vidtrans.pipeline.settings import ConvertSettings, RenderSettings
 from vidtrans.pipeline.sizing import Sizing
 from vidtrans.pipeline.stream import Painter
@@ -33,8 +35,8 @@ from vidtrans.sequence.state import State
 COUNT_UP_TO_BYTES = 64 << 20
 """Films whose container does not tell their length are counted, packet by packet, up to this
 size."""
-LOOK_AHEAD = 3
-"""Frames from which the labels ``auto`` are detected."""
+_MOSTLY_UNLABELED = 0.5
+"""The share of pixels without a class of the model over which the reading is warned of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +99,8 @@ def open_render(
             in ``Render.frames``.
         settings: What decides the pictures.
         model: That of ``settings``, where it is loaded already.
-        look_ahead: Frames that detection may look at. 1 where the second frame may not come before
-            the first picture has gone out.
+        look_ahead: Frames that detection looks at where they decide. 1 where the second frame may
+            not come before the first picture has gone out.
 
     Raises:
         InputError: The labels cannot be read, or the instance maps do not fit them.
@@ -122,12 +124,18 @@ def open_render(
             settings.model, device=settings.device, precision=settings.precision
         )
         model = model.seeded(settings.seed)
+        frames: Iterator[Frame]
+        detection: Detection | None = None
+        choice = parse_labels(settings.labels)
         if model.label_nc:
-            seen = tuple(islice(reader, look_ahead))
+            looked_at = look_at(reader, choice, look_ahead)
+            label_reader = reader_for(looked_at.detection, reader.info, model)
+            frames = looked_at.frames
+            detection = with_losses(looked_at, label_reader)
         else:
             reader.as_pictures()
-            seen = ()
-        label_reader, detection = choose_labels(settings.labels, seen, reader.info, model)
+            label_reader = LabelReader(load_scheme("cityscapes"), label_nc=0)
+            frames = iter(reader)
         sizing = Sizing.plan(reader.info.size_hw, settings.size_hw, settings.fit)
         painter = edited(
             Painter(model, sizing, settings.layer, settings.scene_cuts, reader.sequence_starts),
@@ -138,7 +146,7 @@ def open_render(
         yield Render(
             settings=settings,
             reader=reader,
-            frames=chain(seen, reader),
+            frames=frames,
             instances=instances,
             label_reader=label_reader,
             detection=detection,
@@ -160,26 +168,39 @@ def open_input(settings: ConvertSettings, *, model: Model | None = None) -> Iter
         yield render
 
 
-def choose_labels(
-    text: str, frames: Sequence[Frame], info: VideoInfo, model: Model
-) -> tuple[LabelReader, Detection | None]:
-    """How the labels of ``frames`` are read for ``model``; no detection where the model takes
-    pictures.
+def reader_for(detection: Detection, info: VideoInfo, model: Model) -> LabelReader:
+    """How labels that are taken for ``detection`` are read for ``model``.
 
-    Raises InputError where the frames are no label map or could be several schemes, UsageError for
-    an unknown scheme.
+    Raises UsageError where the model's label scheme is unknown.
     """
-    choice = parse_labels(text)
-    if not model.label_nc:
-        return LabelReader(load_scheme("cityscapes"), label_nc=0), None
-    detection = resolve(choice, frames, lossy=info.lossy)
     known = load_scheme(model.label_scheme) if model.label_scheme else None
-    return (
-        LabelReader(
-            detection.scheme, detection.encoding, known, model.label_nc, clean_fringe=info.lossy
-        ),
-        detection,
+    return LabelReader(
+        detection.scheme,
+        detection.encoding,
+        known,
+        model.label_nc,
+        clean_fringe=info.lossy or detection.fringed,
     )
+
+
+def with_losses(looked_at: LookedAt, label_reader: LabelReader) -> Detection:
+    """The detection with a warning where most pixels would have no class of the model.
+
+    Raises InputError where the frames that were looked at cannot be read.
+    """
+    detection = looked_at.detection
+    lost = pixels = 0
+    for frame in looked_at.telling:
+        labels, report = label_reader.read(frame, None)
+        lost += int(np.count_nonzero(labels.ids == label_reader.planes.unlabeled))
+        pixels += report.pixels
+    if lost <= _MOSTLY_UNLABELED * pixels or detection.warnings:
+        return detection
+    warning = (
+        f"{WARNING}{lost / pixels:.0%} of the pixels have no class of the model when read as"
+        f" {detection}."
+    )
+    return replace(detection, reasons=(*detection.reasons, warning))
 
 
 def read_label_frame(

@@ -284,7 +284,7 @@ def open_material(
         detection.encoding,
         model_scheme or detection.scheme,
         label_nc,
-        clean_fringe=lossy,
+        clean_fringe=lossy or detection.fringed,
         unknown_ids="unlabeled",
     )
     return Material(layout, decoder, reader, detection, unknown_ids)
