@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -56,12 +56,13 @@ def inspect(
         detection: Detection | None = None
         report: LabelReport | None = None
         try:
-            detection = look_ahead(reader, choice).detection
+            looked_at = look_ahead(reader, choice)
         except InputError as error:
             refusal = error
         info = reader.info
-        if detection is not None:
-            report = _read(islice(chain(seen, reader), frames), detection, info, model)
+        if refusal is None:
+            detection = looked_at.detection
+            report = _read(islice(looked_at.frames, frames), detection, info, model)
     facts = _facts(info, detection, report)
     if refusal is not None:
         facts["refusal"] = refusal.sentence(option_words)
