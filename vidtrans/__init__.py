@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from vidtrans.errors import (
     InputError,
     Interrupted,
+    JobsFailed,
     ModelError,
     OutputError,
     ReaderGone,
@@ -27,6 +28,7 @@ from vidtrans.errors import (
 )
 
 if TYPE_CHECKING:
+    from vidtrans.batches.batch import JobResult, batch
     from vidtrans.frame import FrameTime, LabelFrame
     from vidtrans.nets.painting import Painting
     from vidtrans.sequence.loading import import_checkpoint, load_model
@@ -46,6 +48,8 @@ __all__ = [
     "FrameTime",
     "InputError",
     "Interrupted",
+    "JobResult",
+    "JobsFailed",
     "LabelFrame",
     "Model",
     "ModelError",
@@ -56,12 +60,15 @@ __all__ = [
     "UsageError",
     "VidtransError",
     "__version__",
+    "batch",
     "import_checkpoint",
     "load_model",
 ]
 
 # Loaded when they are first asked for: torch takes seconds, and `vidtrans --help` does without it.
 _HOMES = {
+    "JobResult": "vidtrans.batches.batch",
+    "batch": "vidtrans.batches.batch",
     "FrameTime": "vidtrans.frame",
     "LabelFrame": "vidtrans.frame",
     "Model": "vidtrans.sequence.model",

@@ -2,7 +2,8 @@
 
 An error is one clear sentence: what failed, where (file, frame), what was found, what was expected,
 what to do. Exit codes: 0 done, 2 wrong usage, 3 unreadable or invalid input, 4 unusable model, 5
-output cannot be written, 130 interrupted, 141 the reader of standard output has closed it.
+output cannot be written, 6 some jobs of a batch failed, 130 interrupted, 141 the reader of standard
+output has closed it.
 
 What to do often names a setting. The command line calls it ``--overwrite``, the editor by the label
 of a checkbox, Python ``overwrite=True``. A ``Remedy`` names the setting itself, and each interface
@@ -163,6 +164,12 @@ class OutputError(VidtransError, OSError):
     """The output cannot be written: no space, no permission, no such encoder, exists already."""
 
     exit_code = 5
+
+
+class JobsFailed(VidtransError):
+    """A batch has ended, and some of its jobs failed; the others are done."""
+
+    exit_code = 6
 
 
 class Interrupted(VidtransError):

@@ -76,6 +76,10 @@ def problem(words):
 def click_problem(command, path, words):
     """The same for a command of this project: unknown subcommands and options."""
     while subcommands := getattr(command, "commands", None):
+        default = getattr(command, "default_command", None)  # need not be named
+        if default and (not words or words[0] not in subcommands):
+            command = subcommands[default]
+            break
         if not words or words[0].startswith("-"):
             break
         if words[0] not in subcommands:

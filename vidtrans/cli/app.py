@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vidtrans.cli import bench, convert, demo, inspect, models, styles
+from vidtrans.cli import batch, bench, convert, demo, inspect, models, styles
 
 app = typer.Typer(
     name="vidtrans",
@@ -17,13 +17,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=(
         "Exit codes: 0 done, 2 wrong usage, 3 unreadable input, 4 unusable model, 5 output cannot"
-        " be written, 130 interrupted. VIDTRANS_DEBUG=1 or --debug shows where an error came from."
+        " be written, 6 some jobs of a batch failed, 130 interrupted."
+        " VIDTRANS_DEBUG=1 or --debug shows where an error came from."
     ),
 )
 app.command("demo")(demo.demo)
 app.command("convert")(convert.convert)
 app.command("inspect")(inspect.inspect)
 app.command("styles")(styles.styles)
+app.add_typer(batch.app, name="batch")
 app.add_typer(models.app, name="models")
 app.add_typer(bench.app, name="bench")
 

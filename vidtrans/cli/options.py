@@ -21,6 +21,7 @@ def with_options(
     settings: type[BaseModel],
     *,
     piped: bool = False,
+    without: Collection[str] = (),
     help: Mapping[str, str] | None = None,
 ) -> Callable[[Command], Command]:
     """A decorator that gives a command the options of ``settings``, in place of its ``**options``.
@@ -32,6 +33,7 @@ def with_options(
     Args:
         settings: A settings model whose fields carry a ``Setting``.
         piped: Only the options that make sense for frames from a pipe.
+        without: Names of options that the command does not have.
         help: Other sentences about options, by option name.
 
     Example:
@@ -55,7 +57,7 @@ def with_options(
             _parameter(field, option, (help or {}).get(option.name, option.help))
             for field in _by_panel(settings)
             for option in field.setting.options
-            if field.setting.piped or not piped
+            if (field.setting.piped or not piped) and option.name not in without
         ]
         # Typer builds the command from the signature.
         command.__signature__ = signature.replace(  # type: ignore[attr-defined]

@@ -34,6 +34,7 @@ _CITYSCAPES = re.compile(
 )
 _NUMBERED = re.compile(r"(?P<head>.*?)(?P<frame>\d+)(?P<tail>\D*)$")
 _PRINTF = re.compile(r"%0?(\d*)d")
+_TRAILING_DIGITS = re.compile(r"\d+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,3 +306,78 @@ def list_sequences(folder: str | Path) -> list[ImageSequence]:
     return [
         ImageSequence(name.strip("_-. "), tuple(files)) for name, files in sorted(groups.items())
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedSequence:
+    """One of the image sequences in a folder.
+
+    Attributes:
+        name: What stands before the frame number; empty where names are numbers alone.
+        kind: What stands behind it (``gtFine_labelIds``); empty where nothing does.
+        files: The paths of the images in order.
+        source: The path or pattern with which ``open_reader`` reads exactly these.
+    """
+
+    name: str
+    kind: str
+    files: tuple[str, ...]
+    source: str
+
+
+def named_sequences(folder: str, names: Iterable[str]) -> list[NamedSequence]:
+    """Sort the images of one folder into sequences, by their names alone.
+
+    Images of Cityscapes that are annotated stills, of which no two follow one another, are
+    sequences of one picture each, and so are images without a number beside numbered ones.
+
+    Args:
+        folder: The folder's path or URL.
+        names: The names of its images.
+
+    Returns:
+        The sequences, in natural order.
+    """
+    groups: dict[tuple[str, str], list[tuple[Path, _NameParts]]] = defaultdict(list)
+    for path in sorted(map(Path, names), key=natural_key):
+        parts = _name_parts(path)
+        groups[parts.sequence, parts.kind].append((path, parts))
+    top = folder.rstrip("/")
+    found: list[NamedSequence] = []
+    for (name, kind), members in groups.items():
+        files = tuple(f"{top}/{path.name}" for path, _ in members)
+        numbers = [parts.frame for _, parts in members if parts.frame is not None]
+        apart = members[0][1].cityscapes and len(members) > 1 and _numbers_apart(numbers)[1] < 0.5
+        if len(groups) == 1 and not apart:
+            found.append(NamedSequence(name, _without_suffix(kind), files, folder))
+        elif apart or not numbers or len(members) == 1:
+            found.extend(
+                NamedSequence(_stem_before(path, kind), _without_suffix(kind), (file,), file)
+                for file, (path, _) in zip(files, members, strict=True)
+            )
+        else:
+            source = f"{top}/{_printf_pattern(members)}"
+            found.append(NamedSequence(name, _without_suffix(kind), files, source))
+    return found
+
+
+def _without_suffix(kind: str) -> str:
+    return Path(kind).stem.lstrip("*_-. ")
+
+
+def _stem_before(path: Path, kind: str) -> str:
+    """The stem of an image without what tells its kind."""
+    return path.stem.removesuffix(Path(kind).stem.lstrip("*")) or path.stem
+
+
+def _printf_pattern(members: Sequence[tuple[Path, _NameParts]]) -> str:
+    """A printf pattern that matches exactly these names of one sequence."""
+    path, parts = members[0]
+    tail = parts.kind.removeprefix("*")
+    head = path.name.removesuffix(tail)
+    digits = [_TRAILING_DIGITS.search(other.name.removesuffix(tail)) for other, _ in members]
+    texts = [found[0] for found in digits if found]
+    padded = any(len(text) > 1 and text.startswith("0") for text in texts)
+    width = f"0{min(map(len, texts))}" if padded else ""
+    start = head[: len(head) - len(texts[0])]
+    return f"{start.replace('%', '%%')}%{width}d{tail.replace('%', '%%')}"

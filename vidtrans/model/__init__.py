@@ -4,7 +4,13 @@ from vidtrans.model.bundle import read_bundle, read_card, write_bundle
 from vidtrans.model.card import Bundle, Card
 from vidtrans.model.describe import describe, flop_per_frame
 from vidtrans.model.export import write_folder
-from vidtrans.model.library import BundleEntry, find_bundle, list_bundles, models_folder
+from vidtrans.model.library import (
+    BundleEntry,
+    find_bundle,
+    list_bundles,
+    model_digest,
+    models_folder,
+)
 from vidtrans.model.networks import Networks, build
 from vidtrans.model.published import read_folder
 
@@ -18,6 +24,7 @@ __all__ = [
     "find_bundle",
     "flop_per_frame",
     "list_bundles",
+    "model_digest",
     "models_folder",
     "read_bundle",
     "read_card",

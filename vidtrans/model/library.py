@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -79,6 +80,26 @@ def find_bundle(name_or_path: str | PathLike[str]) -> Path:
         f"there is no model called {asked!r}.",
         hint=did_you_mean(asked, sorted(names)) if names else "No model is installed.",
     )
+
+
+def model_digest(name_or_path: str | PathLike[str]) -> str:
+    """12 hexadecimal digits of what a model's files hold.
+
+    Args:
+        name_or_path: as ``find_bundle`` takes it.
+
+    Raises:
+        ModelError: there is no such model, or it cannot be read.
+    """
+    path = find_bundle(name_or_path)
+    digest = hashlib.blake2b(digest_size=6)
+    try:
+        for part in sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]:
+            with part.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "blake2b").digest())
+    except OSError as error:
+        raise ModelError(f"cannot be read: {error.strerror}.", where=path) from error
+    return digest.hexdigest()
 
 
 def _bundles(folder: Path) -> list[Path]:

@@ -39,6 +39,7 @@ from vidtrans.pipeline.runfolder import RunFolder, Span
 from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans.pipeline.setup import Render, open_input
 from vidtrans.pipeline.stream import Cancel, errors_at, painted_stream, read_labels
+from vidtrans.sequence.model import Model
 from vidtrans.sequence.state import State
 
 OnNote = Callable[[str], None]
@@ -69,6 +70,7 @@ class ConvertSummary:
 def convert(
     settings: ConvertSettings,
     *,
+    model: Model | None = None,
     on_progress: OnProgress | None = None,
     on_note: OnNote | None = None,
     on_warning: OnNote | None = None,
@@ -76,6 +78,8 @@ def convert(
 ) -> ConvertSummary:
     """Translate ``settings.input`` into ``settings.output``: one picture for each frame, with its
     time.
+
+    ``model``: that of ``settings``, loaded already, for many runs in one process.
 
     The output appears under its name when it is whole. ``on_progress`` is called in the caller's
     thread after each frame that is written; ``on_note`` with sentences for people (what the labels
@@ -94,7 +98,7 @@ def convert(
     output = Path(settings.output)
     check_paths(settings)
     with ExitStack() as stack:
-        render = stack.enter_context(open_input(settings))
+        render = stack.enter_context(open_input(settings, model=model))
         if render.detection is not None:
             reasons = [
                 each for each in render.detection.reasons if each not in render.detection.warnings

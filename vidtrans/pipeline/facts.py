@@ -10,7 +10,7 @@ import torch
 
 import vidtrans
 from vidtrans.media.fingerprint import fingerprint
-from vidtrans.model import find_bundle
+from vidtrans.model import model_digest
 from vidtrans.pipeline.options import setting_fields, spelled_options
 from vidtrans.pipeline.settings import ConvertSettings, format_size
 from vidtrans.pipeline.setup import Render
@@ -48,7 +48,7 @@ def _worded(settings: ConvertSettings, render: Render) -> dict[str, str]:
     """The settings whose text is not all that they mean, by field."""
     asked, painter = settings.render, render.painter
     return {
-        "model": f"{Path(asked.model).name} ({_digest_of_files(find_bundle(asked.model))})",
+        "model": f"{Path(asked.model).name} ({model_digest(asked.model)})",
         "device": painter.model.device.type,
         "precision": painter.model.precision,
         "labels": (
@@ -97,12 +97,3 @@ def _edits(render: Render) -> str:
 def _digest(content: str | bytes) -> str:
     data = content.encode() if isinstance(content, str) else content
     return hashlib.blake2b(data, digest_size=6).hexdigest()
-
-
-def _digest_of_files(path: Path) -> str:
-    """Of a model: one bundle, or a published checkpoint folder."""
-    digest = hashlib.blake2b(digest_size=6)
-    for part in sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]:
-        with part.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "blake2b").digest())
-    return digest.hexdigest()

@@ -53,6 +53,14 @@ PicturePath = Callable[[int], Path]
 """The path of a frame's picture, in runs that write a folder of pictures."""
 
 
+class BusyError(OutputError):
+    """Another process is at work on this output at the moment."""
+
+
+class ResumeError(UsageError):
+    """The interrupted run was started with other settings, or on another input."""
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """Finished frames ``first`` .. ``end - 1``.
@@ -573,7 +581,7 @@ def _write_ledger(folder: Path, spans: list[Span]) -> None:
 def _locked(folder: Path, output: Path, *, create: bool = True) -> IO[str]:
     """The lock of ``folder``, held by this process. ``create``: make the folder where it is
     missing. Raises OutputError."""
-    gone = OutputError(
+    gone = BusyError(
         "another run of this output ended just now.", where=output, hint="Start this one again."
     )
     with write_errors(output):
@@ -599,7 +607,7 @@ def _lock(lock: IO[str], output: Path) -> None:
     except OSError:
         return  # the file system has no locks: a second run cannot be detected
     if not held:
-        raise OutputError("another run is writing this output at the moment.", where=output)
+        raise BusyError("another run is writing this output at the moment.", where=output)
 
 
 def _is_still(file: IO[str], path: Path) -> bool:
@@ -643,6 +651,12 @@ def _read_run(folder: Path) -> _Run:
     )
 
 
+def kept_frames(folder: str | os.PathLike[str]) -> int:
+    """The number of finished frames in the folder of an interrupted run."""
+    spans = _read_ledger(Path(folder))
+    return spans[-1].end if spans else 0
+
+
 def _read_ledger(folder: Path) -> list[Span]:
     """The spans of the ledger. An incomplete last line, left by a power cut, is ignored."""
     try:
@@ -667,7 +681,7 @@ def _compare(then: dict[str, str], now: dict[str, str], output: Path) -> None:
     """Raises UsageError where the facts of the interrupted run and of this one differ."""
     for name in {**then, **now}:
         if then.get(name) != now.get(name):
-            raise UsageError(
+            raise ResumeError(
                 f"the interrupted run cannot be resumed: it was started with {name}"
                 f" {then.get(name, 'unset')}, this one has {now.get(name, 'unset')}.",
                 where=output,

@@ -1,0 +1,391 @@
+"""The same batch on a Ray cluster: an actor for each GPU, or for each share of the CPUs.
+
+The record stays with the process that gives the orders, which alone writes it. Inputs and outputs
+lie on a disk that all nodes share under one path, or are URLs. A job of a node that dies is taken
+up by another from its last snapshot, where the disk is shared.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Generator, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from vidtrans.batches.ledger import Entry, Ledger, output_stamp
+from vidtrans.batches.naming import output_path
+from vidtrans.batches.owners import Owner
+from vidtrans.batches.run import Event, Flag, Never, conclude, recover
+from vidtrans.batches.runner import Order, Outcome
+from vidtrans.errors import UsageError, VidtransError
+from vidtrans.model import find_bundle, model_digest
+
+_POLL_S = 0.5
+"""How often actors are asked for their progress."""
+_CPUS_EACH = 2
+"""CPUs of an actor without a GPU, where the nodes have them: two threads paint the embedded model
+faster than one, and a third adds little (docs/performance.md)."""
+_MAX_LOST = 20
+"""Actors that may be lost in a row without a finished job, before the batch gives up."""
+
+
+class _Actor:
+    """Runs jobs on a node. It is made a Ray actor with two threads, so that ``progress`` and
+    ``stop`` answer while ``run`` is at work.
+
+    Args:
+        device: For jobs that name none.
+        threads: Of the CPU.
+    """
+
+    def __init__(self, device: str, threads: int) -> None:
+        import threading
+
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+        from vidtrans.batches.runner import JobRunner
+
+        self._runner = JobRunner(device=device, threads=threads)
+        self._cancel = threading.Event()
+        self._now: dict[str, Any] | None = None
+        self._frames = _frames_counter()
+        self._painted = 0
+
+    def ready(self) -> str:
+        """The node's name, once the actor works."""
+        import socket
+
+        return socket.gethostname()
+
+    def run(self, order: dict[str, Any], model: bytes | None) -> dict[str, Any]:
+        """Do a job. ``model``: the content of its model's file, where the node may lack it."""
+        self._now, self._painted = None, 0
+        found = Order.from_json(order)
+        if model is not None:
+            found = _with_model(found, model)
+        return asdict(self._runner.run(found, on_progress=self._progress, cancel=self._cancel))
+
+    def progress(self) -> dict[str, Any] | None:
+        """How far the job at work is."""
+        return self._now
+
+    def stop(self) -> None:
+        """Let the job at work keep its finished frames and end."""
+        self._cancel.set()
+
+    def _progress(self, now: Any) -> None:
+        self._now = {"done": now.done, "frames": now.total, "fps": now.fps}
+        if self._frames is not None:
+            self._frames.inc(1)
+
+
+def _nodes() -> list[dict[str, Any]]:
+    """What Ray tells of the cluster's nodes."""
+    import ray
+
+    found: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    return found
+
+
+def _frames_counter() -> Any:
+    """A counter of painted frames, which Ray's dashboard shows as ``vidtrans_frames``."""
+    from ray.util.metrics import Counter
+
+    return Counter("vidtrans_frames", description="Frames that vidtrans has painted.")
+
+
+def _with_model(order: Order, content: bytes) -> Order:
+    """The order with its model as a local file of the same name, which resuming compares."""
+    import json
+
+    options = json.loads(order.job.options)
+    name = Path(str(options["model"])).name
+    import hashlib
+
+    digest = hashlib.blake2b(content, digest_size=8).hexdigest()
+    folder = Path(tempfile.gettempdir()) / f"vidtrans-models-{os.getuid()}" / digest
+    place = folder / name
+    if not place.is_file():
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        partial = place.with_name(f".{name}.{os.getpid()}")
+        partial.write_bytes(content)
+        partial.replace(place)
+    text = json.dumps({**options, "model": str(place)}, sort_keys=True, ensure_ascii=False)
+    return replace(order, job=replace(order.job, options=text))
+
+
+@dataclass(eq=False)
+class _Hand:
+    """An actor and its job.
+
+    Attributes:
+        actor: Ray's handle.
+        pending: What it will answer: that it is ready, or a job's outcome.
+        entry: The job at work.
+        asked: Its answer about progress.
+    """
+
+    actor: Any
+    pending: Any
+    number: int
+    entry: Entry | None = None
+    asked: Any = None
+
+
+def work_on_ray(
+    ledger: Ledger,
+    folder: Path,
+    out: str,
+    *,
+    address: str,
+    workers: int | None = None,
+    device: str = "auto",
+    overwrite: bool = False,
+    drain: Flag | None = None,
+    cancel: Flag | None = None,
+) -> Generator[Event, None, None]:
+    """Do the jobs that wait on a cluster; as ``run.work``.
+
+    Args:
+        ledger: The record.
+        folder: Its folder.
+        out: The batch's folder, shared by all nodes, or a URL.
+        address: Of the cluster: ``auto``, ``ray://HOST:PORT``; ``local`` starts one here.
+        workers: Actors; None for one for each GPU, or for each two CPUs.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        overwrite: Whether outputs that the batch did not make may be replaced.
+        drain: Once set, jobs at work are finished and no other one begins.
+        cancel: Once set, jobs at work end with the frame at work.
+
+    Raises:
+        UsageError: Ray is not installed, or there is no cluster at the address.
+        VidtransError: Actors are lost again and again.
+    """
+    try:
+        import ray
+    except ImportError as error:
+        raise UsageError(
+            "Ray is not installed.", hint="pip install 'vidtrans[cluster]' installs it."
+        ) from error
+    ours = not ray.is_initialized()
+    if ours:
+        try:
+            ray.init(
+                address=None if address == "local" else address,
+                log_to_driver=False,
+                configure_logging=False,
+            )
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            what = " ".join(str(error).split()).rstrip(".")
+            raise UsageError(f"there is no Ray cluster at {address!r} ({what}).") from error
+    try:
+        with Owner(folder) as owner:
+            crew = _Crew(ledger, folder, out, owner.id, device, overwrite=overwrite)
+            try:
+                yield from crew.work(workers, drain or Never(), cancel or Never())
+            finally:
+                crew.close()
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+class _Crew:
+    """The actors of a batch, and the jobs that they are at."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        folder: Path,
+        out: str,
+        owner: str,
+        device: str,
+        *,
+        overwrite: bool,
+    ) -> None:
+        self._ledger = ledger
+        self._folder = folder
+        self._out = out
+        self._owner = owner
+        self._device = device
+        self._overwrite = overwrite
+        self._hands: list[_Hand] = []
+        self._idle: list[_Hand] = []
+        self._number = 0
+        self._lost = 0
+        self._models: dict[str, Any] = {}
+
+    def work(self, workers: int | None, drain: Flag, cancel: Flag) -> Iterator[Event]:
+        import ray
+
+        recover(self._ledger, self._folder, self._out)
+        waiting = self._ledger.waiting()
+        if not waiting:
+            return
+        make = self._maker()
+        count = min(workers or self._places(), waiting)
+        for _ in range(count):
+            self._hire(make)
+        stopped = False
+        while True:
+            draining = drain.is_set() or cancel.is_set()
+            busy = [hand for hand in self._hands if hand.entry is not None]
+            if cancel.is_set() and not stopped:
+                stopped = True
+                for hand in busy:
+                    hand.actor.stop.remote()
+            if not draining:
+                yield from self._give_out()
+                busy = [hand for hand in self._hands if hand.entry is not None]
+            if not busy and (draining or not self._ledger.waiting()):
+                return
+            pending = {hand.pending: hand for hand in self._hands if hand not in self._idle}
+            ready, _ = ray.wait(list(pending), num_returns=1, timeout=_POLL_S)
+            for answer in ready:
+                yield from self._hear(pending[answer], make)
+            yield from self._ask()
+
+    def _places(self) -> int:
+        """How many actors the cluster has room for."""
+        import ray
+
+        there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        if self._on_gpu(there):
+            return max(1, int(there.get("GPU", 1)))
+        return max(1, int(there.get("CPU", 1)) // self._cpus(there))
+
+    def _on_gpu(self, there: dict[str, float]) -> bool:
+        return self._device.startswith("cuda") or (self._device == "auto" and "GPU" in there)
+
+    @staticmethod
+    def _cpus(there: dict[str, float]) -> int:
+        """CPUs of an actor: no more than the smallest node has."""
+        nodes = [node["Resources"].get("CPU", 0) for node in _nodes() if node["Alive"]]
+        return int(max(1, min([_CPUS_EACH, *(n for n in nodes if n >= 1)])))
+
+    def _maker(self) -> Any:
+        """Makes an actor."""
+        import ray
+
+        there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        gpu = self._on_gpu(there)
+        cpus = 1 if gpu else self._cpus(there)
+        kind = ray.remote(_Actor).options(
+            num_cpus=cpus, num_gpus=1 if gpu else 0, max_concurrency=2, max_restarts=0
+        )
+        # Ray shows each actor the GPU that it may use as the only one.
+        return lambda: kind.remote("cuda:0" if gpu else "cpu", cpus)
+
+    def _hire(self, make: Any) -> None:
+        self._number += 1
+        actor = make()
+        self._hands.append(_Hand(actor, actor.ready.remote(), self._number))
+
+    def _give_out(self) -> Iterator[Event]:
+        while self._idle:
+            entry = self._ledger.claim(self._owner)
+            if entry is None:
+                return
+            hand = self._idle.pop()
+            if entry.tries == 1:
+                self._ledger.began(entry.name, output_stamp(output_path(self._out, entry.name)))
+            order = Order(
+                entry.job,
+                self._out,
+                overwrite=self._overwrite or entry.anew > 0,
+                anew=entry.anew == 1,
+                scratch=str(Path(tempfile.gettempdir()) / "vidtrans-scratch"),
+            )
+            hand.entry = entry
+            hand.pending = hand.actor.run.remote(order.to_json(), self._model(entry.job.model))
+            yield Event(
+                "started", entry.name, entry.input, entry.frames, entry.done, worker=hand.number
+            )
+
+    def _model(self, name: str) -> Any:
+        """The model's file in the object store, put there once; None where every node has it."""
+        import ray
+
+        path = find_bundle(name)
+        if not Path(name).is_file() or not path.is_file():
+            return None  # an installed model, or a folder on the shared disk
+        key = f"{path} {model_digest(name)}"
+        if key not in self._models:
+            self._models[key] = ray.put(path.read_bytes())
+        return self._models[key]
+
+    def _hear(self, hand: _Hand, make: Any) -> Iterator[Event]:
+        import ray
+
+        entry = hand.entry
+        try:
+            answer = ray.get(hand.pending)
+        except ray.exceptions.RayActorError:
+            yield from self._lose(hand, make)
+            return
+        except ray.exceptions.RayTaskError as error:
+            self._hands.remove(hand)
+            what = " ".join(str(error.cause).split())
+            raise VidtransError(f"an actor of Ray failed: {what}") from error
+        hand.entry = None
+        self._idle.append(hand)
+        if entry is not None:
+            self._lost = 0
+            yield conclude(self._ledger, entry, Outcome(**answer), hand.number)
+
+    def _lose(self, hand: _Hand, make: Any) -> Iterator[Event]:
+        """An actor or its node is gone: another one takes its place and its job."""
+        self._hands.remove(hand)
+        self._lost += 1
+        if self._lost > _MAX_LOST:
+            raise VidtransError(f"{self._lost} actors of Ray were lost one after the other.")
+        if hand.entry is not None:
+            outcome = Outcome(
+                "failed", error="its node or actor was lost.", exit_code=1, retry=True
+            )
+            yield conclude(self._ledger, hand.entry, outcome, hand.number)
+        self._hire(make)
+
+    def _ask(self) -> Iterator[Event]:
+        """Ask the actors at work for their progress, and take up what they answered."""
+        import ray
+
+        for hand in self._hands:
+            if hand.entry is None:
+                continue
+            if hand.asked is not None and ray.wait([hand.asked], timeout=0)[0]:
+                with contextlib.suppress(ray.exceptions.RayError):
+                    now = ray.get(hand.asked)
+                    if now is not None:
+                        if hand.entry.anew == 1:
+                            self._ledger.began_anew(hand.entry.name)
+                        self._ledger.progress(hand.entry.name, **now)
+                        yield Event(
+                            "progress",
+                            hand.entry.name,
+                            hand.entry.input,
+                            worker=hand.number,
+                            **now,
+                        )
+                hand.asked = None
+            if hand.asked is None:
+                hand.asked = hand.actor.progress.remote()
+
+    def close(self) -> None:
+        """End the actors; the jobs at work keep their finished frames and wait."""
+        import ray
+
+        busy = [hand for hand in self._hands if hand.entry is not None]
+        with contextlib.suppress(ray.exceptions.RayError):
+            for hand in busy:
+                hand.actor.stop.remote()
+            if busy:
+                ray.wait([hand.pending for hand in busy], num_returns=len(busy), timeout=20)
+        for hand in self._hands:
+            with contextlib.suppress(ray.exceptions.RayError):
+                ray.kill(hand.actor)
+        for hand in busy:
+            assert hand.entry is not None
+            self._ledger.give_back(hand.entry.name, counts=False)

@@ -1,0 +1,360 @@
+"""The work on a batch: jobs from the record to workers, and what comes of them into the record."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import socket
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from vidtrans.batches.ledger import Entry, Ledger, output_stamp
+from vidtrans.batches.naming import output_path, parts_of
+from vidtrans.batches.owners import Owner, living
+from vidtrans.batches.processes import WorkerPlan, WorkerProcess
+from vidtrans.batches.remote import exists_at, is_url
+from vidtrans.batches.runner import Order, Outcome
+from vidtrans.errors import InputError, OutputError, VidtransError
+
+MAX_TRIES = 3
+"""Tries of a job whose worker was killed or failed by no mistake of the user's: a passing want of
+memory gets another chance, a sequence that kills every worker does not keep the batch busy."""
+_POLL_S = 0.25
+"""How often flags are looked at while no worker says anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happens to a job.
+
+    Attributes:
+        kind: ``started``; ``progress``; ``note``; ``done``; ``failed``; ``retried``, when a failure
+            is followed by another try; ``interrupted``, with all finished frames kept.
+        name: The job's name.
+        input: Its input.
+        frames: Of the whole sequence; None where unknown.
+        done: Frames that are made.
+        fps: Frames a second.
+        seconds: Of this run of the job.
+        text: An error's or a note's sentence.
+        exit_code: That ``convert`` would end with.
+        worker: The number of the worker.
+    """
+
+    kind: Literal["started", "progress", "note", "done", "failed", "retried", "interrupted"]
+    name: str
+    input: str
+    frames: int | None = None
+    done: int = 0
+    fps: float = 0.0
+    seconds: float = 0.0
+    text: str = ""
+    exit_code: int = 0
+    worker: int = 0
+
+
+class Flag(Protocol):
+    """Whether something is asked for: a ``threading.Event`` is one."""
+
+    def is_set(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Never:
+    """A flag that is never set."""
+
+    def is_set(self) -> bool:
+        return False
+
+
+def others_at_work(folder: Path) -> bool:
+    """Whether other processes of this machine are at work on a record.
+
+    Raises:
+        OutputError: Those of another machine are.
+    """
+    there = living(folder)
+    for host in there.values():
+        if host != socket.gethostname():
+            raise OutputError(
+                f"the machine {host} is at work on this batch.",
+                where=folder,
+                hint="Several machines take a shard each (1/2, 2/2), or work through Ray.",
+            )
+    return bool(there)
+
+
+def recover(ledger: Ledger, folder: Path, out: str) -> int:
+    """Let the jobs of processes that were killed wait again; those whose output is whole are done.
+
+    Returns:
+        The number of these jobs.
+    """
+    there = living(folder)
+    dead = [e for e in ledger.entries("state = 'running'") if e.owner not in there]
+    for entry in dead:
+        if _whole(entry, out):
+            ledger.finish(entry.name, frames=_frames_of(entry, out), seconds=0.0)
+        else:
+            ledger.give_back(entry.name, counts=False)
+    return len(dead)
+
+
+def _whole(entry: Entry, out: str) -> bool:
+    """Whether the output of a job whose process was killed is whole: a film appears only so, and
+    the unfinished frames beside a folder of PNGs are removed last."""
+    path = output_path(out, entry.name)
+    if is_url(path):
+        return not entry.name.endswith("/") and entry.before is None and exists_at(path)
+    there = output_stamp(path)
+    if there is None or there == entry.before:
+        return False
+    return not (entry.name.endswith("/") and parts_of(out, entry.name).exists())
+
+
+def _frames_of(entry: Entry, out: str) -> int | None:
+    """The number of frames of an output, where that is cheap to know."""
+    from vidtrans.media.reader import open_reader
+
+    path = output_path(out, entry.name)
+    if is_url(path):
+        return entry.frames
+    with contextlib.suppress(InputError), open_reader(path, labels=False) as reader:
+        return reader.info.frames or reader.count()
+    return entry.frames
+
+
+def work(
+    ledger: Ledger,
+    folder: Path,
+    out: str,
+    plans: tuple[WorkerPlan, ...],
+    *,
+    overwrite: bool = False,
+    drain: Flag | None = None,
+    cancel: Flag | None = None,
+) -> Generator[Event, None, None]:
+    """Do the jobs that wait, heaviest first, until none does.
+
+    Closing the generator ends the workers; all finished frames are kept.
+
+    Args:
+        ledger: The record.
+        folder: Its folder.
+        out: The batch's folder or URL.
+        plans: A worker each.
+        overwrite: Whether outputs that the batch did not make may be replaced.
+        drain: Once set, jobs at work are finished and no other one begins.
+        cancel: Once set, jobs at work end with the frame at work.
+
+    Raises:
+        VidtransError: A worker cannot start.
+    """
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(Owner(folder))
+        floor = _Floor(ledger, folder, out, plans, overwrite=overwrite)
+        stack.callback(floor.close)
+        yield from floor.work(drain or Never(), cancel or Never())
+
+
+class _Floor:
+    """Workers, and the jobs that they are at."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        folder: Path,
+        out: str,
+        plans: tuple[WorkerPlan, ...],
+        *,
+        overwrite: bool,
+    ) -> None:
+        self._ledger = ledger
+        self._folder = folder
+        self._out = out
+        self._overwrite = overwrite
+        self._events: queue.Queue[tuple[WorkerProcess, dict[str, Any]]] = queue.Queue()
+        self._idle: list[WorkerProcess] = []
+        self._starting: list[WorkerProcess] = []
+        self._busy: dict[WorkerProcess, Entry] = {}
+        self._number = 0
+        self._plans = plans
+
+    def work(self, drain: Flag, cancel: Flag) -> Iterator[Event]:
+        recover(self._ledger, self._folder, self._out)
+        for plan in self._plans[: max(1, self._ledger.waiting())]:
+            self._start(plan)
+        stopped = False
+        while True:
+            draining = drain.is_set() or cancel.is_set()
+            if cancel.is_set() and not stopped:
+                stopped = True
+                for worker in self._busy:
+                    worker.stop()
+            if not draining:
+                yield from self._give_out()
+            if not self._busy and (draining or not self._more()):
+                return
+            try:
+                worker, event = self._events.get(timeout=_POLL_S)
+            except queue.Empty:
+                continue
+            yield from self._hear(worker, event)
+
+    def _more(self) -> bool:
+        """Whether there is, or may be, another job for these workers."""
+        return bool(self._ledger.waiting()) or bool(
+            recover(self._ledger, self._folder, self._out) and self._ledger.waiting()
+        )
+
+    def _start(self, plan: WorkerPlan) -> None:
+        self._number += 1
+        self._starting.append(WorkerProcess(self._number, plan, self._folder, self._events))
+
+    def _give_out(self) -> Iterator[Event]:
+        while self._idle:
+            entry = self._ledger.claim(self._idle[-1].owner)
+            if entry is None:
+                return
+            worker = self._idle.pop()
+            if entry.tries == 1:
+                path = output_path(self._out, entry.name)
+                self._ledger.began(entry.name, output_stamp(path))
+            self._busy[worker] = entry
+            worker.send(
+                Order(
+                    entry.job,
+                    self._out,
+                    overwrite=self._overwrite or entry.anew > 0,
+                    anew=entry.anew == 1,
+                    scratch=str(self._folder / "scratch"),
+                )
+            )
+            yield Event(
+                "started", entry.name, entry.input, entry.frames, entry.done, worker=worker.number
+            )
+
+    def _hear(self, worker: WorkerProcess, event: dict[str, Any]) -> Iterator[Event]:
+        kind = event.pop("event")
+        entry = self._busy.get(worker)
+        if kind == "ready":
+            worker.owner = event["owner"]
+            self._starting.remove(worker)
+            self._idle.append(worker)
+        elif kind == "gone":
+            yield from self._gone(worker, entry)
+        elif entry is None:
+            return
+        elif kind == "progress":
+            if entry.anew == 1:  # from now on its unfinished frames are its own
+                self._ledger.began_anew(entry.name)
+            self._ledger.progress(entry.name, **event)
+            yield Event("progress", entry.name, entry.input, worker=worker.number, **event)
+        elif kind == "note":
+            yield Event("note", entry.name, entry.input, text=event["text"], worker=worker.number)
+        else:
+            del self._busy[worker]
+            self._idle.append(worker)
+            yield conclude(self._ledger, entry, Outcome(**event), worker.number)
+
+    def _gone(self, worker: WorkerProcess, entry: Entry | None) -> Iterator[Event]:
+        """A worker has ended by itself: its job gets another try, and its place another worker."""
+        how = worker.ended_by()
+        if worker in self._starting:
+            self._starting.remove(worker)
+            if not self._idle and not self._busy and not self._starting:
+                words = worker.last_words()
+                raise VidtransError(f"a worker could not start: it {how}. {words}".strip())
+            return
+        if worker in self._idle:
+            self._idle.remove(worker)
+        worker.close()
+        if entry is not None:
+            del self._busy[worker]
+            outcome = Outcome("failed", error=f"its worker {how}.", exit_code=1, retry=True)
+            yield conclude(self._ledger, entry, outcome, worker.number)
+        self._start(worker.plan)
+
+    def close(self) -> None:
+        """End the workers, all at once; the jobs at work wait."""
+        workers = [*self._busy, *self._idle, *self._starting]
+        for worker in workers:
+            worker.stop()
+        for worker in workers:
+            worker.close()
+        for entry in self._busy.values():
+            self._ledger.give_back(entry.name, counts=False)
+
+
+def conclude(ledger: Ledger, entry: Entry, outcome: Outcome, worker: int = 0) -> Event:
+    """Put the end of a job into the record; what is told of it."""
+    if outcome.state == "done":
+        ledger.finish(entry.name, frames=outcome.frames, seconds=outcome.seconds)
+        made = outcome.frames - outcome.resumed_from
+        fps = made / outcome.seconds if outcome.seconds > 0 else 0.0
+        return Event(
+            "done",
+            entry.name,
+            entry.input,
+            outcome.frames,
+            outcome.frames,
+            fps,
+            outcome.seconds,
+            worker=worker,
+        )
+    if outcome.state == "interrupted":
+        ledger.give_back(entry.name, seconds=outcome.seconds, counts=False)
+        return Event("interrupted", entry.name, entry.input, seconds=outcome.seconds, worker=worker)
+    error = outcome.error
+    if outcome.retry and entry.tries < MAX_TRIES:
+        ledger.give_back(entry.name, error=error, seconds=outcome.seconds)
+        kind: Literal["retried", "failed"] = "retried"
+    else:
+        if entry.tries > 1:
+            error = f"{error} This was try {entry.tries}."
+        ledger.fail(entry.name, error, outcome.exit_code, seconds=outcome.seconds)
+        kind = "failed"
+    return Event(
+        kind,
+        entry.name,
+        entry.input,
+        seconds=outcome.seconds,
+        text=error,
+        exit_code=outcome.exit_code,
+        worker=worker,
+    )
+
+
+def worker_plans(
+    device: str, workers: int | None, *, cores: int | None = None
+) -> tuple[WorkerPlan, ...]:
+    """Workers for devices: one for each GPU; on a CPU by default one, with all threads.
+
+    Args:
+        device: ``auto``, ``cpu``, ``cuda`` (every GPU), or names divided by commas.
+        workers: How many; None for the default.
+        cores: Of the CPU; None to ask the system.
+    """
+    names = _devices(device)
+    count = workers or len(names)
+    cores = cores or _cores()
+    return tuple(WorkerPlan(names[n % len(names)], max(1, cores // count)) for n in range(count))
+
+
+def _devices(device: str) -> list[str]:
+    names = [name.strip() for name in device.split(",") if name.strip()] or ["auto"]
+    if names in (["auto"], ["cuda"]):
+        import torch
+
+        found = [f"cuda:{n}" for n in range(torch.cuda.device_count())]
+        return found or (["cpu"] if names == ["auto"] else names)
+    return names
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
