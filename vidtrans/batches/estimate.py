@@ -185,7 +185,7 @@ def _measure(job: Job, settings: BatchSettings) -> float | None:
                 times.append(now - last)
                 last = now
                 del frame
-            stream.close()  # type: ignore[attr-defined]
+            stream.close()
     except VidtransError:
         return None
     return median(times[1:] or times) / (height * width) if times else None
