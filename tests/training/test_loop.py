@@ -1,6 +1,7 @@
 """The loop on toy data: it trains every system, shows itself, and a run that was killed goes on as
 if nothing had happened."""
 
+import contextlib
 import json
 import os
 import signal
@@ -103,6 +104,31 @@ def test_sigterm_saves_and_ends(tiny_settings, tmp_path):
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
+def test_a_signal_to_the_whole_group_is_saved_too(tiny_settings, tmp_path):
+    """As ``timeout`` and systemd send it: to the workers as well."""
+    settings = tiny_settings("pix2pix", run={"steps": 100000}, data={"workers": 1})
+    (tmp_path / "settings.json").write_text(json.dumps(settings_json(settings)))
+    process = subprocess.Popen(
+        [sys.executable, HERE / "whole_run.py", tmp_path / "settings.json", tmp_path / "run"],
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stderr is not None
+    try:
+        while not (line := process.stderr.readline()).startswith("step"):
+            assert line, "the run ended before its first steps"
+        os.killpg(process.pid, signal.SIGTERM)
+        _, said = process.communicate(timeout=120)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert "stopped after step" in said
+    assert "DataLoader" not in said
+    assert newest(tmp_path / "run")["step"] >= 20
+
+
 @pytest.mark.parametrize(
     ("system", "options"),
     [
@@ -119,7 +145,7 @@ def test_two_processes_are_one_with_the_same_global_batch(system, options, tiny_
         [
             *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
             *("--nproc-per-node", "2"),
-            *(HERE / "two_processes.py", tmp_path / "settings.json", tmp_path / "both"),
+            *(HERE / "whole_run.py", tmp_path / "settings.json", tmp_path / "both"),
         ],
         env=environment(),
         capture_output=True,

@@ -174,7 +174,9 @@ def _unchanged(drawn: Any) -> Any:
 
 
 def _quiet(worker: int) -> None:
-    """A worker leaves Ctrl-C to its parent, which ends it, and takes one core."""
+    """A worker takes one core and leaves signals to its parent, which saves the run and then ends
+    it. Ctrl-C, ``timeout`` and systemd send them to the whole group: a worker that ended first
+    would end the run in the middle of a step."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     torch.set_num_threads(1)

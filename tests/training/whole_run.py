@@ -1,4 +1,4 @@
-"""A run under torchrun: ``two_processes.py SETTINGS.json OUT``."""
+"""A run as a process of its own: ``whole_run.py SETTINGS.json OUT``."""
 
 import json
 import sys
