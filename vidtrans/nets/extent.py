@@ -35,7 +35,9 @@ def extents(ids: Tensor, boundary: Tensor | None, viewport: Viewport | None = No
     """
     key = ids[:, ::STRIDE, ::STRIDE].int() * 2
     if boundary is not None:
-        key = key + F.max_pool2d(boundary[:, None].float(), STRIDE)[:, 0].int()
+        n, h, w = boundary.shape
+        cells_of = boundary.reshape(n, h // STRIDE, STRIDE, w // STRIDE, STRIDE)
+        key = key + cells_of.any(dim=2).any(dim=-1).int()
     cells = None if viewport is None else _content_cells(viewport)
     if cells is not None:
         key = cells.crop(key)

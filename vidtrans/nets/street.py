@@ -31,7 +31,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vidtrans.nets import extent, street_geometry
+from vidtrans.nets import extent, street_geometry, street_inference
 from vidtrans.nets.instance_texture import InstanceTexture, instance_uv
 from vidtrans.nets.lookup import LabelLookup
 from vidtrans.nets.painting import Conditioning, History, Painting
@@ -43,6 +43,7 @@ from vidtrans.nets.street_geometry import (
     estimate_scene,
     surface_coordinates,
 )
+from vidtrans.nets.street_inference import StreetPainter
 from vidtrans.nets.street_texture import COLOURS, StreetTexture
 from vidtrans.nets.viewport import Box, Viewport
 from vidtrans.nets.warp import warp
@@ -194,6 +195,7 @@ class StreetGenerator(nn.Module):
         foreground = torch.zeros(config.label_nc, dtype=torch.float32)
         foreground[list(config.fg_labels)] = 1
         self.register_buffer("foreground", foreground, persistent=False)
+        self._prepared: StreetPainter | None = None
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, conditioning: Conditioning, history: History | None) -> Painting:
@@ -229,6 +231,8 @@ class StreetGenerator(nn.Module):
             raise ValueError(
                 "The street generator was given a crop, and nothing measured on the whole picture."
             )
+        if street_inference.applies(self, conditioning):
+            return self._painter().paint(conditioning, history, view)
         previous = None if history is None else history[0].float()
 
         extents = (
@@ -269,6 +273,12 @@ class StreetGenerator(nn.Module):
         fine = self.blocks_fine(F.relu(self.mix_fine(fine), inplace=True))
         outputs = _shuffle(self._add_shortcut(self.head(fine), shortcut), 2)
         return replace(self._compose(outputs, ids, view, flow, warped), memory=(scene,))
+
+    def _painter(self) -> StreetPainter:
+        """The weights as they are now, prepared for inference on a CPU."""
+        if self._prepared is None or not self._prepared.fits(self):
+            self._prepared = StreetPainter(self)
+        return self._prepared
 
     def _encode_labels(
         self,

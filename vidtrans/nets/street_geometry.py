@@ -133,6 +133,10 @@ def ego_motion(ids: Tensor, flow: Tensor, classes: StreetClasses) -> Tensor:
 def _median(values: Tensor, where: Tensor) -> Tensor:
     """The median of ``values`` where bool [N,...] ``where`` is true, float [N]; NaN where it is
     true nowhere."""
+    if where.device.type == "cpu" and len(where) == 1:
+        # Few are chosen, and a host may wait for their number.
+        found = values.expand(where.shape)[where]
+        return found.median()[None] if len(found) else found.new_full((1,), torch.nan)
     chosen = torch.where(where, values, torch.nan).flatten(1)
     if chosen.shape[1] == 0:  # a picture of one row or column, of which torch takes no median
         return chosen.new_full((len(chosen),), torch.nan)
@@ -239,13 +243,36 @@ def encode_surface(surface: SurfaceCoordinates) -> SurfaceEncoding:
     Positions on the ground, ahead and aside; along the facade of the cell's side (zero for the
     other side) and up it; see `vidtrans.nets.fourier`.
     """
+    cells = torch.cat([aside_planes(surface), up_planes(surface)], dim=1)
+    return SurfaceEncoding(row_planes(surface), column_planes(surface), cells)
+
+
+def row_planes(surface: SurfaceCoordinates) -> Tensor:
+    """Features of the position ahead on the ground, float [N,ROWS,h,1]."""
     s = surface
-    rows = band_limited_features(s.ahead, s.ahead_footprint, _AHEAD_M, s.ground)
-    cells = band_limited_features(s.aside, s.aside_footprint, _ASIDE_M, s.ground)
-    columns = [(s.distance.log() / 6).clamp(-1, 1)]
+    return torch.stack(band_limited_features(s.ahead, s.ahead_footprint, _AHEAD_M, s.ground), dim=1)
+
+
+def column_planes(surface: SurfaceCoordinates) -> Tensor:
+    """Features of the position along the facades, float [N,COLUMNS,1,w]."""
+    s = surface
+    planes = [(s.distance.log() / 6).clamp(-1, 1)]
     for side in (s.left, ~s.left):
-        columns += band_limited_features(s.along, s.along_footprint, _ALONG_M, side)
-    cells += band_limited_features(s.up - _GROUND_FLOOR_M, s.up_footprint, _UP_M, s.up > -1)
-    cells += [(s.up / 16).clamp(-1, 1), 1 / s.up.clamp(min=1)]
-    whole = torch.stack([plane.expand(s.shape) for plane in cells], dim=1)
-    return SurfaceEncoding(torch.stack(rows, dim=1), torch.stack(columns, dim=1), whole)
+        planes += band_limited_features(s.along, s.along_footprint, _ALONG_M, side)
+    return torch.stack(planes, dim=1)
+
+
+def aside_planes(surface: SurfaceCoordinates) -> Tensor:
+    """Features of the position aside on the ground, which no scene changes: the first planes of
+    ``cells``, float [N,8,h,w]."""
+    s = surface
+    planes = band_limited_features(s.aside, s.aside_footprint, _ASIDE_M, s.ground)
+    return torch.stack([plane.expand(s.shape) for plane in planes], dim=1)
+
+
+def up_planes(surface: SurfaceCoordinates) -> Tensor:
+    """Features of the height on the facades: the other planes of ``cells``, float [N,10,h,w]."""
+    s = surface
+    planes = band_limited_features(s.up - _GROUND_FLOOR_M, s.up_footprint, _UP_M, s.up > -1)
+    planes += [(s.up / 16).clamp(-1, 1), 1 / s.up.clamp(min=1)]
+    return torch.stack([plane.expand(s.shape) for plane in planes], dim=1)

@@ -80,9 +80,7 @@ class StreetTexture(nn.Module):
             road = level if road is None else torch.lerp(road, level, weight)
         assert facade is not None
         assert road is not None
-        # The lowest and the highest row of texels reach a little further.
-        in_reach = (surface.up > -0.5) & (surface.up < FACADE_HEIGHT_M + 1)
-        facade = facade * (is_facade & in_reach)[:, None]
+        facade = facade * (is_facade & in_reach(surface))[:, None]
         return facade + road * (is_ground & surface.ground)[:, None]
 
     @torch.no_grad()
@@ -90,6 +88,29 @@ class StreetTexture(nn.Module):
         """Set the colours [3,rows,columns] in [-1,1] of each level."""
         for texels, colours in zip((*self.fronts, *self.road), (*facades, *road), strict=True):
             texels[0, :COLOURS] = colours / GAIN
+
+
+def in_reach(surface: SurfaceCoordinates) -> Tensor:
+    """Where a cell of a facade lies within the texture's height, bool [N,h,w]."""
+    # The lowest and the highest row of texels reach a little further.
+    return (surface.up > -0.5) & (surface.up < FACADE_HEIGHT_M + 1)
+
+
+def level_mix(footprint: Tensor, texels: Sequence[float]) -> list[Tensor]:
+    """The share of each level in what `StreetTexture` samples.
+
+    Args:
+        footprint: Length in metres that a cell covers.
+        texels: The lengths of the levels' texels in metres, coarsest first.
+
+    Returns:
+        A share of the shape of ``footprint`` for each level; they sum to 1.
+    """
+    shares = [torch.ones_like(footprint)]
+    for texel in texels[1:]:
+        weight = _level_weight(footprint, texel)[:, 0]
+        shares = [*(share * (1 - weight) for share in shares), weight]
+    return shares
 
 
 def facade_texel(surface: SurfaceCoordinates, size: tuple[float, float]) -> tuple[Tensor, Tensor]:

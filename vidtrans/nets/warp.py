@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vidtrans.nets.constants import constant, kept
 from vidtrans.nets.precision import full_precision
 
 
@@ -39,6 +40,26 @@ def warp(picture: Tensor, flow: Tensor) -> Tensor:
         return F.grid_sample(
             picture, grid, mode="bilinear", padding_mode="border", align_corners=False
         )
+
+
+def warp_interleaved(picture: Tensor, flow: Tensor) -> Tensor:
+    """As `warp`, up to rounding, for a flow float32 [N,H,W,2] as a CPU likes it."""
+    h, w = flow.shape[1:3]
+    full_h, full_w = _power_of_two(h), _power_of_two(w)
+    if (full_h, full_w) != (h, w):
+        picture = F.pad(picture, (0, full_w - w, 0, full_h - h), mode="replicate")
+    scale = constant((2 / full_w, 2 / full_h), flow.device)
+    grid = torch.addcmul(_identity((h, w), flow.device), flow, scale)
+    return F.grid_sample(picture, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+@kept(maxsize=16)
+def _identity(size_hw: tuple[int, int], device: torch.device) -> Tensor:
+    """The grid that samples every pixel's own position, float32 [H,W,2]."""
+    h, w = size_hw
+    x = (2 * torch.arange(w, device=device) + 1) / _power_of_two(w) - 1
+    y = (2 * torch.arange(h, device=device) + 1) / _power_of_two(h) - 1
+    return torch.stack((x.expand(h, w), y[:, None].expand(h, w)), dim=-1)
 
 
 def _power_of_two(size: int) -> int:

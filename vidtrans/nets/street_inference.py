@@ -1,0 +1,675 @@
+"""The street generator on a CPU, without gradients: the same pictures in half the time.
+
+`vidtrans.nets.street.StreetGenerator` states the network plainly; this module computes what it
+computes, up to rounding, and differs in how:
+
+- Everything between two convolutions is a matrix [pixels, channels], which channels_last
+  convolutions take without a copy; 1x1 convolutions are matrix products that add to what is there.
+- What depends on the viewport alone (the perspective encoding, the positions aside on the ground,
+  and their first layers) is computed once. What depends on small integers alone (the extents of
+  runs, and patches of one label) is looked up in tables that hold the layer's output.
+- Textures are sampled where the labels show them, as weighted sums of rows of one table.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vidtrans.nets import extent, instance_texture, street_geometry, street_texture
+from vidtrans.nets.instance_texture import instance_uv
+from vidtrans.nets.lookup import LabelLookup
+from vidtrans.nets.painting import Conditioning, History, Painting
+from vidtrans.nets.perspective import perspective_planes
+from vidtrans.nets.street_geometry import SurfaceCoordinates, estimate_scene, surface_coordinates
+from vidtrans.nets.viewport import Viewport
+from vidtrans.nets.warp import warp_interleaved
+
+if TYPE_CHECKING:
+    from vidtrans.nets.street import StreetGenerator
+
+Floats = npt.NDArray[np.float32]
+Indices = npt.NDArray[np.int32]
+Codes = npt.NDArray[np.uint8]
+
+VIEWPORTS_KEPT = 4
+"""Viewports whose planes are kept: those of a film, and of a preview beside it."""
+
+
+def applies(street: StreetGenerator, conditioning: Conditioning) -> bool:
+    """Whether `StreetPainter` can paint this: one picture on a CPU in float32, without
+    gradients."""
+    ids, boundary = conditioning.ids, conditioning.boundary
+    assert ids is not None
+    return (
+        not torch.is_grad_enabled()
+        and not torch.is_autocast_enabled("cpu")
+        and ids.device.type == "cpu"
+        and ids.dtype == torch.uint8
+        and (boundary is None or boundary.dtype == torch.bool)
+        and len(ids) == 1
+        and street.up_fine.weight.dtype == torch.float32
+        and street.up_fine.weight.device.type == "cpu"
+        and 2 * street.config.label_nc <= 256
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Patches:
+    """A `LabelLookup` as tables of rows [channels].
+
+    Attributes:
+        patch: Pixels of a cell along each side.
+        frames: Frames of the window.
+        label_nc: Labels; a code is the label, plus ``label_nc`` on a boundary.
+        rows: The rows that the codes at each position pick, [positions * codes, channels].
+        flat: Their sums where all positions have one code, [codes + 1, channels]; the last is 0.
+    """
+
+    patch: int
+    frames: int
+    label_nc: int
+    rows: Tensor
+    flat: Tensor
+
+    @classmethod
+    def of(cls, lookup: LabelLookup) -> _Patches:
+        rows = torch.cat([lookup.labels, lookup.labels + lookup.boundary], dim=1).detach()
+        flat = torch.cat([rows.sum(dim=0), rows.new_zeros(1, rows.shape[2])])
+        return cls(lookup.patch, lookup.n_frames, lookup.label_nc, rows.flatten(0, 1), flat)
+
+    def find(self, codes: Codes) -> tuple[Tensor, Tensor, Tensor]:
+        """Look patches up.
+
+        Args:
+            codes: uint8 [T,H,W], contiguous.
+
+        Returns:
+            The sums of the cells that show one code, [h*w,channels], 0 for the others; the numbers
+            of those, [n], and their sums, [n,channels].
+        """
+        p, t = self.patch, self.frames
+        h, w = codes.shape[1] // p, codes.shape[2] // p
+        # A cell's row of pixels is one word of memory: comparing words compares them all.
+        words = codes.view(np.uint16 if p == 2 else np.uint32).reshape(t, h, p, w)
+        first = words[0, :, 0]
+        code = codes[0, ::p, ::p]
+        repeated = code.astype(words.dtype) * words.dtype.type(0x0101 if p == 2 else 0x01010101)
+        mixed = first != repeated
+        for frame in range(t):
+            for row in range(p):
+                mixed |= words[frame, :, row] != first
+        rows = code.astype(np.int32)
+        rows[mixed] = len(self.flat) - 1
+        cells = np.flatnonzero(mixed)
+        picked = codes.reshape(t, h, p, w, p).transpose(1, 3, 0, 2, 4)[mixed]
+        positions = t * p * p
+        index = picked.reshape(-1, positions).astype(np.int32)
+        index += np.arange(positions, dtype=np.int32) * (2 * self.label_nc)
+        sums = F.embedding_bag(torch.from_numpy(index), self.rows, mode="sum")
+        flat = self.flat.index_select(0, torch.from_numpy(rows.ravel()))
+        return flat, torch.from_numpy(cells), sums
+
+
+@dataclass(frozen=True, eq=False)
+class _Places:
+    """What depends on the weights and on the viewport alone.
+
+    Attributes:
+        mid: `place_mid` of the perspective encoding, [h*w at 1/4, channels].
+        wide: `place_wide` of it at 1/8.
+        vertical: `extent_mid` of each pair of extents up and down, [pairs, channels]; a pair's row
+            is ``up * reach[0] + down``.
+        horizontal: The same for left and right.
+        reach: Greatest extents plus one: up or down, and left or right.
+        aside: The first layer of `scene_mid` of the positions aside on the ground, and its bias,
+            [h*w at 1/4, hidden].
+    """
+
+    mid: Tensor
+    wide: Tensor
+    vertical: Tensor
+    horizontal: Tensor
+    reach: tuple[int, int]
+    aside: Tensor
+
+
+def _pairs(reach: int, dtype: torch.dtype = torch.uint8) -> tuple[Tensor, Tensor]:
+    """All pairs of numbers below ``reach``, each [reach, reach]."""
+    numbers = torch.arange(reach, dtype=torch.int32).to(dtype)
+    before, after = torch.meshgrid(numbers, numbers, indexing="ij")
+    return before, after
+
+
+class StreetPainter:
+    """A street generator's weights, prepared for `paint`.
+
+    It holds what they were when it was made: see `fits`.
+    """
+
+    def __init__(self, street: StreetGenerator) -> None:
+        self._street = street
+        self._made_of = _versions(street)
+        self._places: OrderedDict[Viewport, _Places] = OrderedDict()
+        config = street.config
+        self._look_mid = _Patches.of(street.look_mid)
+        self._look_fine = _Patches.of(street.look_fine)
+        self._up_wide = _Product.of_layer(street.up_wide)
+        self._up_mid = _Product.of_layer(street.up_mid)
+        self._skip_mid = _Product.of_layer(street.skip_mid)
+        self._scene_second = _Product.of_layer(street.scene_mid.second)
+        self._scene_third = _Product.of_layer(street.scene_mid.third)
+        # The flow comes out as rows (of 4 pixels) of (x, y), in pixels.
+        order = torch.arange(32).reshape(2, 4, 4).permute(1, 2, 0).flatten()
+        self._flow = _Convolution(
+            _nhwc(street.head_flow.weight[order] * config.flow_scale),
+            _bias(street.head_flow)[order] * config.flow_scale,
+        )
+        # sigmoid(x) is (1 + tanh(x / 2)) / 2, so that one tanh serves all outputs.
+        factor = torch.ones(street.head.out_channels)
+        factor[12:16] = 0.5
+        self._head = _Convolution(
+            _nhwc(street.head.weight * factor[:, None, None, None]), _bias(street.head) * factor
+        )
+        self._textures = _Textures(street)
+        self._texture_fine, self._texture_shown = _texture_weights(street)
+        self._foreground = (street.get_buffer("foreground") > 0).numpy().astype(np.uint8)
+        self._foreground = np.pad(self._foreground, (0, 256 - len(self._foreground)))
+
+    def fits(self, street: StreetGenerator) -> bool:
+        """Whether the weights of ``street`` are still those that this was made of."""
+        return self._made_of is not None and self._made_of == _versions(street)
+
+    def paint(
+        self, conditioning: Conditioning, history: History | None, view: Viewport
+    ) -> Painting:
+        """Paint one frame; arguments, result and meaning are those of `StreetGenerator.forward`."""
+        street = self._street
+        assert conditioning.ids is not None
+        newest = conditioning.ids[:, -1]
+        ids = conditioning.ids[0].numpy()
+        height, width = ids.shape[1:]
+        mid_hw, fine_hw = (height // 4, width // 4), (height // 2, width // 2)
+        previous = None if history is None else history[0].float()
+        styles = conditioning.features if street.config.feature_nc else None
+        boundary = conditioning.boundary
+        codes = ids
+        if boundary is not None:
+            codes = ids + boundary[0].numpy().view(np.uint8) * np.uint8(street.config.label_nc)
+        codes = np.ascontiguousarray(codes)
+        places = self._place(view)
+        measured = conditioning.measured
+        extents = (
+            extent.extents(newest, None if boundary is None else boundary[:, -1], view)
+            if measured is None
+            else measured.extents
+        )
+
+        x_mid = self._encode_labels(codes, extents, styles, places)
+        trunk = self._trunk(_image(x_mid, mid_hw), previous, places)
+        y = self._up_mid.shuffled(trunk)
+        self._skip_mid.add_to(y, x_mid).relu_()
+        flow = warped = None
+        if previous is not None:
+            flow = _pixel_rows(self._flow.of(_image(y, mid_hw)), (height, width))
+            warped = warp_interleaved(previous[:, -3:], flow)
+            y += _pixels(_convolve(_cells(warped), street.past_mid))
+
+        if measured is None:
+            before = None if history is None or len(history) == 1 else history[1]
+            planar_flow = None if flow is None else view.crop(flow.permute(0, 3, 1, 2))
+            scene = estimate_scene(before, view.crop(newest), planar_flow, street.classes)
+        else:
+            scene = measured.scene
+        y += self._positions(surface_coordinates(scene, view, 4), places)
+        _refine(_image(y, mid_hw), street.blocks_mid)
+
+        fine = _shuffled(_pixels(_convolve(_image(y, mid_hw), street.up_fine)), mid_hw)
+        flat, mixed, sums = self._look_fine.find(codes[-1:])
+        fine += flat
+        fine.index_add_(0, mixed, sums)
+        texture = self._textures.sample(scene, view, extents, newest[:, ::2, ::2])
+        products = _style_products(texture, styles)
+        fine.addmm_(products.t(), self._texture_fine).relu_()
+        fine_image = _convolve(_image(fine, fine_hw), street.mix_fine).relu_()
+        _refine(fine_image, street.blocks_fine)
+        head = _pixels(self._head.of(fine_image))
+        head.addmm_(products.t(), self._texture_shown).tanh_()
+        return self._compose(_planes(head, fine_hw), ids, view, flow, warped, scene)
+
+    def _place(self, view: Viewport) -> _Places:
+        if view in self._places:
+            self._places.move_to_end(view)
+            return self._places[view]
+        street, device = self._street, torch.device("cpu")
+        reach = tuple(min(-(-length // extent.STRIDE), 256) for length in view.picture_hw)
+        weight = street.extent_mid.weight[:, :, 0, 0]
+        axes = []
+        for number, length in enumerate(reach):
+            before, after = _pairs(length)
+            none = torch.zeros_like(before)
+            pairs = torch.stack(
+                (before, after, none, none) if number == 0 else (none, none, before, after)
+            )
+            planes = extent.extent_planes(pairs[None], view.picture_hw[0])[0].flatten(1)
+            own = slice(0, extent.PLANES // 2) if number == 0 else slice(extent.PLANES // 2, None)
+            axes.append((weight[:, own] @ planes[own]).t().contiguous())
+        scene = torch.zeros(1, 3)
+        scene[:, 1:] = 1.0
+        aside = street_geometry.aside_planes(surface_coordinates(scene, view, 4))
+        first = street.scene_mid.first
+        columns = slice(street_geometry.PLANES - street_geometry.CELLS, None)
+        cell_weight = first.weight[:, columns, 0, 0][:, : aside.shape[1]]
+        places = _Places(
+            mid=_pixels(
+                F.conv2d(
+                    perspective_planes(view, 4, device),
+                    street.place_mid.weight,
+                    street.place_mid.bias,
+                )
+            ),
+            wide=_pixels(
+                F.conv2d(
+                    perspective_planes(view, 8, device),
+                    street.place_wide.weight,
+                    street.place_wide.bias,
+                )
+            ),
+            vertical=axes[0],
+            horizontal=axes[1],
+            reach=(reach[0], reach[1]),
+            aside=torch.addmm(_bias(first), aside[0].flatten(1).t(), cell_weight.t()),
+        )
+        self._places[view] = places
+        if len(self._places) > VIEWPORTS_KEPT:
+            self._places.popitem(last=False)
+        return places
+
+    def _encode_labels(
+        self, codes: Codes, extents: Tensor, styles: Tensor | None, places: _Places
+    ) -> Tensor:
+        """Labels, positions, extents and styles, [h*w at 1/4, channels]."""
+        x, mixed, sums = self._look_mid.find(codes)
+        up, down, left, right = extents[0].to(torch.int32).flatten(1)
+        x += places.mid
+        x += places.vertical.index_select(0, up * places.reach[0] + down)
+        x += places.horizontal.index_select(0, left * places.reach[1] + right)
+        x.index_add_(0, mixed, sums)
+        if styles is not None:
+            planes = styles[0, :, ::4, ::4].float().flatten(1)
+            x.addmm_(planes.t(), self._street.style_mid.weight[:, :, 0, 0].t())
+        return x.relu_()
+
+    def _trunk(self, x_mid: Tensor, previous: Tensor | None, places: _Places) -> Tensor:
+        """The layers at 1/8 and 1/16 of the size; gives features at 1/8."""
+        street = self._street
+        x = F.conv2d(x_mid, street.down_wide.weight, street.down_wide.bias, stride=2, padding=1)
+        _pixels(x).add_(places.wide)
+        if previous is not None:
+            x += _convolve(_cells(F.avg_pool2d(previous, 2)), street.past_wide)
+        _refine(x.relu_(), street.blocks_in)
+        deep = F.conv2d(x, street.down_deep.weight, street.down_deep.bias, stride=2, padding=1)
+        _refine(deep.relu_(), street.blocks_deep)
+        _pixels(x).add_(self._up_wide.shuffled(deep))
+        _refine(x, street.blocks_out)
+        return x
+
+    def _positions(self, surface: SurfaceCoordinates, places: _Places) -> Tensor:
+        """What `scene_mid` gives, [h*w at 1/4, channels]."""
+        first = self._street.scene_mid.first.weight[:, :, 0, 0]
+        n_rows, n_columns = street_geometry.ROWS, street_geometry.COLUMNS
+        rows, columns = street_geometry.row_planes(surface), street_geometry.column_planes(surface)
+        up = street_geometry.up_planes(surface)
+        x = torch.addmm(places.aside, up[0].flatten(1).t(), first[:, -up.shape[1] :].t())
+        image = x.view(surface.shape[1], surface.shape[2], -1)
+        image += (rows[0, :, :, 0].t() @ first[:, :n_rows].t())[:, None]
+        image += columns[0, :, 0].t() @ first[:, n_rows : n_rows + n_columns].t()
+        x = self._scene_second.of(x.relu_()).relu_()
+        return self._scene_third.of(x)
+
+    def _compose(
+        self,
+        outputs: Tensor,
+        ids: Codes,
+        view: Viewport,
+        flow: Tensor | None,
+        warped: Tensor | None,
+        scene: Tensor,
+    ) -> Painting:
+        """The picture of its layers, from the outputs [C,H,W] of the head after tanh."""
+        raw = merged = outputs[None, :3]
+        weight = None
+        if flow is not None and warped is not None:
+            least = self._street.config.least_weight
+            weight = outputs[None, 3:4].mul_((1 - least) / 2).add_((1 + least) / 2)
+            unknown = _disoccluded(ids[-1], ids[-2], flow[0].numpy(), view)
+            weight[0, 0].masked_fill_(torch.from_numpy(unknown), 1.0)
+            warped.add_(outputs[None, -3:], alpha=0.5).clamp_(-1, 1)
+            merged = torch.lerp(warped, raw, weight)
+        planar = None if flow is None else flow.permute(0, 3, 1, 2)
+        if not self._street.config.fg_labels:
+            return Painting(merged, (merged,), raw, warped, planar, weight, memory=(scene,))
+        foreground = outputs[None, 4:7]
+        chosen = torch.from_numpy(cv2.LUT(ids[-1], self._foreground))[None, None]
+        mask = chosen.float()
+        is_foreground = chosen.bool()
+        picture = torch.where(is_foreground, foreground, merged)
+        raw = picture if warped is None else torch.where(is_foreground, foreground, raw)
+        return Painting(
+            picture, (picture,), raw, warped, planar, weight, foreground, mask, (scene,)
+        )
+
+
+class _Textures:
+    """All textures of a street generator as one table of rows [texels, channels].
+
+    A cell's bilinear sample is a weighted sum of rows; so is a mix of levels.
+    """
+
+    def __init__(self, street: StreetGenerator) -> None:
+        self._classes = street.classes
+        street_levels = [*street.texture.fronts, *street.texture.road]
+        things = street.things.texels
+        rows = [level[0].flatten(1).t() for level in street_levels]
+        rows.append(things.flatten(1).t())
+        self._rows = (torch.cat(rows) * street_texture.GAIN).detach().contiguous()
+        self._shapes = [(level.shape[2], level.shape[3]) for level in street_levels]
+        starts = np.cumsum([0] + [len(part) for part in rows])
+        self._starts = [int(start) for start in starts[:-1]]
+
+    def sample(self, scene: Tensor, view: Viewport, extents: Tensor, cells: Tensor) -> Tensor:
+        """What the textures show: float [h*w, channels], 0 where a cell has none.
+
+        Args:
+            scene: See `estimate_scene`.
+            view: What the network sees of the film's picture.
+            extents: See `vidtrans.nets.extent.extents`.
+            cells: Labels of every second pixel, uint8 [1,h,w].
+        """
+        surface = surface_coordinates(scene, view, 2)
+        out = torch.zeros(cells[0].numel(), self._rows.shape[1])
+        width = surface.shape[2]
+        ground = self._classes.is_ground(cells) & surface.ground
+        facade = self._classes.is_facade(cells) & street_texture.in_reach(surface)
+
+        at = np.flatnonzero(facade.numpy())
+        levels = []
+        for size in street_texture.FACADE_TEXELS_M:
+            row, column = street_texture.facade_texel(surface, size)
+            levels.append((row.numpy().ravel()[at], column.numpy().ravel()))
+        mix = street_texture.level_mix(
+            surface.along_footprint, [s[0] for s in street_texture.FACADE_TEXELS_M]
+        )
+        self._add(out, at, 0, levels, at % width, [part.numpy().ravel() for part in mix])
+
+        at = np.flatnonzero(ground.numpy())
+        levels = []
+        for size in street_texture.ROAD_TEXELS_M:
+            row, column = street_texture.road_texel(surface, size)
+            levels.append((row.numpy().ravel()[at], column.numpy().ravel()))
+        mix = street_texture.level_mix(
+            surface.ahead_footprint, [s[0] for s in street_texture.ROAD_TEXELS_M]
+        )
+        first = len(street_texture.FACADE_TEXELS_M)
+        self._add(out, at, first, levels, at // width, [part.numpy().ravel() for part in mix])
+
+        self._add_instances(out, instance_uv(extents, cells, view, self._classes))
+        return out
+
+    def _add(
+        self,
+        out: Tensor,
+        at: npt.NDArray[np.intp],
+        first: int,
+        levels: list[tuple[Floats, Floats]],
+        line: npt.NDArray[np.intp],
+        mix: list[Floats],
+    ) -> None:
+        """Add bilinear samples, mixed over levels.
+
+        Args:
+            out: Rows [cells, channels] to add to.
+            at: The n cells that show the texture.
+            first: The first of its levels.
+            levels: For each level fractional rows of texels, [n], and fractional periodic columns,
+                [lines]: all cells of a line of the picture have one column.
+            line: The line of each cell, [n].
+            mix: The weight of each level, [lines].
+        """
+        index = np.empty((len(at), 4 * len(levels)), np.int32)
+        weight = np.empty(index.shape, np.float32)
+        for number, ((row, column), share) in enumerate(zip(levels, mix, strict=True)):
+            rows, columns = self._shapes[first + number]
+            upper = row.astype(np.int32)
+            beside = row - upper
+            lower = np.minimum(upper + 1, rows - 1) * columns
+            upper *= columns
+            left = np.floor(column)
+            after = column - left
+            left = left.astype(np.int64) % columns
+            start = self._starts[first + number]
+            right = ((left + 1) % columns + start).astype(np.int32)[line]
+            left = (left + start).astype(np.int32)[line]
+            right_weight, left_weight = (share * after)[line], (share * (1 - after))[line]
+            for corner, (r, c, v, u) in enumerate(
+                (
+                    (upper, left, 1 - beside, left_weight),
+                    (upper, right, 1 - beside, right_weight),
+                    (lower, left, beside, left_weight),
+                    (lower, right, beside, right_weight),
+                )
+            ):
+                np.add(r, c, out=index[:, 4 * number + corner])
+                np.multiply(v, u, out=weight[:, 4 * number + corner])
+        self._add_bags(out, at, index, weight)
+
+    def _add_instances(self, out: Tensor, uv: instance_texture.InstanceUV) -> None:
+        at = np.flatnonzero(uv.valid.numpy())
+        shape = (
+            instance_texture.ASPECTS,
+            instance_texture.KINDS * instance_texture.SIDE,
+            instance_texture.SIDE,
+        )
+        index = np.full((len(at), 8), self._starts[-1], np.int32)
+        weight = np.ones(index.shape, np.float32)
+        stride = 1
+        for bit, (position, length) in enumerate(
+            zip((uv.column, uv.row, uv.aspect), reversed(shape), strict=True)
+        ):
+            value = position.numpy().ravel()[at]
+            lower = value.astype(np.int32)
+            share = value - lower
+            upper = np.minimum(lower + 1, length - 1)
+            for corner in range(8):
+                index[:, corner] += (upper if corner >> bit & 1 else lower) * stride
+                weight[:, corner] *= share if corner >> bit & 1 else 1 - share
+            stride *= length
+        self._add_bags(out, at, index, weight)
+
+    def _add_bags(
+        self, out: Tensor, at: npt.NDArray[np.intp], index: Indices, weight: Floats
+    ) -> None:
+        sums = F.embedding_bag(
+            torch.from_numpy(index),
+            self._rows,
+            mode="sum",
+            per_sample_weights=torch.from_numpy(weight),
+        )
+        out.index_add_(0, torch.from_numpy(at), sums)
+
+
+@dataclass(frozen=True, eq=False)
+class _Convolution:
+    """A 3x3 convolution of stride 1, its weights in channels_last."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def of(self, image: Tensor) -> Tensor:
+        return F.conv2d(image, self.weight, self.bias, padding=1)
+
+
+@dataclass(frozen=True, eq=False)
+class _Product:
+    """A 1x1 convolution as a matrix product.
+
+    Attributes:
+        weight: [in, out].
+        bias: [out].
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+    @classmethod
+    def of_layer(cls, layer: nn.Conv2d) -> _Product:
+        return cls(layer.weight[:, :, 0, 0].t().contiguous().detach(), _bias(layer))
+
+    def of(self, x: Tensor) -> Tensor:
+        """Of rows [pixels, in]."""
+        return torch.addmm(self.bias, x, self.weight)
+
+    def shuffled(self, image: Tensor) -> Tensor:
+        """Of an image [1,in,h,w], four values for each pixel of an image twice as large:
+        [2h*2w, out/4]."""
+        return _shuffled(self.of(_pixels(image)), (image.shape[2], image.shape[3]))
+
+    def add_to(self, out: Tensor, x: Tensor) -> Tensor:
+        return out.addmm_(x, self.weight).add_(self.bias)
+
+
+def _versions(street: nn.Module) -> tuple[tuple[int, int], ...] | None:
+    """What changes when a weight does; None where nobody can tell."""
+    weights = [*street.parameters(), *street.buffers()]
+    if any(weight.is_inference() for weight in weights):
+        return None
+    return tuple((weight.data_ptr(), weight._version) for weight in weights)
+
+
+def _bias(layer: nn.Conv2d) -> Tensor:
+    assert layer.bias is not None
+    return layer.bias.detach()
+
+
+def _nhwc(weight: Tensor) -> Tensor:
+    return weight.detach().contiguous(memory_format=torch.channels_last)
+
+
+def _image(rows: Tensor, size_hw: tuple[int, int]) -> Tensor:
+    """Rows [h*w,C] as an image [1,C,h,w] in channels_last, a view."""
+    return rows.view(1, *size_hw, -1).permute(0, 3, 1, 2)
+
+
+def _pixels(image: Tensor) -> Tensor:
+    """An image [1,C,h,w] as rows [h*w,C], a view where it is in channels_last."""
+    return image.permute(0, 2, 3, 1).reshape(-1, image.shape[1])
+
+
+def _convolve(image: Tensor, layer: nn.Conv2d) -> Tensor:
+    return F.conv2d(image, layer.weight, layer.bias, padding=1)
+
+
+def _refine(image: Tensor, blocks: nn.Sequential) -> None:
+    """Residual blocks, in place."""
+    for block in blocks:
+        first, second = (cast(nn.Conv2d, layer) for layer in (block.first, block.second))
+        image += _convolve(_convolve(image, first).relu_(), second)
+
+
+def _shuffled(rows: Tensor, size_hw: tuple[int, int]) -> Tensor:
+    """A pixel shuffle by 2 of channels ordered (2, 2, C): rows [h*w,4C] to [2h*2w,C]."""
+    h, w = size_hw
+    return rows.view(h, w, 2, 2, -1).transpose(1, 2).reshape(4 * h * w, -1)
+
+
+def _pixel_rows(flow: Tensor, size_hw: tuple[int, int]) -> Tensor:
+    """The flow's channels (4, 4, 2) of cells as [1,H,W,2]."""
+    height, width = size_hw
+    cells = _pixels(flow).view(height // 4, width // 4, 4, 8)
+    return cells.transpose(1, 2).reshape(1, height, width, 2)
+
+
+def _cells(picture: Tensor) -> Tensor:
+    """The inverse of a pixel shuffle by 4: [1,C,H,W] to [1,16*C,H/4,W/4] in channels_last."""
+    _, channels, height, width = picture.shape
+    # Four pixels move as one value of 16 bytes, five times as fast.
+    fours = picture.contiguous().numpy().view(np.complex128)
+    fours = fours.reshape(channels, height // 4, 4, width // 4).transpose(1, 3, 0, 2)
+    rows = np.ascontiguousarray(fours).view(np.float32)
+    return _image(torch.from_numpy(rows), (height // 4, width // 4))
+
+
+def _planes(head: Tensor, size_hw: tuple[int, int]) -> Tensor:
+    """A pixel shuffle by 2 of channels ordered (C, 2, 2): rows [h*w,4C] to planes [C,2h,2w]."""
+    h, w = size_hw
+    # Two pixels move as one value of 8 bytes.
+    pairs = cv2.transpose(head.numpy().view(np.float64)).reshape(-1, 2, h, w)
+    planes = np.ascontiguousarray(pairs.transpose(0, 2, 1, 3)).view(np.float32)
+    return torch.from_numpy(planes.reshape(-1, 2 * h, 2 * w))
+
+
+def _style_products(texture: Tensor, styles: Tensor | None) -> Tensor:
+    """The inputs of what textures and styles add to the picture, [K, cells].
+
+    One; the texture's channels; and where there are styles, for each of them the style and its
+    products with the channels.
+
+    Args:
+        texture: [cells, channels].
+        styles: [1,S,H,W].
+    """
+    cells, channels = texture.shape
+    count = 0 if styles is None else styles.shape[1]
+    products = torch.empty(1 + count, 1 + channels, cells)
+    products[0, 0] = 1
+    cv2.transpose(texture.numpy(), products[0, 1:].numpy())
+    if styles is not None:
+        factors = styles[0, :, ::2, ::2].float().flatten(1)
+        torch.mul(products[0], factors[:, None], out=products[1:])
+    return products.flatten(0, 1)
+
+
+def _texture_weights(street: StreetGenerator) -> tuple[Tensor, Tensor]:
+    """The weights of `_style_products` in the fine features, [K, fine], and in the outputs of the
+    head, [K, outputs]."""
+    channels, styles = street.config.texture_channels, street.config.feature_nc
+    parts = [(_bias(street.texture_fine)[None], street.texture_fine.weight[:, :, 0, 0].t())]
+    shown = [(torch.zeros(1, 12), street.texture_shown.weight[:, :, 0, 0].t())]
+    if styles:
+        for layer, into in ((street.style_fine, parts), (street.style_shown, shown)):
+            weight = layer.weight[:, :, 0, 0].t()
+            own, products = weight[:styles], weight[styles:].view(channels, styles, -1)
+            into += [(own[s : s + 1], products[:, s]) for s in range(styles)]
+    fine = torch.cat([part for pair in parts for part in pair]).detach().contiguous()
+    colours = torch.cat([part for pair in shown for part in pair]).detach()
+    outputs = colours.new_zeros(len(colours), street.head.out_channels)
+    outputs[:, :12] = colours
+    if street.config.fg_labels:
+        outputs[:, 16:28] = colours
+    return fine, outputs
+
+
+def _disoccluded(
+    newest: Codes, previous: Codes, flow: Floats, view: Viewport
+) -> npt.NDArray[np.bool_]:
+    """Where the previous picture did not show what is seen now, bool [H,W]; see
+    `vidtrans.nets.street`."""
+    box = view.content
+    shown = previous[box.top : box.bottom, box.left : box.right]
+    height, width = newest.shape
+    x = flow[..., 0] + np.arange(-box.left, width - box.left, dtype=np.float32)
+    y = flow[..., 1] + np.arange(-box.top, height - box.top, dtype=np.float32)[:, None]
+    # Nearest neighbour, rounded half to even; no label is 255.
+    found = cv2.remap(
+        shown, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=(255,)
+    )
+    unknown: npt.NDArray[np.bool_] = found != newest
+    return unknown
