@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -91,6 +92,31 @@ def export(
     from vidtrans_training.export import export as write
 
     typer.echo(write(run, out, overwrite=overwrite).provenance, err=True)
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Another data set of the same layout; default: the run's.")
+    ] = None,
+    frames: Annotated[
+        int, typer.Option(min=1, help="So many frames of each sequence are compared.")
+    ] = 48,
+    all_checkpoints: Annotated[
+        bool, typer.Option("--all-checkpoints", help="One result for each checkpoint kept.")
+    ] = False,
+) -> None:
+    """Compare a run's pictures with the real ones: L1, and warping error along the flow.
+
+    Prints one line of JSON for each checkpoint.
+    """
+    from dataclasses import asdict
+
+    from vidtrans_training.evaluate import evaluate as compare
+
+    for result in compare(run, data=data, most_frames=frames, all_checkpoints=all_checkpoints):
+        typer.echo(json.dumps(asdict(result)))
 
 
 app.command()(init)

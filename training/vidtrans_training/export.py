@@ -62,8 +62,12 @@ class TrainedRun:
     began_with: str
 
 
-def open_run(run: Path) -> TrainedRun:
-    """Reads a run's newest checkpoint.
+def open_run(run: Path, checkpoint: Path | None = None) -> TrainedRun:
+    """Reads a checkpoint of a run.
+
+    Args:
+        run: The run's folder.
+        checkpoint: One of its checkpoints; None: the newest.
 
     Raises:
         ModelError: There is no run, none of its checkpoints, or the newest is not whole.
@@ -73,7 +77,8 @@ def open_run(run: Path) -> TrainedRun:
     found = checkpoints(folder.checkpoints)
     if not found:
         raise ModelError("has no checkpoint yet.", where=run)
-    state = read_checkpoint(found[-1])
+    chosen = checkpoint or found[-1]
+    state = read_checkpoint(chosen)
     options = settings.options
     no_vgg = {n: True for n in ("no_vgg", "no_vgg_loss") if n in type(options).model_fields}
     system = build_system(options.model_copy(update=no_vgg), torch.device("cpu"))
@@ -93,7 +98,7 @@ def open_run(run: Path) -> TrainedRun:
     except (RuntimeError, KeyError, TypeError, ValueError) as error:
         raise ModelError(
             f"the checkpoint does not fit its run's settings: {str(error).splitlines()[0]}.",
-            where=found[-1],
+            where=chosen,
         ) from error
 
 
@@ -114,9 +119,27 @@ def export(run: Path, out: Path, *, name: str = "", overwrite: bool = False) -> 
         OutputError: ``out`` cannot be written.
     """
     trained = open_run(run)
-    card = card_of(trained, name or out.stem)
+    card, tensors = model_of(trained, name or out.stem)
+    storage = torch.float16 if isinstance(trained.system, StreetSystem) else None
+    if out.suffix == ".safetensors":
+        write_bundle(out, card, tensors, storage=storage)
+        return card
+    write_folder(out, Bundle(card, tensors), overwrite=overwrite)
+    for network, module in trained.system.networks.items():
+        if network not in trained.tensors:
+            _write_network(out / f"latest_net_{network}.pth", dict(module.state_dict()))
+    return card
+
+
+def model_of(trained: TrainedRun, name: str) -> tuple[Card, dict[str, Tensor]]:
+    """The model that a run has trained: its card, with styles where it takes them, and its tensors
+    under their names in a bundle.
+
+    Raises:
+        InputError: Styles are made from the training pictures, and these are gone.
+    """
+    card = card_of(trained, name)
     tensors = bundle_tensors(trained)
-    storage = None
     if isinstance(trained.system, StreetSystem):
         material = open_data(trained.settings).training.material
         seen = seen_classes(material)
@@ -131,19 +154,11 @@ def export(run: Path, out: Path, *, name: str = "", overwrite: bool = False) -> 
         )
         if trained.system.options.feature_nc:
             card = with_styles(card, colour_styles(material))
-        storage = torch.float16
     elif isinstance(trained.system, Pix2PixHDSystem) and trained.system.E is not None:
         samples = open_data(trained.settings).training
         multiple = size_multiple(trained.settings.options)
         card = with_styles(card, encoder_styles(trained.system, samples, multiple))
-    if out.suffix == ".safetensors":
-        write_bundle(out, card, tensors, storage=storage)
-        return card
-    write_folder(out, Bundle(card, tensors), overwrite=overwrite)
-    for network, module in trained.system.networks.items():
-        if network not in trained.tensors:
-            _write_network(out / f"latest_net_{network}.pth", dict(module.state_dict()))
-    return card
+    return card, tensors
 
 
 def card_of(trained: TrainedRun, name: str) -> Card:

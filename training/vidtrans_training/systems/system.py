@@ -8,6 +8,7 @@ losses runs through the phases without stepping: there is one way to compute the
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -152,8 +153,11 @@ class System(ABC, Generic[OptionsT]):
 
         The schedule is run through again, so that the optimisers train what they trained.
         """
-        for _ in range(state["epoch"]):
-            self.end_epoch()
+        with warnings.catch_warnings():
+            # PyTorch warns of schedules that are stepped before their optimisers were.
+            warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")
+            for _ in range(state["epoch"]):
+                self.end_epoch()
         for name, network in self.networks.items():
             network.load_state_dict(state["networks"][name])
         for name, own in self.optimisers.items():
