@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -110,11 +111,14 @@ class Pix2Pix(System[Pix2PixOptions]):
         yield Phase(losses, {"G": self.weighted(losses)})
 
     def _end_epoch(self) -> None:
-        for schedule in self.schedules.values():
-            if isinstance(schedule, torch.optim.lr_scheduler.ReduceLROnPlateau):
-                schedule.step(0.0)  # as published: of no metric, so the rate falls by its patience
-            else:
-                schedule.step()
+        with warnings.catch_warnings():
+            # A resumed run steps its schedule before its optimisers have stepped at all.
+            warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")
+            for schedule in self.schedules.values():
+                if isinstance(schedule, torch.optim.lr_scheduler.ReduceLROnPlateau):
+                    schedule.step(0.0)  # as published: of no metric, so its patience decides
+                else:
+                    schedule.step()
 
     def state_dict(self) -> dict[str, Any]:
         return super().state_dict() | {"pool": self.pool.state_dict()}
