@@ -90,8 +90,8 @@ COLOUR_MISTAKES = (
         "those of a film of full range that was decoded as limited range",
         lambda colour: (colour - 16) * (255 / 219),
     ),
-    *(_gamma_mistake(gamma) for gamma in (1 / 2.2, 0.6, 0.8, 1.25, 1.6, 2.2)),
+    *(_gamma_mistake(round(1.1**step, 2)) for step in range(-9, 10) if abs(step) > 1),
 )
-"""All mistakes that are looked for, those first that change colours least. Gammas of 1/2.2 and 2.2
-are those of linear light; between them steps at which a colour moves by less than twice the
-distance at which colours count as the same."""
+"""All mistakes that are looked for. Gammas go from 0.42 to 2.36, beyond linear light's 2.2 and its
+inverse, in steps at which a colour moves by at most 15: within the distance of 10 at which
+colours count as the same there is always one."""

@@ -85,11 +85,13 @@ def detect_encoding(
             if limited_range:
                 raise _through_yuv(first, "ids in the red channel")
             return "carla-red"
+        if not red_only and all(red_holds_ids(frame.pixels[..., ::-1]) for frame in frames):
+            raise ids_in_blue(first)
         return "colours"
     refuse_ids_through_yuv(frames, limited_range)
     if first.pixels.dtype != np.uint16:
         return "ids"
-    for bits in (10, 12, 16):
+    for bits in (16, 12, 10):
         if all(_stretched(frame.pixels, bits) for frame in frames):
             raise InputError(
                 f"ids of 8 bits were stretched to {bits} bits by a conversion"
@@ -164,6 +166,17 @@ def red_holds_ids(pixels: Ids) -> bool:
     # The instance changes where the class does; within a class it changes rarely.
     colour_edges = (pixels[:, 1:] != pixels[:, :-1]).any(axis=2)
     return len(np.unique(red)) > 2 and bool(colour_edges.mean() < _ACTOR_EDGES)
+
+
+def ids_in_blue(first: Frame) -> InputError:
+    """The refusal of pictures whose blue channel holds what red should."""
+    return InputError(
+        "the ids are in the blue channel instead of the red one: red and blue are exchanged (RGB"
+        " written as BGR, which is OpenCV's order).",
+        where=first.source or None,
+        frame=first.index,
+        hint="Exchange them, for example with ffmpeg: -vf colorchannelmixer=rr=0:rb=1:br=1:bb=0.",
+    )
 
 
 def shows_colours(pixels: Ids) -> bool:

@@ -24,7 +24,7 @@ _SAMPLED_ROWS = 256
 """Rows and columns that mean heights are computed from: a few thousandths of a picture's height is
 far below `_HEIGHT_SPREAD` of the prior."""
 _FEW_COLOURS = 64
-"""A picture with more colours than this has fringes: no built-in scheme has as many."""
+"""A picture with more colours than this has fringes: few pictures show as many classes."""
 _CODEC_SPREAD = 8
 """Steps within a 3x3 neighbourhood, in each channel, that a codec leaves inside an area."""
 _SEEN_SHARE = 0.0005
@@ -75,6 +75,11 @@ class ColourStatistics:
         within ``distance`` (Euclidean, in RGB): int64 [N]."""
         squared = squared_distances(self.colours, palette)
         return np.where(squared.min(axis=1) <= distance**2, squared.argmin(axis=1), -1)
+
+    def without(self, colour: tuple[int, int, int]) -> ColourStatistics:
+        """The same of the other colours, whose shares stay."""
+        others = (self.colours != np.array(colour)).any(axis=1)
+        return replace(self, colours=self.colours[others], shares=self.shares[others])
 
     def commonest(self, number: int) -> ColourStatistics:
         """The same of the ``number`` commonest colours alone, their shares again of sum 1."""

@@ -18,6 +18,8 @@ _COLOURED = 20
 """The least chroma of a class, and of a pixel, that counts: those of greys tell nothing."""
 _CLASSES, _CLASS_SHARE = 3, 0.02
 """An overlay shows at least so many classes, each in at least this share of the pixels."""
+_MOST_CLASSES = 40
+"""Schemes with more coloured classes have every chroma, and so tell nothing."""
 _EXPLAINED, _LEAST_COLOURED = 0.8, 0.3
 """At least this share of the coloured pixels has the chroma of a class, and at least this share of
 all pixels is coloured."""
@@ -50,7 +52,7 @@ def _explained(coloured: np.ndarray, pixels: int, scheme: Scheme, opacity: float
     palette = np.array([colour for colour, _ in scheme.colours()], np.float32).reshape(-1, 3)
     centres = opacity * palette @ _CHROMA.T
     centres = centres[np.hypot(*centres.T) > _COLOURED]
-    if len(centres) < _CLASSES:
+    if not _CLASSES <= len(centres) <= _MOST_CLASSES:
         return False
     distance = np.hypot(*(coloured[:, None] - centres).transpose(2, 0, 1))
     near = distance.min(axis=1) <= _NEAR

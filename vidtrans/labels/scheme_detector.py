@@ -12,7 +12,14 @@ import numpy as np
 from vidtrans.errors import InputError, Remedy
 from vidtrans.frame import Frame
 from vidtrans.labels.colour_mistakes import COLOUR_MISTAKES, ColourMistake
-from vidtrans.labels.encodings import FOUND, Encoding, grey_palette, red_holds_ids, stored_values
+from vidtrans.labels.encodings import (
+    FOUND,
+    Encoding,
+    grey_palette,
+    ids_in_blue,
+    red_holds_ids,
+    stored_values,
+)
 from vidtrans.labels.frame_statistics import (
     FLAT_SHARE,
     ColourStatistics,
@@ -33,10 +40,11 @@ from vidtrans.labels.scheme_scores import (
     ValueScore,
     candidate_schemes,
     distinct,
+    likely_meaning,
     score_colours,
     score_values,
 )
-from vidtrans.labels.street_prior import LARGEST_SURPRISE, USUAL_SURPRISE
+from vidtrans.labels.street_prior import LARGEST_SURPRISE, UNLABELED_SKY, USUAL_SURPRISE
 
 # --- values ---
 _MARGIN = 1.0
@@ -50,10 +58,12 @@ _FEW_VALUES = 3
 """Fewer values than these fit nearly every scheme: a mask of 0 and 255 is not a street."""
 _MANY_VALUES = 200
 """A grey picture with more values is a photo (those have 210 or more at 512x256); the largest
-built-in scheme has 46 classes."""
+built-in scheme has 183 classes."""
 _INTERPOLATED = 0.06
 """The least share of interpolated edges of ids that were resized with interpolation
 (`interpolated_share`: at most 0.016 otherwise, at least 0.13 then)."""
+_SKY_SHARE = 0.02
+"""The least share of unlabeled pixels at the top that is told as a missing sky."""
 _MOSTLY = 0.5
 """The share of unlabeled pixels over which a scheme given by hand is warned of."""
 _UNSURE = 0.7
@@ -71,6 +81,7 @@ _LEAST_COVERAGE = 0.97
 have at most 0.21."""
 _EQUAL_COVERAGE = 0.001
 """Schemes whose coverages differ by no more share the colours seen."""
+_WHITE = (255, 255, 255)
 _LEAST_INNER = 0.3
 """The least share of inner pixels: pictures with less (noise, leaves) have no areas at all."""
 _NEAR_COVERAGE = 0.5
@@ -83,7 +94,7 @@ _LABELS_INNER, _LABELS_TOP, _TOP_COLOURS = 0.6, 0.9, 64
 """What pictures in unknown colours must have to be called labels: inner pixels, and the share of
 those that the commonest colours have. Labels after crf 30 have 0.80 and 0.90, photos up to 0.70 and
 up to 0.54."""
-_MISTAKEN_COLOURS = 1024
+_MISTAKEN_COLOURS = 512
 """The commonest colours, by which mistakes are recognised: label films have 0.97 of their inner
 pixels in fewer."""
 _MISTAKEN_CLASSES = 3
@@ -267,7 +278,7 @@ class SchemeDetector:
                 f"{WARNING}as {scheme.name} the labels hardly make a street:"
                 f" {_street(score, statistics)}.",
             )
-        return score.surprise, ()
+        return score.surprise, tuple(_sky_warnings(score, statistics))
 
     def _from_palette(self) -> Detection:
         """Palettes of greys hold the ids where a program renumbered them; other indices are ids."""
@@ -321,6 +332,9 @@ class SchemeDetector:
         few = len(statistics.shares) < _FEW_VALUES
         if chosen is None or (few and chosen.scheme != self.expected):
             raise self._ambiguous(statistics, streets, encoding)
+        if encoding == "carla-red":  # of schemes that mean the same, the one that is stored so
+            red = (s for s in scores if s.scheme.channel == "red" and s.agrees(chosen))
+            chosen = next(red, chosen)
         others = [score for score in scores if not score.agrees(chosen)]
         lead = chosen.log_likelihood - others[0].log_likelihood if others else _ALONE_LEAD
         listed = _listed(statistics.shares)
@@ -339,6 +353,7 @@ class SchemeDetector:
         likeness = float(np.exp(-max(0.0, chosen.surprise - USUAL_SURPRISE)))
         confidence = round(float(1 - np.exp(-max(lead, _LEAST_LEAD))) * likeness, 3)
         reasons = [f"{_sentence(encoding)}.", why, *lossy_warnings(encoding, self.lossy)]
+        reasons += _sky_warnings(chosen, statistics)
         if likeness < _UNSURE:
             reasons.append(
                 f"{WARNING}as {chosen.scheme.name} they make an unusual street"
@@ -384,7 +399,7 @@ class SchemeDetector:
             best = _best(scores)
         if best.coverage < _LEAST_COVERAGE:
             raise self._unknown_colours(statistics, best)
-        rivals = [s for s in scores if best.coverage - s.coverage < _EQUAL_COVERAGE]
+        rivals = self._rivals(statistics, scores, distance)
         expected = None if self.expected is None else self.expected.name
         chosen = next((score for score in rivals if score.scheme.name == expected), rivals[0])
         scheme, names = chosen.scheme, chosen.names
@@ -418,6 +433,24 @@ class SchemeDetector:
         confidence = round(chosen.coverage * (1.0 if len(names) > 2 else 0.9), 3)
         return Detection(scheme, encoding, confidence, tuple(reasons), fringed)
 
+    def _rivals(
+        self, statistics: ColourStatistics, scores: list[ColourScore], distance: float
+    ) -> list[ColourScore]:
+        """The scores that explain the colours equally well.
+
+        White does not decide: it is as often writing as the lane markings of the schemes that have
+        it.
+        """
+        coloured = statistics.without(_WHITE)
+        again = score_colours(coloured, [score.scheme for score in scores], distance)
+        best = _best(again).coverage
+        rivals = [
+            score
+            for score, without in zip(scores, again, strict=True)
+            if best - without.coverage < _EQUAL_COVERAGE and score.coverage >= _LEAST_COVERAGE
+        ]
+        return likely_meaning(statistics, rivals or [_best(scores)], distance)
+
     def _mistaken(
         self, statistics: ColourStatistics, scores: list[ColourScore]
     ) -> tuple[ColourMistake | None, list[ColourScore]]:
@@ -429,8 +462,10 @@ class SchemeDetector:
             again = score_colours(common, shown, _SAME_COLOUR)
             top = _best(again)
             if top.coverage > best and len(top.ids) >= _MISTAKEN_CLASSES:
-                found, best = mistake, top.coverage
-                scores = again
+                # The commonest colours alone may fit by chance, as those of a dark photo.
+                every = score_colours(statistics, shown, _SAME_COLOUR)
+                if _best(every).coverage >= _LEAST_COVERAGE:
+                    found, best, scores = mistake, top.coverage, every
         return found, scores
 
     def _drawn(self, scheme: Scheme) -> list[str]:
@@ -495,14 +530,7 @@ class SchemeDetector:
             pictures = [stored_values(frame, encoding) for frame in turned]
             again = score_values(value_statistics(pictures), self._candidates())
             if any(score.surprise <= LARGEST_SURPRISE for score in again):
-                return self._refused(
-                    "the ids are in the blue channel instead of the red one: red and blue are"
-                    " exchanged (RGB written as BGR, which is OpenCV's order).",
-                    Remedy(
-                        "Exchange them, for example with ffmpeg -vf"
-                        " colorchannelmixer=rr=0:rb=1:br=1:bb=0."
-                    ),
-                )
+                return ids_in_blue(self.frames[0])
         return self._refused(
             f"the label values {_listed(statistics.shares)} make a street under no known scheme;"
             f" the nearest, {likeliest.scheme.name}, would have"
@@ -588,6 +616,20 @@ class SchemeDetector:
         return len(seen) > 1 and all(
             len(one & other) < _LASTING * min(len(one), len(other)) for one, other in pairwise(seen)
         )
+
+
+def _sky_warnings(score: ValueScore, statistics: ValueStatistics) -> list[str]:
+    """A warning where a reading has no sky, and what is unlabeled lies where the sky would."""
+    if any(canonical(name) == "sky" for name in score.names.values()):
+        return []
+    void = [value for value, name in score.names.items() if canonical(name) == "unlabeled"]
+    share = sum(statistics.shares[value] for value in void)
+    if share < _SKY_SHARE or min(statistics.heights[value] for value in void) > UNLABELED_SKY:
+        return []
+    return [
+        f"{WARNING}there is no sky, and {share:.0%} of the pixels, at the top, are unlabeled, as in"
+        " CARLA before 0.9.10; where they are the sky, the edit unlabeled=sky (relabel) paints it."
+    ]
 
 
 def _street(score: ValueScore, statistics: ValueStatistics) -> str:

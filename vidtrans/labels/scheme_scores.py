@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from vidtrans.labels.frame_statistics import ColourStatistics, ValueStatistics, colour_coverage
 from vidtrans.labels.scheme import Scheme, builtin_schemes, canonical, load_scheme
-from vidtrans.labels.street_prior import known_to_prior, log_likelihood, surprise
+from vidtrans.labels.street_prior import (
+    known_to_prior,
+    log_likelihood,
+    surprise,
+    usual_share,
+)
 
 PREFERENCE = (
     "cityscapes",
@@ -17,9 +24,22 @@ PREFERENCE = (
     "carla",
     "carla-0.9.13",
     "cityscapes-train",
+    "kitti-step",
+    "mapillary",
+    "mapillary-2",
+    "ade20k",
+    "ade20k-train",
+    "coco-stuff",
+    "synthia",
+    "waymo",
+    "nuscenes",
 )
 """Where several schemes give all that was seen the same meaning, the first of these is named: the
 commoner one, and before its own extensions the plain one. Other schemes come after them."""
+
+_SAME_MEANING = 0.2
+"""Nats a pixel by which schemes may differ that give colours nearly the same meaning: one names
+kinds of what the other has in one class. A road that is read as another class costs more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +132,29 @@ def score_colours(
         for scheme in schemes
         if scheme.colours()
     ]
+
+
+def likely_meaning(
+    statistics: ColourStatistics, scores: Sequence[ColourScore], distance: float
+) -> list[ColourScore]:
+    """Those of ``scores`` under which the classes seen are likeliest in a street, in their order.
+
+    Colours of different data sets may coincide; where they mean the same, all scores stay.
+    """
+    found = []
+    for score in scores:
+        pairs = score.scheme.colours()
+        entries = statistics.near([colour for colour, _ in pairs], distance)
+        usual = np.array(
+            [
+                usual_share(_street_name(score.scheme, score.scheme.name_of(value) or ""))
+                for _, value in pairs
+            ]
+        )
+        known = entries >= 0
+        found.append(float((statistics.shares[known] * np.log(usual[entries[known]])).sum()))
+    best = max(found)
+    return [s for s, nats in zip(scores, found, strict=True) if best - nats < _SAME_MEANING]
 
 
 def distinct(scores: Iterable[ValueScore]) -> list[ValueScore]:

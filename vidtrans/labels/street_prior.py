@@ -31,7 +31,7 @@ _BELOW_SKY = ("building", "vegetation", "road", "car")
 _SKY_SLACK, _SKY_LOW = 0.1, 0.3
 """Sky whose mean height is more than the slack below that of one of `_BELOW_SKY` adds the nats a
 pixel. In Cityscapes' labels sky is above all of them."""
-_UNLABELED_SKY = 0.35
+UNLABELED_SKY = 0.35
 """Unlabeled pixels above this mean height are the sky where a scheme has none, as in CARLA before
 0.9.10."""
 
@@ -100,6 +100,11 @@ def surprise(statistics: ValueStatistics, names: Mapping[int, str]) -> float:
     return float(-entropy - log_likelihood(statistics, names) + penalties)
 
 
+def usual_share(name: str) -> float:
+    """The share of a street picture that a class of this name usually has, 0..1."""
+    return _prior().get(canonical(name), _RARE)[0]
+
+
 def known_to_prior(name: str) -> bool:
     """Whether the prior lists a class of this name."""
     return canonical(name) in _prior()
@@ -112,7 +117,7 @@ def _with_sky(statistics: ValueStatistics, names: Mapping[int, str]) -> dict[int
         return found
     return {
         value: "sky"
-        if canonical(name) == "unlabeled" and statistics.heights[value] < _UNLABELED_SKY
+        if canonical(name) == "unlabeled" and statistics.heights[value] < UNLABELED_SKY
         else name
         for value, name in found.items()
     }
