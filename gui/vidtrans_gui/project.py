@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from vidtrans.labels.edit import EditList, FirstFrame, absolute_path, relative_p
 from vidtrans.media.naming import is_pattern
 from vidtrans.pipeline.options import reopening_fields
 from vidtrans.pipeline.settings import ConvertSettings, WithRender, format_size
+from vidtrans.untrusted import UntrustedTextError, json_text, parse_json, read_text
 from vidtrans.validation import did_you_mean, first_problem
 
 SUFFIX = ".vidtrans"
@@ -170,7 +170,7 @@ def unversioned(data: dict[str, Any]) -> dict[str, Any]:
 
 def as_text(data: dict[str, Any]) -> str:
     """Indented JSON."""
-    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    return json_text(data)
 
 
 def to_data(project: Project, folder: Path) -> dict[str, Any]:
@@ -249,14 +249,14 @@ def read_json(path: Path, what: str) -> Any:
         InputError: The file cannot be read or holds no JSON.
     """
     try:
-        return json.loads(path.read_text("utf-8"))
+        return parse_json(read_text(path))
     except FileNotFoundError:
         raise InputError(f"{what} does not exist.", where=path) from None
     except OSError as error:
         raise InputError(
             f"{what} cannot be read: {error.strerror or error}.", where=path
         ) from error
-    except ValueError as error:
+    except UntrustedTextError as error:
         raise InputError(
             f"{what} is damaged, or no project at all ({error}).", where=path
         ) from error

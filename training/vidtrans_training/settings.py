@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -30,6 +29,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from vidtrans.errors import UsageError
 from vidtrans.pipeline.settings import SizeHW
+from vidtrans.untrusted import UntrustedTextError, parse_toml, read_text
 from vidtrans.validation import did_you_mean, first_problem
 from vidtrans_training.datasets.geometry import DEFAULT_KINDS, Transform
 from vidtrans_training.datasets.layouts import Direction, Kind
@@ -262,12 +262,12 @@ def read_settings(path: str | PathLike[str], *, system: System | None = None) ->
     """
     path = Path(path)
     try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise UsageError("is too large for a file of settings.", where=path)
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(path, largest=_LARGEST_FILE)
+    except (OSError, UntrustedTextError) as error:
         raise UsageError(f"the settings cannot be read: {error}.", where=path) from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    try:
+        content = parse_toml(text)
+    except UntrustedTextError as error:
         raise UsageError(f"this is not valid TOML: {error}.", where=path) from error
     try:
         settings = parse_settings(content)

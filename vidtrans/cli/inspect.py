@@ -78,14 +78,14 @@ def _read(
 ) -> LabelReport:
     from vidtrans.labels.reader import LabelReader
     from vidtrans.labels.report import ReportBuilder
-    from vidtrans.labels.scheme import load_scheme
+    from vidtrans.model.card_styles import card_scheme
 
     scheme, label_nc = None, None
     if model is not None:
         from vidtrans.sequence.loading import load_model
 
         loaded = load_model(model, device="cpu")
-        scheme = load_scheme(loaded.label_scheme) if loaded.label_scheme else None
+        scheme = card_scheme(loaded.card, where=model)
         label_nc = loaded.label_nc or None
     reader = LabelReader(
         detection.scheme,

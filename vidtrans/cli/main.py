@@ -60,7 +60,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _say(f"{what}. This is a fault of vidtrans; VIDTRANS_DEBUG=1 shows where.", 1)
 
 
+def printable(sentence: str) -> str:
+    """``sentence`` with control characters as escapes: names of files and models come from
+    anybody, and a terminal would act on them."""
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode()
+        for c in sentence
+    )
+
+
 def _say(sentence: str, code: int) -> int:
+    sentence = printable(sentence)
     with contextlib.suppress(OSError):
         print(
             f"vidtrans: {'error: ' if code != INTERRUPTED else ''}{sentence}",

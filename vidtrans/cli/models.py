@@ -10,6 +10,7 @@ import typer
 
 from vidtrans.cli.wording import size_option
 from vidtrans.errors import OutputError, UsageError
+from vidtrans.untrusted import UntrustedTextError, parse_json
 
 app = typer.Typer(
     help="List, describe, import and export models, and make styles.",
@@ -217,8 +218,8 @@ def _options(pairs: list[str]) -> dict[str, Any]:
         if not sign or not key:
             raise UsageError(f"--option takes KEY=VALUE, as n_downsample_G=3, not {pair!r}.")
         try:
-            values[key] = json.loads(text.lower() if text in ("True", "False") else text)
-        except ValueError:
+            values[key] = parse_json(text.lower() if text in ("True", "False") else text)
+        except UntrustedTextError:
             values[key] = text
     return values
 

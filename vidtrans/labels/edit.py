@@ -13,7 +13,6 @@ Example:
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import asdict, dataclass, replace
 from os import PathLike
@@ -24,6 +23,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from vidtrans.atomic_write import whole_file
 from vidtrans.errors import InputError, UsageError
+from vidtrans.untrusted import UntrustedTextError, json_text, parse_json, read_text
 from vidtrans.validation import first_problem
 
 VERSION = 1
@@ -239,9 +239,7 @@ class EditList:
         """
         content = {"version": VERSION, "edits": self.to_json(Path(path).absolute().parent)}
         with whole_file(path, what="the file of edits") as draft:
-            draft.write_text(
-                json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-            )
+            draft.write_text(json_text(content), encoding="utf-8")
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> EditList:
@@ -251,12 +249,12 @@ class EditList:
             InputError: the file cannot be read, holds no edits, or is of a newer version.
         """
         try:
-            data = json.loads(Path(path).read_text("utf-8"))
+            data = parse_json(read_text(path))
         except OSError as error:
             raise InputError(
                 f"the edits cannot be read: {error.strerror or error}.", where=path
             ) from error
-        except ValueError as error:
+        except UntrustedTextError as error:
             raise InputError(f"is not a file of edits ({error}).", where=path) from error
         if isinstance(data, dict):
             if isinstance(version := data.get("version"), int) and version > VERSION:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -24,6 +23,7 @@ from vidtrans.labels.edit import (
     StyleClass,
     StyleInstance,
 )
+from vidtrans.untrusted import UntrustedTextError, parse_json, parse_toml, read_text
 from vidtrans.validation import first_problem
 
 _RANGE = r"(?:@\s*(\d*)\s*:\s*(\d*)\s*)?"
@@ -189,13 +189,13 @@ def load_styles(path: str | PathLike[str]) -> StyleFile:
     """
     file = Path(path)
     try:
-        text = file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(file)
+    except (OSError, UntrustedTextError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"the styles cannot be read: {reason}.", where=file) from error
     try:
-        data = json.loads(text) if file.suffix.casefold() == ".json" else tomllib.loads(text)
-    except ValueError as error:
+        data = (parse_json if file.suffix.casefold() == ".json" else parse_toml)(text)
+    except UntrustedTextError as error:
         kind = "JSON" if file.suffix.casefold() == ".json" else "TOML"
         raise InputError(f"this styles file is not valid {kind}: {error}.", where=file) from error
     if not isinstance(data, dict):

@@ -9,7 +9,6 @@ Synonyms (pedestrian = person) stand in ``synonyms.toml``.
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -26,6 +25,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from vidtrans.errors import InputError, UsageError
 from vidtrans.frame import Bytes
+from vidtrans.untrusted import UntrustedTextError, parse_json, parse_toml, read_text
 from vidtrans.validation import did_you_mean, first_problem
 
 Colour = tuple[int, int, int]
@@ -302,10 +302,10 @@ def load_scheme(name_or_path: str | PathLike[str]) -> Scheme:
             hint=did_you_mean(text, builtin_schemes()) + " A palette file ends in .toml or .json.",
         )
     try:
-        content = path.read_text("utf-8")
+        content = read_text(path)
     except FileNotFoundError:
         raise InputError("this palette file does not exist.", where=path) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UntrustedTextError) as error:
         raise InputError(f"this palette file cannot be read ({error}).", where=path) from None
     return _parse(path.stem, content, path)
 
@@ -318,8 +318,8 @@ def _builtin(name: str) -> Scheme:
 
 def _parse(name: str, content: str, path: Path) -> Scheme:
     try:
-        data = json.loads(content) if path.suffix.casefold() == ".json" else tomllib.loads(content)
-    except ValueError as error:
+        data = (parse_json if path.suffix.casefold() == ".json" else parse_toml)(content)
+    except UntrustedTextError as error:
         raise InputError(
             f"this palette file is not valid {path.suffix[1:].upper()}: {error}.", where=path
         ) from None

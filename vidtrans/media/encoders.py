@@ -19,6 +19,7 @@ from av.video.format import VideoFormat
 
 from vidtrans.errors import OutputError, Remedy
 from vidtrans.media.hardware import nvenc_works
+from vidtrans.media.pixels import can_be_written
 from vidtrans.validation import did_you_mean
 
 _log = logging.getLogger(__name__)
@@ -296,6 +297,12 @@ def _check_format(encoder: Codec, name: str, size_hw: tuple[int, int], target: P
         form = VideoFormat(name, size_hw[1], size_hw[0])
     except ValueError:
         raise OutputError(f"there is no pixel format {name!r}.", where=target) from None
+    if not can_be_written(name):
+        raise OutputError(
+            f"FFmpeg converts no picture to the pixel format {name!r}.",
+            where=target,
+            remedy=Remedy("Use {pixel_format:yuv420p} or another."),
+        )
     chroma = form.components[1] if len(form.components) > 1 else None
     if chroma is not None and encoder.canonical_name in _NEEDS_EVEN:
         is_odd = (chroma.width < form.width and size_hw[1] % 2) or (

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Protocol, Self
@@ -27,15 +28,52 @@ from vidtrans.media.ffmpeg_errors import cannot_read
 from vidtrans.media.h264_sps import read_sps
 from vidtrans.media.hardware import cuda_decodes
 from vidtrans.media.lossy import is_lossy
-from vidtrans.media.pixels import ColourTags, PixelReader, kind_of
+from vidtrans.media.pixels import ColourTags, PixelReader, kind_of, refused_format
 from vidtrans.media.truncation import check_whole
 
 _log = logging.getLogger(__name__)
 
 _NOT_FILMS = {"tty"}  # FFmpeg "plays" any text file with a suffix like .txt as an ANSI film
+_PLAYLISTS = frozenset(
+    {"hls", "applehttp", "concat", "concatf", "dash", "imf", "webm_dash_manifest", "sdp", "rtsp"}
+)
+"""Demuxers whose files name other files or addresses, which FFmpeg would open."""
+_NETWORK_SECONDS = 20.0
+"""Longer than any server needs for its next bytes. Without a limit a silent server holds the
+process for ever, and no signal ends it."""
 AVIO_BUFFER_BYTES = 1 << 16
 """Bytes of the buffer between a file object and its demuxer. Larger reads, of a frame's data,
 bypass it in one call."""
+
+
+@cache
+def _allowed_demuxers() -> tuple[str, ...]:
+    """All demuxers but those of playlists."""
+    found = (name for name in av.formats_available if av.ContainerFormat(name).is_input)
+    return tuple(sorted(name for name in found if not _PLAYLISTS & set(name.split(","))))
+
+
+def _protocols(address: Any) -> tuple[str, ...]:
+    """The protocols that reading an address needs: its own, and those that it is made of."""
+    scheme = str(address).partition("://")[0].lower()
+    return (scheme, *_MADE_OF.get(scheme, ()))
+
+
+_MADE_OF = {"https": ("tls", "tcp", "crypto"), "http": ("tcp",), "rtmp": ("tcp",), "ftp": ("tcp",)}
+
+
+def _is_playlist(path: Path | None) -> bool:
+    """Whether a file begins as a playlist does. For some of them FFmpeg's refusal would not tell
+    the reason."""
+    if path is None:
+        return False
+    try:
+        with path.open("rb") as file:
+            head = file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n")
+    except OSError:
+        return False
+    is_dash = head.startswith(b"<") and b"<MPD" in head
+    return is_dash or head.startswith((b"#EXTM3U", b"ffconcat", b"v=0"))
 
 
 class TruncationCheck(Protocol):
@@ -155,6 +193,19 @@ class FilmReader:
     def _open(self, accelerator: HWAccel | None = None) -> None:
         # "file:" keeps FFmpeg from taking a name like "a:b.mkv" or "-" for a protocol or an option.
         target: Any = f"file:{self._path.absolute()}" if self._path is not None else self._source
+        if _is_playlist(self._path):
+            raise InputError(
+                "is a list of other files or addresses, which are not opened.",
+                where=self._name,
+                hint="Name the film itself.",
+            )
+        is_address = isinstance(self._source, str)
+        # What a file may open beside itself: nothing.
+        protocols = ",".join(_protocols(self._source)) if is_address else "file"
+        restricted = {
+            "protocol_whitelist": protocols,
+            "format_whitelist": ",".join(_allowed_demuxers()),
+        }
         limit = str(self._max_side * self._max_side)
         try:
             container = av.open(
@@ -162,7 +213,8 @@ class FilmReader:
                 "r",
                 format=self._format,
                 options={"max_pixels": limit},
-                container_options=self._options,
+                container_options=restricted | self._options,
+                timeout=_NETWORK_SECONDS if is_address else None,
                 metadata_errors="replace",
                 buffer_size=AVIO_BUFFER_BYTES,
                 hwaccel=accelerator,
@@ -206,6 +258,14 @@ class FilmReader:
             raise InputError(
                 "its pictures are in a codec that this build of FFmpeg cannot decode.",
                 where=self._name,
+            )
+        refused = refused_format(chosen.codec_context.pix_fmt)
+        if refused is not None:
+            container.close()
+            raise InputError(
+                refused,
+                where=self._name,
+                hint="Convert it first, for example: ffmpeg -i IN -pix_fmt rgb24 -c:v ffv1 OUT.mkv",
             )
         return chosen
 
@@ -364,6 +424,8 @@ class FilmReader:
         picture = self._waiting.popleft()
         if picture.is_corrupt:
             raise InputError("its data are damaged.", where=self._name, frame=self._decoded)
+        if (refused := refused_format(picture.format.name)) is not None:
+            raise InputError(refused, where=self._name, frame=self._decoded)
         self._check_size(picture.width, picture.height)
         self._decoded += 1
         return picture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -19,6 +20,37 @@ _DEEP_RGB = re.compile(
 )
 _UNSPECIFIED_MATRICES = {0, 2, 3}  # AVCOL_SPC_RGB (no matrix), UNSPECIFIED, RESERVED
 _FLAGS = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+
+
+_ABORTING = re.compile(r"bayer_|yaf32")
+"""swscale stops the process by an assertion on these, found by trying every format at several
+sizes."""
+
+
+def refused_format(name: str | None) -> str | None:
+    """Why pictures of a pixel format are not read, as the end of a sentence; None where they are.
+
+    Args:
+        name: FFmpeg's name; None where it is not known.
+    """
+    if name is None or not _ABORTING.match(name):
+        return None
+    what = "a sensor's raw data" if name.startswith("bayer") else "grey floating-point numbers"
+    return f"holds {what} ({name}), which are neither labels nor pictures."
+
+
+@cache
+def can_be_written(name: str) -> bool:
+    """Whether RGB pictures can be converted to a pixel format, found by trying.
+
+    FFmpeg has formats that are only read, and formats of hardware.
+    """
+    try:
+        picture = VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8), format="rgb24")
+        VideoReformatter().reformat(picture, format=name, threads=1)
+    except (ValueError, OSError, NotImplementedError):
+        return False
+    return True
 
 
 def kind_of(format_name: str, *, monochrome: bool = False) -> str:

@@ -14,13 +14,14 @@ BT.709 from 720 lines up and BT.601 below, as in players. A label stream in YUV 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Literal, Protocol, Self
 
-from vidtrans.errors import InputError
+from vidtrans.errors import InputError, Remedy
 from vidtrans.frame import Frame, FrameTime, VideoInfo
 from vidtrans.media.films import FilmReader
 from vidtrans.media.images import ImageReader
@@ -97,6 +98,22 @@ class Reader(Protocol):
     ) -> None: ...
 
 
+def _check_protocol(address: str, allowed: Collection[str]) -> None:
+    """Raises InputError for an address of a protocol that is not allowed."""
+    protocol = address.partition("://")[0]
+    if protocol.lower() not in {each.strip().lower() for each in allowed}:
+        known = re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]{0,20}", protocol)
+        raise InputError(
+            "is an address, and only files are read unless its protocol is allowed.",
+            where=address,
+            remedy=(
+                Remedy("Where you trust it: {allow_protocols:{name}}.", {"name": protocol.lower()})
+                if known
+                else None
+            ),
+        )
+
+
 def open_reader(
     source: str | Path | BinaryIO,
     *,
@@ -104,6 +121,7 @@ def open_reader(
     container_format: str | None = None,
     hwaccel: HwAccel = "auto",
     rate: Fraction | None = None,
+    protocols: Collection[str] = (),
     allow_gaps: bool = False,
     max_side: int = MAX_SIDE,
     low_latency: bool = False,
@@ -117,6 +135,8 @@ def open_reader(
         container_format: FFmpeg's name of a demuxer; None to probe the input.
         hwaccel: ``auto`` decodes on the GPU where that works, ``none`` on the CPU.
         rate: Frames a second of an image sequence, 25 where None. A film has timestamps.
+        protocols: Network protocols that an address may have (``https``). None by default: a
+            project or a manifest of a stranger would connect to what it names.
         allow_gaps: Read a numbered image sequence although numbers are missing.
         max_side: The greatest height and width that are read.
         low_latency: Give every frame before the next one is read (pipes).
@@ -137,6 +157,7 @@ def open_reader(
     path = Path(source)
     text = str(source)
     if not exists(path) and "://" in text:
+        _check_protocol(text, protocols)
         return FilmReader(
             text, labels=labels, max_side=max_side, container_format=container_format, hwaccel=False
         )

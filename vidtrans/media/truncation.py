@@ -52,7 +52,8 @@ def frame_bytes(form: VideoFormat) -> int:
     """Bytes of one uncompressed frame of this format and size, without padding between lines."""
     parts = form.components
     if len({part.plane for part in parts}) == 1:
-        return form.width * form.height * form.padded_bits_per_pixel // 8
+        # Each line begins with a byte of its own.
+        return form.height * ((form.width * form.padded_bits_per_pixel + 7) // 8)
     return sum(part.width * part.height * ((part.bits + 7) // 8) for part in parts)
 
 

@@ -9,6 +9,7 @@ the card as JSON.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -23,6 +24,7 @@ from torch import Tensor
 from vidtrans.atomic_write import whole_file
 from vidtrans.errors import ModelError, OutputError
 from vidtrans.model.card import Bundle, Card
+from vidtrans.untrusted import parse_json
 from vidtrans.validation import first_problem
 
 FORMAT = "vidtrans-bundle"
@@ -111,10 +113,10 @@ def _header(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise ModelError(f"cannot be read: {error.strerror or error}.", where=file) from error
     try:
-        header = json.loads(text)
+        header = parse_json(text)
         tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
         ends = [int(entry["data_offsets"][1]) for entry in tensors.values()]
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise ModelError(
             "is no model bundle: its header is unreadable.", where=file, hint=_hint(file, start)
         ) from error
@@ -136,19 +138,19 @@ def _card(header: Mapping[str, Any], file: Path) -> Card:
             hint=_IMPORT_ADVICE,
         )
     version = str(metadata.get("format_version"))
-    if not version.isdecimal() or int(version) > FORMAT_VERSION:
+    if not re.fullmatch(r"[0-9]{1,9}", version) or int(version) > FORMAT_VERSION:
         raise ModelError(
-            f"is a bundle of format {version}, and this vidtrans reads formats up to"
+            f"is a bundle of format {version[:40]}, and this vidtrans reads formats up to"
             f" {FORMAT_VERSION}.",
             where=file,
             hint="A newer vidtrans reads it.",
         )
     try:
         fields = {
-            n: json.loads(v) for n, v in metadata.items() if n not in ("format", "format_version")
+            n: parse_json(v) for n, v in metadata.items() if n not in ("format", "format_version")
         }
         return Card.model_validate(fields)
-    except (ValidationError, ValueError, TypeError, RecursionError) as error:
+    except (ValidationError, ValueError, TypeError) as error:
         reason = first_problem(error, Card) if isinstance(error, ValidationError) else f"{error}."
         raise ModelError(f"has an unreadable card: {reason}", where=file) from error
 

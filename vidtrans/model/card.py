@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor
 
 System = Literal["vid2vid", "pix2pixhd", "pix2pix"]
@@ -47,6 +47,16 @@ class Card(BaseModel):
     provenance: str = ""
     licence: str = ""
     options: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("name", "label_scheme", "provenance", "licence")
+    @classmethod
+    def _printable(cls, text: str | None) -> str | None:
+        """Without control characters: a terminal would act on them where they are shown."""
+        if text is None:
+            return None
+        return "".join(
+            c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text
+        )
 
 
 @dataclass(frozen=True, eq=False)

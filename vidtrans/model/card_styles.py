@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 
-from vidtrans.errors import ModelError, Remedy, UsageError, VidtransError
+from vidtrans.errors import ModelError, Remedy, UsageError
 from vidtrans.frame import StyleChoice
-from vidtrans.labels.scheme import load_scheme
+from vidtrans.labels.scheme import Scheme, builtin_schemes, load_scheme
 from vidtrans.model.card import Card
+from vidtrans.validation import did_you_mean
 
 Centres = Mapping[int, Sequence[Sequence[float]]]
 """For each plane its class's styles: cluster centres of feature_nc numbers in [-1,1]."""
@@ -38,9 +40,9 @@ def check_card_styles(card: Card, *, label_nc: int, feature_nc: int, where: str)
             not ``feature_nc`` finite numbers.
     """
     for plane, centres in card.styles.items():
-        if not plane.isdecimal() or int(plane) >= label_nc:
+        if not re.fullmatch(r"[0-9]{1,3}", plane) or int(plane) >= label_nc:
             raise ModelError(
-                f"has styles of class {plane!r}, and the network's classes are 0 to"
+                f"has styles of class {plane[:40]!r}, and the network's classes are 0 to"
                 f" {label_nc - 1}.",
                 where=where,
             )
@@ -53,13 +55,33 @@ def check_card_styles(card: Card, *, label_nc: int, feature_nc: int, where: str)
                 )
 
 
+def card_scheme(card: Card, *, where: str) -> Scheme | None:
+    """The label scheme of a model's planes; None where these have numbers only.
+
+    A card may come from anybody, so it names a built-in scheme and never a file.
+
+    Raises:
+        ModelError: the scheme is none of the built-in ones.
+    """
+    if card.label_scheme is None:
+        return None
+    if card.label_scheme not in builtin_schemes():
+        raise ModelError(
+            f"its labels are of the scheme {card.label_scheme[:60]!r}, which this vidtrans does not"
+            " have.",
+            where=where,
+            hint=did_you_mean(card.label_scheme[:60], builtin_schemes()),
+        )
+    return load_scheme(card.label_scheme)
+
+
 def class_names(card: Card) -> dict[int, str]:
     """The class names of the model's planes; none where its label scheme is not known here."""
-    if card.label_scheme is None:
-        return {}
     try:
-        scheme = load_scheme(card.label_scheme)
-    except VidtransError:  # the palette file of another machine: classes are shown by number
+        scheme = card_scheme(card, where="the model")
+    except ModelError:  # a palette of another machine: classes are shown by number
+        return {}
+    if scheme is None:
         return {}
     return {entry.id: entry.name for entry in scheme.classes}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -18,12 +19,14 @@ from numpy.lib import format as npy
 from vidtrans.errors import ModelError
 from vidtrans.model.card_styles import Centres
 from vidtrans.model.inert_pickle import RefusedError, read_inert
+from vidtrans.untrusted import parse_literal
 
 PATTERN = "features_clustered_*.np[yz]"
 """The names of such files in a checkpoint folder."""
 _LARGEST = 4 << 20
 """Bytes, of a million float32 numbers; published files hold 35 classes of ten styles of three. Of a
 compressed file its content counts."""
+_LARGEST_HEADER = 1 << 14  # numpy's own limit is 10,000
 _ADVICE = (
     'Where you trust the file, save it again as plain arrays: python -c "import numpy as n; '
     "n.savez('features_clustered_010.npz', "
@@ -113,14 +116,34 @@ def _content(data: bytes) -> Mapping[Any, Any]:
 
 
 def _opened(data: bytes) -> tuple[io.BytesIO, tuple[int, ...], bool, np.dtype[Any]]:
-    """A ``.npy`` after its header; the shape, whether it is told by columns, and the type."""
+    """A ``.npy`` after its header; the shape, whether it is told by columns, and the type.
+
+    numpy's own reader of headers raises what its tokenizer raises, and builds any type that a
+    header describes, however large.
+    """
     stream = io.BytesIO(data)
     version = npy.read_magic(stream)
     if version not in ((1, 0), (2, 0)):
         raise ValueError(f"format {version[0]}.{version[1]} of npy")
-    return stream, *(npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0)(
-        stream
-    )
+    size = 2 if version == (1, 0) else 4
+    length = int.from_bytes(stream.read(size), "little")
+    if length > _LARGEST_HEADER:
+        raise ValueError(f"a header of {length} bytes")
+    text = stream.read(length)
+    if len(text) < length:
+        raise ValueError("a truncated header")
+    # Python 2 wrote the sides of an array as 10L.
+    header = parse_literal(re.sub(r"(\d)L", r"\1", text.decode("latin1").strip()))
+    if not isinstance(header, dict) or header.keys() != {"descr", "fortran_order", "shape"}:
+        raise ValueError("a header of another form")
+    kind, shape = header["descr"], header["shape"]
+    if not isinstance(kind, str) or not re.fullmatch(r"[<>=|]?[biufO][1-8]?", kind):
+        raise ValueError("an array of no plain numbers")
+    if not isinstance(shape, tuple) or not all(isinstance(side, int) for side in shape):
+        raise ValueError("an array of no shape")
+    if any(side < 0 for side in shape):
+        raise ValueError("an array of a negative size")
+    return stream, shape, bool(header["fortran_order"]), np.dtype(kind)
 
 
 def _array(data: bytes) -> npt.NDArray[Any]:
@@ -138,9 +161,10 @@ def _array(data: bytes) -> npt.NDArray[Any]:
 def _centres(content: Mapping[Any, Any], file: Path) -> Centres:
     found: dict[int, list[list[float]]] = {}
     for name, value in content.items():
-        if not str(name).isdecimal():
+        if not re.fullmatch(r"[0-9]{1,3}", str(name)):
             raise ModelError(
-                f"has an entry called {name!r}, and class numbers are expected.", where=file
+                f"has an entry called {str(name)[:60]!r}, and class numbers are expected.",
+                where=file,
             )
         array = np.asarray(value)
         if array.ndim != 2 or array.dtype.kind not in "fiu":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import pickletools
+import struct
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -128,6 +129,9 @@ def read_inert(data: bytes) -> Any:
         AttributeError,
         RecursionError,
         UnicodeError,
+        OverflowError,
+        MemoryError,
+        struct.error,
     ) as error:
         raise RefusedError(f"a damaged pickle ({error})") from error
 
@@ -177,8 +181,8 @@ class _PickleMachine:
         elif opcode == "GLOBAL":
             stack.append(_Name(*str(argument).split(" ", 1)))
         elif opcode == "STACK_GLOBAL":
-            name, module = stack.pop(), stack.pop()
-            stack.append(_Name(str(module), str(name)))
+            name, module = _expect(stack.pop(), str), _expect(stack.pop(), str)
+            stack.append(_Name(module, name))
         elif opcode == "REDUCE":
             arguments = stack.pop()
             stack.append(_construct(stack.pop(), arguments))
@@ -189,7 +193,12 @@ class _PickleMachine:
             raise RefusedError(f"the opcode {opcode}")
 
     def _since_mark(self) -> list[Any]:
-        place = max(i for i, value in enumerate(self.stack) if value is _MARK)
+        # From the end: each value is passed once, however many marks there are.
+        place = len(self.stack) - 1
+        while self.stack[place] is not _MARK:
+            place -= 1
+            if place < 0:
+                raise RefusedError("a damaged pickle")
         items = self.stack[place + 1 :]
         del self.stack[place:]
         return items
@@ -209,13 +218,12 @@ def _construct(called: Any, arguments: Any) -> Any:
         kind = arguments[0].dtype()
         return np.frombuffer(_raw(arguments[1]), kind, count=1)[0].item()
     if called == _Name("numpy", "dtype"):
-        return _Type(
-            str(arguments[0]).lstrip("<>=|"), next((c for c in str(arguments[0]) if c in "<>"), "=")
-        )
+        code = _text(arguments[0])
+        return _Type(code.lstrip("<>=|"), next((c for c in code if c in "<>"), "="))
     if called in (_Name("__builtin__", "bytes"), _Name("builtins", "bytes")) and not arguments:
         return b""
     if called == _Name("_codecs", "encode") and arguments[1] in ("latin1", "latin-1"):
-        return str(arguments[0]).encode("latin1")
+        return _expect(arguments[0], str).encode("latin1")
     raise RefusedError(f"a call of {called}")
 
 
@@ -227,7 +235,8 @@ def _set_state(thing: Any, state: Any) -> None:
         return
     if not isinstance(thing, _Array):
         raise RefusedError("a state of something that is no array")
-    _, shape, kind, by_columns, raw = state
+    _, shape, kind, by_columns, raw = _expect(state, tuple)
+    shape = tuple(_expect(side, int) for side in _expect(shape, tuple))
     if isinstance(raw, list):
         if math.prod(shape) != len(raw):
             raise RefusedError("an array with too few or too many values")
@@ -245,7 +254,26 @@ def _raw(value: Any) -> bytes:
 
 
 def _pairs(items: list[Any]) -> dict[Any, Any]:
-    return {_plain(key): value for key, value in zip(items[::2], items[1::2], strict=True)}
+    return {_key(key): value for key, value in zip(items[::2], items[1::2], strict=True)}
+
+
+def _key(value: Any) -> Any:
+    """A key of a dictionary: a number or a text. Of nested tuples even the hash may take for
+    ever."""
+    if isinstance(value, int) and value.bit_length() > 63:
+        raise RefusedError("an integer of more than 64 bits as a name")
+    if isinstance(value, bool | int | float | str | bytes):
+        return value
+    raise RefusedError(f"{type(value).__name__} as a name")
+
+
+def _text(value: Any) -> str:
+    """A short text, which Python 2 wrote as bytes."""
+    if isinstance(value, bytes):
+        value = value.decode("latin1")
+    if len(_expect(value, str)) > 16:
+        raise RefusedError("a type of a long name")
+    return str(value)
 
 
 def _check_size(value: Any) -> None:

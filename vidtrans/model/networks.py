@@ -38,6 +38,7 @@ _LARGEST = {
 """The largest values that a card may ask for, far above all published ones: a card that asks for
 more is refused before memory or time are spent."""
 _LARGEST_OTHER = 4096
+_LONGEST_LIST = 256  # as many as there are label planes
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,10 +208,6 @@ def empty(card: Card, where: str) -> Networks:
 
 def _config(kind: type[Any], values: Mapping[str, Any]) -> Any:
     """``values`` as a configuration. Raises ValueError, ValidationError or TypeError."""
-    for name, value in values.items():
-        largest = _LARGEST.get(name, _LARGEST_OTHER)
-        if isinstance(value, int) and not 0 <= value <= largest:
-            raise ValueError(f"{name} is {value}, and 0 to {largest} is possible")
     known = (
         [f.name for f in dataclasses.fields(kind)]
         if dataclasses.is_dataclass(kind)
@@ -220,7 +217,18 @@ def _config(kind: type[Any], values: Mapping[str, Any]) -> Any:
     if unknown:
         nearest = did_you_mean(unknown[0], known)
         raise ValueError(f"{unknown[0]!r} is no setting of the network. {nearest}")
-    return TypeAdapter(kind).validate_python(dict(values))
+    config = TypeAdapter(kind).validate_python(dict(values))
+    # Checked as the network will see them: "1000000" and 1e6 have become integers by now.
+    for name in known:
+        value = getattr(config, name)
+        largest = _LARGEST.get(name, _LARGEST_OTHER)
+        listed = value if isinstance(value, list | tuple) else (value,)
+        if len(listed) > _LONGEST_LIST:
+            raise ValueError(f"{name} has {len(listed)} values, and {_LONGEST_LIST} are possible")
+        for each in listed:
+            if isinstance(each, int) and not 0 <= each <= largest:
+                raise ValueError(f"{name} is {each}, and 0 to {largest} is possible")
+    return config
 
 
 def _prefixed(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Mapping
 from os import PathLike
@@ -12,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from vidtrans.errors import ModelError, UsageError
+from vidtrans.untrusted import UntrustedTextError, parse_literal, read_text
 from vidtrans.validation import first_problem
 
 _LARGEST_OPT_FILE = 1 << 20
@@ -47,7 +47,7 @@ class SingleOptions(BaseModel):
     ngf: Count | None = None
     n_downsampling: Count | None = None
     n_blocks: Count | None = None
-    file: str | None = None
+    file: Annotated[str, Field(pattern=r"^[^/\\]+$")] | None = None
 
 
 class Vid2VidOptions(_Options):
@@ -72,7 +72,8 @@ class Vid2VidOptions(_Options):
     @classmethod
     def _listed(cls, value: Any) -> Any:
         if isinstance(value, str):
-            return tuple(int(part) for part in value.strip("[]() ").split(",") if part.strip())
+            parts = [part.strip() for part in value.strip("[]() ").split(",") if part.strip()]
+            return tuple(int(part) if re.fullmatch(r"\d{1,9}", part) else part for part in parts)
         return (value,) if isinstance(value, int) else value
 
 
@@ -146,10 +147,8 @@ def read_opt_file(path: str | PathLike[str], system: str) -> dict[str, Any]:
     """
     file = Path(path)
     try:
-        if file.stat().st_size > _LARGEST_OPT_FILE:
-            raise ModelError("is too large for a list of options.", where=file)
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(file, largest=_LARGEST_OPT_FILE)
+    except (OSError, UntrustedTextError) as error:
         raise ModelError(f"cannot be read: {error}.", where=file) from error
     stated: dict[str, Any] = {}
     for line in text.splitlines():
@@ -167,8 +166,8 @@ def read_opt_file(path: str | PathLike[str], system: str) -> dict[str, Any]:
 def option_value(text: str) -> Any:
     """What a text in ``opt.txt`` says: a number, a truth value, a list, else the text itself."""
     try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+        return parse_literal(text)
+    except UntrustedTextError:
         return text
 
 

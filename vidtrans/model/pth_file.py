@@ -96,6 +96,15 @@ def _named_tensors(content: object, file: Path) -> dict[str, Tensor]:
                 f"holds {name!r}: {type(value).__name__}, and only named tensors are expected.",
                 where=file,
             )
+        if value.layout == torch.strided and not value.is_meta:
+            stored = value.untyped_storage().nbytes()
+            if value.numel() * value.element_size() > stored:
+                # Strides of 0 let a few bytes stand for any number of values.
+                raise ModelError(
+                    f"tensor {name} claims {value.numel()} values, and {stored} bytes are stored"
+                    " for them.",
+                    where=file,
+                )
         tensors[name.removeprefix("module.") if wrapped else name] = value
     return tensors
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -51,6 +52,12 @@ def read_folder(
     if asked is not None:
         parse_options(asked, given)  # what the caller wrote is checked before the files
     checkpoint = CheckpointFolder.read(Path(folder), str(given.get("which_epoch") or "latest"))
+    if not any(re.fullmatch(r"G\d*", held) for held in checkpoint.files):
+        raise ModelError(
+            f"holds no generator ({checkpoint.epoch}_net_G.pth or {checkpoint.epoch}_net_G0.pth),"
+            f" only {checkpoint}.",
+            where=checkpoint.directory,
+        )
     merged = _merged_options(checkpoint, _system(checkpoint, asked), given)
     if isinstance(merged, Vid2VidOptions):
         return vid2vid_bundle(checkpoint, merged)

@@ -23,6 +23,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import takewhile
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Literal, TypedDict
@@ -180,6 +181,9 @@ class RunFolder:
         self._picture = picture
         self._lock = lock
         self._spans = spans
+        # Ends of the spans whose states are there: a long film has too many to look each time.
+        self._states = [span.end for span in spans if _state_file(folder, span.end).exists()]
+        self._last_part = max((span.end for span in spans if span.kind == "part"), default=0)
 
     @classmethod
     def open(
@@ -345,7 +349,8 @@ class RunFolder:
     @property
     def rests(self) -> tuple[Span, ...]:
         """The spans of the incomplete segment, in order."""
-        return tuple(s for s in self._spans if s.kind == "rest")
+        count = sum(1 for _ in takewhile(lambda s: s.kind == "rest", reversed(self._spans)))
+        return tuple(self._spans[len(self._spans) - count :])
 
     @property
     def frames(self) -> int:
@@ -392,7 +397,7 @@ class RunFolder:
             span: The finished frames; their file is written already.
             save_state: Saves the generator's state after them to a path.
         """
-        stale = [s for s in self._spans if s.kind == "rest"] if span.kind == "part" else []
+        stale = list(self.rests) if span.kind == "part" else []
         state = self.state_after(span.end)
         with write_errors(self.folder):
             if span.file:
@@ -406,22 +411,26 @@ class RunFolder:
                 ledger.write(span.to_json() + "\n")
                 ledger.flush()
                 os.fsync(ledger.fileno())
-        self._spans = [s for s in self._spans if s not in stale] + [span]
+        del self._spans[len(self._spans) - len(stale) :]
+        self._spans.append(span)
         # The line is on the disk, so nothing refers to the older files any more.
         for rest in stale:
             if rest.file:
                 discard_file(self.folder / rest.file)
-            if rest.end != span.end:
+            if rest.end != span.end and rest.end in self._states:
+                self._states.remove(rest.end)
                 discard_file(self.state_after(rest.end))
+        if span.end not in self._states[-1:]:
+            self._states.append(span.end)
+        if span.kind == "part":
+            self._last_part = span.end
         self._thin_states()
 
     def _thin_states(self) -> None:
         """Remove states while they take more than ``STATES_BYTES``: the one that is nearest to its
         neighbours, so that those that stay lie evenly. The last two always stay, and that after the
         last part."""
-        ends = [span.end for span in self._spans if self.state_after(span.end).exists()]
-        parts = [span.end for span in self._spans if span.kind == "part"]
-        free = [end for end in ends[:-2] if end not in parts[-1:]]
+        free = [end for end in self._states[:-2] if end != self._last_part]
         most = STATES_BYTES // max(1, self.state_file.stat().st_size)
         while len(free) > most:
             gaps = [
@@ -433,6 +442,7 @@ class RunFolder:
             _, nearest = min(gaps)
             discard_file(self.state_after(nearest))
             free.remove(nearest)
+            self._states.remove(nearest)
 
     def replace(self, damaged: Span, file: Path | None) -> None:
         """Take a new file, or new pictures, for a part of ``damaged``.

@@ -7,7 +7,6 @@ editor's project contain them and add what is their own (``WithRender``).
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
@@ -22,6 +21,7 @@ from vidtrans.labels.edit_text import gather_edits, load_styles, spell_edits
 from vidtrans.media.naming import exists
 from vidtrans.media.reader import MAX_SIDE
 from vidtrans.pipeline.options import Option, Setting, setting_fields, values_from_options
+from vidtrans.untrusted import UntrustedTextError, parse_json, read_text
 from vidtrans.validation import did_you_mean, first_problem
 
 PreviewLayer = Literal["final", "raw", "warped", "flow", "occlusion", "foreground", "labels"]
@@ -32,14 +32,18 @@ PREVIEW_LAYERS: tuple[PreviewLayer, ...] = get_args(PreviewLayer)
 LAYERS: tuple[Layer, ...] = get_args(Layer)
 
 
+_SHOWN = 60
+"""Characters of a refused value that a sentence repeats."""
+
+
 def parse_size(value: Any) -> Any:
     """``"512x256"`` (width x height, as people say it) -> ``(256, 512)`` (height, width, as
     arrays have it)."""
     if not isinstance(value, str):
         return value
-    found = re.fullmatch(r"\s*(\d+)\s*[xX×]\s*(\d+)\s*", value)
+    found = re.fullmatch(r"\s*([0-9]{1,9})\s*[xX×]\s*([0-9]{1,9})\s*", value)
     if not found:
-        raise ValueError(f"a size is WIDTHxHEIGHT, as 512x256, not {value!r}")
+        raise ValueError(f"a size is WIDTHxHEIGHT, as 512x256, not {value[:_SHOWN]!r}")
     return int(found[2]), int(found[1])
 
 
@@ -47,13 +51,13 @@ def parse_rate(value: Any) -> Any:
     """``"25"``, ``"29.97"``, ``"30000/1001"`` -> a fraction of frames a second."""
     if not isinstance(value, str):
         return value
-    try:
-        rate = Fraction(value.strip())
-    except (ValueError, ZeroDivisionError):
+    # No exponents: 1e999999999 is a number of a billion digits.
+    found = re.fullmatch(r"\s*(-?[0-9]{1,9})(?:/([0-9]{1,9})|(\.[0-9]{1,9}))?\s*", value)
+    if not found or (found[2] is not None and int(found[2]) == 0):
         raise ValueError(
-            f"a rate is a number of frames a second, as 25 or 30000/1001, not {value!r}"
-        ) from None
-    return rate
+            f"a rate is a number of frames a second, as 25 or 30000/1001, not {value[:_SHOWN]!r}"
+        )
+    return Fraction(value.strip())
 
 
 def parse_cuts(value: Any) -> Any:
@@ -63,15 +67,18 @@ def parse_cuts(value: Any) -> Any:
         return value
     text = value
     if exists(value) and Path(value).is_file():
-        text = Path(value).read_text(encoding="utf-8", errors="replace")
+        try:
+            text = read_text(value)
+        except (OSError, UntrustedTextError) as error:
+            raise ValueError(f"the file of scene cuts {value} cannot be read: {error}") from error
     lines = [
         line.split("#")[0] for line in text.splitlines()
     ]  # a list of cuts may say what they are
     words = [word for line in lines for word in re.split(r"[\s,;]+", line) if word]
-    if not words or not all(word.isdecimal() for word in words):
+    if not words or not all(re.fullmatch(r"[0-9]{1,12}", word) for word in words):
         raise ValueError(
             "scene cuts are auto, off, frame numbers as 120,300, or a text file of frame numbers;"
-            f" {value!r} is none of these"
+            f" {value[:_SHOWN]!r} is none of these"
         )
     return tuple(sorted({int(word) for word in words}))
 
@@ -81,8 +88,8 @@ def parse_edits(value: Any) -> Any:
     Raises InputError."""
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:
-            return EditList.from_json(json.loads(value), source="the edits given")
-        except json.JSONDecodeError as error:
+            return EditList.from_json(parse_json(value), source="the edits given")
+        except UntrustedTextError as error:
             raise InputError(f"the edits given are no JSON ({error}).") from error
     return EditList.load(value) if isinstance(value, str | Path) else value
 
@@ -193,6 +200,8 @@ class RenderSettings(Settings):
             ``:ENCODING`` behind it.
         instances: A 16-bit instance map for each frame: video, folder or pattern.
         rate: Frames a second of an image sequence; None for 25.
+        allow_protocols: Network protocols that inputs may be read by, as ``https``; none by
+            default.
         model: The name of a model that comes with vidtrans, a bundle's path, or the folder of a
             published checkpoint.
         size_hw: Translate at this (height, width); labels are resized to their nearest pixel. None
@@ -247,6 +256,21 @@ class RenderSettings(Settings):
             piped=False,
         ),
     ] = None
+    allow_protocols: Annotated[
+        tuple[str, ...],
+        Setting(
+            (
+                Option(
+                    "allow-protocols",
+                    "NAME",
+                    "Read addresses of this protocol too, as https; else only files are read.",
+                    repeatable=True,
+                ),
+            ),
+            "Input",
+            piped=False,
+        ),
+    ] = ()
     model: Annotated[
         str,
         Setting(

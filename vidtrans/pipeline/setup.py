@@ -23,6 +23,7 @@ from vidtrans.labels.scheme import load_scheme
 from vidtrans.labels.scheme_detector import WARNING, Detection
 from vidtrans.media.naming import exists
 from vidtrans.media.reader import Reader, open_reader
+from vidtrans.model.card_styles import card_scheme
 from vidtrans.pipeline.look_ahead import LOOK_AHEAD, LookedAt
 from vidtrans.pipeline.look_ahead import look_ahead as look_at
 from vidtrans.pipeline.settings import ConvertSettings, RenderSettings
@@ -117,7 +118,11 @@ def open_render(
             )
         instances: Reader | None = None
         if settings.instances is not None:
-            instances = stack.enter_context(open_reader(settings.instances, rate=settings.rate))
+            instances = stack.enter_context(
+                open_reader(
+                    settings.instances, rate=settings.rate, protocols=settings.allow_protocols
+                )
+            )
             check_instances(reader.info, instances.info)
         # The model last: errors of the input are reported before a large model is loaded.
         model = model or load_model(
@@ -162,7 +167,11 @@ def open_input(settings: ConvertSettings, *, model: Model | None = None) -> Iter
     Raises InputError, ModelError or UsageError; nothing is left open.
     """
     with (
-        open_reader(settings.input, rate=settings.render.rate) as reader,
+        open_reader(
+            settings.input,
+            rate=settings.render.rate,
+            protocols=settings.render.allow_protocols,
+        ) as reader,
         open_render(reader, settings.render, model=model) as render,
     ):
         yield render
@@ -173,7 +182,7 @@ def reader_for(detection: Detection, info: VideoInfo, model: Model) -> LabelRead
 
     Raises UsageError where the model's label scheme is unknown.
     """
-    known = load_scheme(model.label_scheme) if model.label_scheme else None
+    known = card_scheme(model.card, where=model.card.name or "the model")
     return LabelReader(
         detection.scheme,
         detection.encoding,

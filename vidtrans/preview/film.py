@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from vidtrans.labels.edit import EditList
-from vidtrans.labels.scheme import load_scheme
+from vidtrans.model.card_styles import card_scheme
 from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans.pipeline.setup import Render, open_input
 from vidtrans.preview.access import RandomAccess
@@ -46,7 +46,7 @@ class Film:
             scheme=render.label_reader.scheme,
             encoding="pictures" if detection is None else detection.encoding,
             reasons=() if detection is None else detection.reasons,
-            model_scheme=load_scheme(model.label_scheme) if model.label_scheme else None,
+            model_scheme=card_scheme(model.card, where=model.card.name or "the model"),
             label_nc=model.label_nc,
             has_instances=self.access.source.has_instances,
             device=str(model.device),

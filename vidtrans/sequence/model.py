@@ -19,8 +19,8 @@ from vidtrans.errors import InputError, UsageError
 from vidtrans.frame import FrameTime, LabelFrame, StyleChoice
 from vidtrans.labels.edit import EditList, FirstFrame
 from vidtrans.labels.edit_plan import EditPlan
-from vidtrans.labels.scheme import load_scheme
 from vidtrans.model.card import Card
+from vidtrans.model.card_styles import card_scheme
 from vidtrans.model.networks import Networks
 from vidtrans.nets.conditioning import boundary, pyramid
 from vidtrans.nets.painting import Conditioning, History, Painting, push
@@ -154,7 +154,7 @@ class Model:
         Raises:
             UsageError: Where they do not suit the model.
         """
-        scheme = load_scheme(self.card.label_scheme) if self.card.label_scheme else None
+        scheme = card_scheme(self.card, where=self.card.name or "the model")
         plan = EditPlan.of(edits, scheme, self.label_nc)
         for edit in edits.edits:
             choice = plan.style_choice(edit.start)

@@ -17,6 +17,7 @@ from torch import Tensor
 from vidtrans.atomic_write import whole_file
 from vidtrans.errors import InputError
 from vidtrans.nets.painting import History
+from vidtrans.untrusted import parse_json
 
 _FORMAT = "vidtrans-state"
 
@@ -91,11 +92,11 @@ class State:
     def from_bytes(cls, data: bytes, *, source: str = "state") -> State:
         """Raises InputError where ``data`` is not a whole state."""
         try:
-            header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+            header = parse_json(data[8 : 8 + int.from_bytes(data[:8], "little")])
             metadata = header.get("__metadata__", {})
             if _FORMAT not in metadata:
                 raise InputError("is not a saved state of a translation.", where=source)
-            facts = json.loads(metadata[_FORMAT])
+            facts = parse_json(metadata[_FORMAT])
             tensors = tensors_from_bytes(data)
             scales = facts["scales"]
             return cls(
@@ -120,7 +121,7 @@ class State:
             KeyError,
             TypeError,
             AttributeError,
-            RecursionError,
+            IndexError,
         ) as error:
             raise InputError(
                 f"is not a whole saved state of a translation ({error}).", where=source

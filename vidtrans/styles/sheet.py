@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from vidtrans.errors import UsageError
 from vidtrans.frame import Bytes, LabelFrame, StyleChoice
-from vidtrans.labels.scheme import Scheme, load_scheme
-from vidtrans.model.card_styles import centres_of, class_names
+from vidtrans.labels.scheme import Scheme
+from vidtrans.model.card_styles import card_scheme, centres_of, class_names
 from vidtrans.nets.range import to_bytes
 from vidtrans.sequence.model import Model
 
@@ -104,7 +104,7 @@ def _rows(
 ) -> list[_Row]:
     card = model.card
     centres, names = centres_of(card), class_names(card)
-    scheme = load_scheme(card.label_scheme) if card.label_scheme else None
+    scheme = card_scheme(card, where=card.name or "the model")
     wanted = [_plane(name, scheme) for name in classes] or list(centres)
     rows = []
     for plane in wanted:
