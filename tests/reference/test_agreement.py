@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import vidtrans
-from vidtrans.nets import vid2vid
+from vidtrans.nets import vid2vid, winograd
 
 WITH_LAYERS = (
     "vid2vid_image_input_no_flow",
@@ -93,6 +93,26 @@ def test_the_pictures_are_the_published_ones(run, name):
             np.abs(pictures[: -case.compared] - case.expected["first_frames"]).max()
             <= case.facts["tolerance"]
         )
+
+
+@pytest.mark.parametrize("name", ["pix2pixhd_global", "vid2vid_one_scale", "vid2vid_three_scales"])
+def test_the_pictures_are_the_published_ones_by_tiles(run, name, monkeypatch):
+    """The convolutions of large networks (`vidtrans.nets.winograd`), in the small ones that there
+    are numbers of."""
+    case = run(name)
+    for least in ("LEAST_CHANNELS", "LEAST_TILES"):
+        monkeypatch.setattr(winograd, least, 1)
+    calls = []
+    convolve = winograd.convolve
+    monkeypatch.setattr(
+        winograd, "convolve", lambda *given: calls.append(given) or convolve(*given)
+    )
+    pictures = case.model.translate(**case.inputs)
+    assert len(calls) >= 8 * case.compared
+    assert (
+        np.abs(pictures[-case.compared :] - case.expected["frames"]).max()
+        <= case.facts["tolerance"]
+    )
 
 
 @pytest.mark.parametrize("name", WITH_LAYERS)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vidtrans.nets import winograd
 from vidtrans.nets.dropout import Dropout, SeededModule, SeededSequential
 from vidtrans.nets.precision import full_precision
 
@@ -73,6 +74,29 @@ class FrameNorm(nn.Module):
                     mean = variance = None
                 return F.instance_norm(x, mean, variance, self.weight, self.bias, eps=1e-5)
             return F.batch_norm(x, mean, variance, self.weight, self.bias, self.training, 0.1, 1e-5)
+
+    def normalise_rows(self, rows: Tensor, bias: Tensor | None) -> None:
+        """Normalise one picture's pixels [h*w,C], in place; not for training.
+
+        Args:
+            rows: The pixels, float32, without ``bias``.
+            bias: A constant of each channel [C] that belongs to them; it leaves no trace where a
+                picture is normalised by its own mean.
+        """
+        if self.statistics == "frame":
+            # In two passes, so that no small variance is lost beside a large mean.
+            rows.sub_(rows.mean(dim=0))
+            variance = torch.mul(rows, rows).mean(dim=0)
+            shift = None
+        else:
+            mean, variance = self.get_buffer("running_mean"), self.get_buffer("running_var")
+            shift = mean if bias is None else mean - bias
+        scale = (variance + 1e-5).rsqrt()
+        if shift is not None:
+            rows.sub_(shift)
+        rows.mul_(scale if self.weight is None else scale * self.weight)
+        if self.bias is not None:
+            rows.add_(self.bias)
 
 
 class Norms:
@@ -154,7 +178,31 @@ class ResidualBlock(SeededModule):
         )
 
     def forward(self, x: Tensor, seed: int | None = None) -> Tensor:
+        if not self.training and winograd.applies(self._convolutions[0], x):
+            return self._by_tiles(x, seed)
         return x + self.conv_block(x, seed)  # type: ignore[no-any-return]
+
+    @property
+    def _convolutions(self) -> tuple[nn.Conv2d, nn.Conv2d]:
+        first, second = (m for m in self.conv_block if isinstance(m, nn.Conv2d))
+        return first, second
+
+    def _by_tiles(self, x: Tensor, seed: int | None) -> Tensor:
+        """The same with few multiplications, and pixels as rows [h*w,C] in between."""
+        height, width = size_hw = x.shape[2], x.shape[3]
+        norms = [m for m in self.conv_block if isinstance(m, FrameNorm)]
+        dropout = [m for m in self.conv_block if isinstance(m, Dropout)]
+        rows = x[0].flatten(1).t()
+        for number, (convolution, norm) in enumerate(zip(self._convolutions, norms, strict=True)):
+            rows = winograd.convolve(winograd.padded(rows, size_hw), convolution.weight, size_hw)
+            norm.normalise_rows(rows, convolution.bias)
+            if number == 0:
+                rows.relu_()
+                for layer in dropout:
+                    image = layer(rows.view(1, height, width, -1).permute(0, 3, 1, 2), seed)
+                    rows = image.permute(0, 2, 3, 1).flatten(0, 2)
+        # As a plain transposed matrix, which PyTorch copies block by block.
+        return rows.t().contiguous().view_as(x).add_(x)
 
 
 def residuals(count: int, channels: int, norm: Norms) -> list[nn.Module]:
