@@ -93,18 +93,23 @@ def run_filter(
     """
     with contextlib.ExitStack() as stack:
         model = _model(settings.render)
-        name = probe_container(source) if settings.format == "auto" else settings.format
         _stop_if(cancel)
-        reader: FilmReader = stack.enter_context(
-            open_input(
-                source,
-                cancel,
-                name,
-                max_side=MAX_SIDE,
-                raw=settings.raw,
-                tags=settings.tags,
+        try:
+            name = probe_container(source) if settings.format == "auto" else settings.format
+            _stop_if(cancel)
+            reader: FilmReader = stack.enter_context(
+                open_input(
+                    source,
+                    cancel,
+                    name,
+                    max_side=MAX_SIDE,
+                    raw=settings.raw,
+                    tags=settings.tags,
+                )
             )
-        )
+        except InputError:
+            _stop_if(cancel)  # its reads ended because of the signal
+            raise
         if model is None or model.label_nc:
             _warn_of_losses(reader.info, name)
         aspect = reader.info.sample_aspect
@@ -212,6 +217,8 @@ def _translated(render: Render) -> Generator[OutputFrame, None, None]:
 
     if render.detection is not None:
         _log.info("labels are read as %s: %s", render.detection, " ".join(render.detection.reasons))
+        for warning in render.detection.warnings:
+            _log.warning("%s", warning)
     translations = translate_stream(
         render.frames,
         render.label_reader,

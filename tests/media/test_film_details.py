@@ -17,7 +17,7 @@ from vidtrans.errors import OutputError
 from vidtrans.frame import FrameTime
 from vidtrans.media.hardware import nvenc_works
 from vidtrans.media.reader import open_reader
-from vidtrans.media.writer import open_writer
+from vidtrans.media.writer import open_writer, tracks_left_out
 
 RATE, BASE = Fraction(25), Fraction(1, 25)
 
@@ -337,6 +337,26 @@ def test_what_mp4_cannot_hold_is_left_out_with_a_warning(rich_film, tmp_path, ca
         assert max(abs(a - b) for (a, _), (b, _) in zip(ours, theirs, strict=True)) < Fraction(
             1, 1000
         )
+
+
+@pytest.mark.parametrize("codec", ["flac", "libopus", "truehd", "libvorbis"])
+@pytest.mark.parametrize("container", ["mov", "mp4", "mkv", "avi"])
+def test_sound_is_copied_or_left_out_and_the_film_is_whole(tmp_path, run_ffmpeg, codec, container):
+    """FLAC in MOV was refused after the last frame, and again by every resumed run."""
+    source = tmp_path / "in.mkv"
+    run_ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc=s=96x64:d=0.2", "-f", "lavfi", "-i", "sine=d=0.2"),
+        *("-c:v", "ffv1", "-c:a", codec, "-strict", "experimental", str(source)),
+    )
+    film = tmp_path / f"out.{container}"
+    left_out = tracks_left_out(source, film)
+    convert(source, film)
+    with av.open(str(film)) as made:
+        assert len(made.streams.audio) == 1 - len(left_out)
+    if (codec, container) == ("flac", "mov"):
+        assert "audio track (flac) does not fit into a mov file" in left_out[0]
+    if container == "mkv":
+        assert left_out == []
 
 
 def test_sound_and_picture_are_interleaved(rich_film, tmp_path):

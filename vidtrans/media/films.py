@@ -25,6 +25,7 @@ from av.video.stream import VideoStream
 from vidtrans.errors import InputError
 from vidtrans.frame import Frame, FrameTime, VideoInfo
 from vidtrans.media.ffmpeg_errors import cannot_read
+from vidtrans.media.ffv1_crc import Ffv1Check
 from vidtrans.media.h264_sps import read_sps
 from vidtrans.media.hardware import cuda_decodes
 from vidtrans.media.lossy import is_lossy
@@ -41,6 +42,25 @@ _PLAYLISTS = frozenset(
 _NETWORK_SECONDS = 20.0
 """Longer than any server needs for its next bytes. Without a limit a silent server holds the
 process for ever, and no signal ends it."""
+_BETWEEN = {"nut": 1024, "matroska,webm": 64}
+"""The most bytes between the data of two frames in a file of one stream. NUT: a frame's header, a
+syncpoint, the headers again; Matroska: the headers of a cluster and of a block."""
+_BEHIND: dict[str, tuple[bytes, ...]] = {
+    "nut": (b"N",),
+    "matroska,webm": (
+        b"\x1c\x53\xbb\x6b",  # cues
+        b"\x12\x54\xc3\x67",  # tags
+        b"\x11\x4d\x9b\x74",  # seek head
+        b"\x10\x43\xa7\x70",  # chapters
+        b"\x19\x41\xa4\x69",  # attachments
+        b"\xec",  # void
+        b"\xbf",  # checksum
+        b"\x9b",  # of the block's group: duration, references, padding, additions
+        b"\xfb",
+        b"\x75",
+    ),
+}
+"""How what follows the last frame begins in a whole file of one stream."""
 AVIO_BUFFER_BYTES = 1 << 16
 """Bytes of the buffer between a file object and its demuxer. Larger reads, of a frame's data,
 bypass it in one call."""
@@ -240,6 +260,11 @@ class FilmReader:
         self._index = 0
         self._decoded = 0
         self._last_pts: int | None = None
+        is_ffv1 = context.codec.canonical_name == "ffv1"
+        self._ffv1 = Ffv1Check() if is_ffv1 else None
+        alone = len(container.streams) == 1
+        self._between = _BETWEEN.get(container.format.name) if alone else None
+        self._packet_end: int | None = None
 
     def _reopen(self) -> None:
         self._opened().close()
@@ -401,6 +426,7 @@ class FilmReader:
                 if packet is None:
                     if self._truncation is not None:
                         self._truncation.check(self._stream, self._decoded)
+                    self._check_end()
                     return None
                 if self._truncation is not None and self._truncation.at_eof:
                     # All bytes are there, so the demuxer can tell which packet is the last one.
@@ -411,6 +437,10 @@ class FilmReader:
                 if packet.is_corrupt:
                     raise InputError(
                         "is truncated or damaged here.", where=self._name, frame=self._decoded
+                    )
+                if self._is_damaged(packet):
+                    raise InputError(
+                        "its data are damaged here.", where=self._name, frame=self._decoded
                     )
                 self._waiting.extend(packet.decode())
             except av.error.EOFError:
@@ -429,6 +459,34 @@ class FilmReader:
         self._check_size(picture.width, picture.height)
         self._decoded += 1
         return picture
+
+    def _check_end(self) -> None:
+        """Raises InputError where a file goes on behind the last packet as no such file does: its
+        demuxer has given up there."""
+        if self._path is None or self._between is None or self._packet_end is None:
+            return
+        try:
+            with self._path.open("rb") as file:
+                # Matroska's position is that of the block, whose data follow 4 bytes of its own.
+                in_block = 4 if self._opened().format.name == "matroska,webm" else 0
+                file.seek(self._packet_end + in_block)
+                head = file.read(4)
+        except OSError as error:
+            raise InputError(cannot_read(error), where=self._name) from error
+        if head and not head.startswith(_BEHIND[self._opened().format.name]):
+            raise InputError("its data are damaged here.", where=self._name, frame=self._decoded)
+
+    def _is_damaged(self, packet: Packet[VideoStream]) -> bool:
+        """Whether a packet is damaged, or what lay before it, as FFmpeg does not report."""
+        if not packet.size:
+            return False
+        if self._ffv1 is not None and self._ffv1.is_damaged(bytes(packet)):
+            return True
+        if self._between is None or packet.pos is None or packet.pos < 0:
+            return False
+        # After damage these demuxers skip bytes up to the next header, frames and all.
+        end, self._packet_end = self._packet_end, packet.pos + packet.size
+        return end is not None and packet.pos - end > self._between
 
     # -- seeking -----------------------------------------------------------------------------------
 
@@ -475,6 +533,7 @@ class FilmReader:
             return False
         self._packets = container.demux(self._stream)
         self._held = None
+        self._packet_end = None
         self._waiting.clear()
         while (
             (picture := self._decode_one()) is not None

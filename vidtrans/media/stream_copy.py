@@ -3,6 +3,7 @@ them again."""
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Iterator
 from fractions import Fraction
@@ -27,12 +28,56 @@ _PICTURES_OWN = {"encoder", "rotate", "duration", "handler_name", "vendor_id"}
 _STATISTICS = ("_statistics", "bps", "number_of_", "duration-")
 
 
+def _fits(stream: Stream, container: str) -> bool:
+    """Whether a container takes a stream's packets as they are, found by writing a header with that
+    stream alone. Some muxers refuse a codec (FLAC in MOV) only then."""
+    if stream.type == "attachment":
+        return container == "matroska"
+    try:
+        with av.open(io.BytesIO(), "w", format=container) as trial:
+            trial.add_stream_from_template(stream, opaque=True)
+            trial.start_encoding()
+    except (ValueError, OSError, av.error.FFmpegError):
+        return False
+    return True
+
+
+def _left_out(stream: Stream, source: Path, container: str) -> str:
+    codec = stream.codec_context.name if stream.codec_context is not None else "unknown"
+    return (
+        f"{source}: its {stream.type} track ({codec}) does not fit into a {container} file without"
+        " encoding it again; left out"
+    )
+
+
+def tracks_left_out(source: Path, container: str) -> list[str]:
+    """A sentence for each track of a film that cannot be copied into a container.
+
+    Args:
+        source: The film.
+        container: FFmpeg's name of the muxer.
+
+    Raises:
+        InputError: ``source`` cannot be opened.
+    """
+    try:
+        film = av.open(f"file:{source.absolute()}", "r", metadata_errors="replace")
+    except (av.error.FFmpegError, OSError) as error:
+        raise InputError(cannot_read(error), where=source) from error
+    with film:
+        return [
+            _left_out(stream, source, container)
+            for stream in film.streams
+            if stream.type in _COPIED and not _fits(stream, container)
+        ]
+
+
 class StreamCopier:
     """Copies the streams of a film that are no video.
 
     It adds the streams to the output, whose header must not be written yet, and then muxes their
-    packets interleaved with the pictures'. A stream that the container cannot hold is left out with
-    a warning.
+    packets interleaved with the pictures'. A stream that the container cannot hold is left out;
+    ``tracks_left_out`` names these.
 
     Args:
         source: The film to copy from.
@@ -75,18 +120,10 @@ class StreamCopier:
         self._held: Packet[Stream] | None = None
 
     def _add(self, stream: Stream) -> None:
-        try:
-            if stream.type == "attachment" and self._output.format.name != "matroska":
-                raise ValueError("only Matroska has attachments")
-            copy = self._output.add_stream_from_template(stream, opaque=True)
-        except (ValueError, av.error.FFmpegError):
-            codec = stream.codec_context.name if stream.codec_context is not None else "its"
-            _log.warning(
-                "%s: its %s track (%s) does not fit into a %s file without "
-                "encoding it again; left out",
-                self._source, stream.type, codec, self._output.format.name,
-            )  # fmt: skip
+        if not _fits(stream, self._output.format.name):
+            _log.warning("%s", _left_out(stream, self._source, self._output.format.name))
             return
+        copy = self._output.add_stream_from_template(stream, opaque=True)
         if stream.type != "attachment":
             copy.time_base = stream.time_base
         copy.metadata.update(

@@ -23,7 +23,8 @@ from typing import Protocol, Self
 from vidtrans.atomic_write import check_free
 from vidtrans.errors import OutputError
 from vidtrans.frame import Bytes, FrameTime
-from vidtrans.media.encoders import choose_encoding
+from vidtrans.media import stream_copy as copy
+from vidtrans.media.encoders import CONTAINERS, choose_encoding
 from vidtrans.media.filmwriter import FilmWriter
 from vidtrans.media.naming import is_image_name, is_pattern
 from vidtrans.media.pngs import FolderWriter
@@ -41,6 +42,7 @@ __all__ = [
     "open_segments",
     "open_writer",
     "parts_folder",
+    "tracks_left_out",
 ]
 
 
@@ -143,6 +145,17 @@ def open_writer(
         container_format=container_format,
     )
     return FilmWriter(encoding, path, overwrite=overwrite, copy_from=_film(copy_from))
+
+
+def tracks_left_out(source: str | Path, target: str | Path) -> list[str]:
+    """A sentence for each track of the input that the output's container cannot hold, to tell
+    before the first frame.
+
+    Raises:
+        InputError: ``source`` cannot be opened.
+    """
+    film, container = _film(source), CONTAINERS.get(Path(target).suffix.lower())
+    return [] if film is None or container is None else copy.tracks_left_out(film, container)
 
 
 def is_folder_target(target: str | Path) -> bool:

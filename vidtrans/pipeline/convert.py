@@ -15,8 +15,9 @@ import torch
 from vidtrans.atomic_write import cannot_write, discard_folder
 from vidtrans.errors import InputError, Interrupted, OutputError, Remedy, UsageError, VidtransError
 from vidtrans.frame import Frame, LabelFrame
+from vidtrans.labels.edit import FirstFrame
 from vidtrans.labels.report import LabelReport, ReportBuilder
-from vidtrans.media.naming import exists, is_image_name, is_pattern, resolve
+from vidtrans.media.naming import exists, names_pictures, resolve
 from vidtrans.media.pngs import FolderWriter, png_names
 from vidtrans.media.writer import (
     SegmentWriter,
@@ -24,6 +25,7 @@ from vidtrans.media.writer import (
     join_segments,
     open_segments,
     open_writer,
+    tracks_left_out,
 )
 from vidtrans.pipeline.facts import facts_of
 from vidtrans.pipeline.outputs import (
@@ -144,6 +146,9 @@ def convert(
         frames = done
         try:
             sink = stack.enter_context(_open_output(settings, render, run))
+            if isinstance(sink, FilmOutput):
+                for sentence in tracks_left_out(settings.input, output):
+                    warn(sentence)
             stream = stack.enter_context(
                 painted_stream(
                     start.frames,
@@ -218,6 +223,12 @@ def check_paths(settings: ConvertSettings) -> None:
         ("input", settings.input),
         ("instance map", settings.render.instances),
         ("model", settings.render.model),
+        *(("first frame", picture) for picture in settings.render.first_frame),
+        *(
+            ("picture of an edit", edit.picture)
+            for edit in settings.render.edits.edits
+            if isinstance(edit, FirstFrame)
+        ),
     ):
         if source is not None and there and _would_replace(output, source):
             raise UsageError(
@@ -238,11 +249,15 @@ def _would_replace(output: Path, source: str) -> bool:
     pictures would take?"""
     if exists(source) and output.samefile(source):
         return True
-    if not output.is_dir() or not (is_pattern(source) or is_image_name(Path(source))):
+    if not output.is_dir() or not names_pictures(source):
         return False
     images = (image for sequence in resolve(source, allow_gaps=True) for image in sequence.files)
+    # A link's own name and the file behind it: neither is to be replaced.
     folders = {
-        image.parent for image in images if image.suffix.lower() == ".png" and image.exists()
+        place.parent
+        for image in images
+        for place in (image, image.resolve())
+        if place.suffix.lower() == ".png" and image.exists()
     }
     return any(output.samefile(folder) for folder in folders)
 
