@@ -158,6 +158,28 @@ def preview(
     _print(figures | {"machine": describe_machine(figures["device"])})
 
 
+@app.command()
+def batch(
+    input: Input = None,
+    model: ModelName = "street",
+    device: Device = "cpu",
+    size: Annotated[str, typer.Option(metavar="WxH", help="Size of the pictures.")] = "512x256",
+    films: Annotated[int, typer.Option(min=0, help="Jobs of each run; 0 measures none.")] = 4,
+    jobs: Annotated[int, typer.Option(min=100, help="Jobs in the record.")] = 100_000,
+) -> None:
+    """Jobs an hour with one worker and with two, and the cost of a record of 100,000 jobs."""
+    from vidtrans.cli.machine import describe_machine
+    from vidtrans.cli.measure_batch import measure_record, measure_workers
+
+    settings = _settings(input=input, model=model, device=device, size_hw=size, fit="resize")
+    figures: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory(prefix="vidtrans-bench-") as folder:
+        if films:
+            figures["workers"] = measure_workers(settings, Path(folder), jobs=films)
+        figures["record"] = measure_record(Path(folder), jobs=jobs)
+    _print(figures | {"machine": describe_machine(device)})
+
+
 def _settings(input: str | None, **values: Any) -> ConvertSettings:
     from vidtrans.assets.demo_clip import demo_labels
     from vidtrans.pipeline.settings import ConvertSettings
