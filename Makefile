@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh Debian or Ubuntu: `make demo` and `make test`.
-.PHONY: demo gui setup test coverage proofs lint format docs release bench help clean
+.PHONY: demo gui setup test coverage proofs faults lint format docs release bench help clean
 
 VENV := .venv/bin
 
@@ -23,6 +23,9 @@ coverage: setup-test  ## the whole suite, and the lines that it does not reach
 
 proofs: setup-test  ## the slow proofs: thousands of frames, long runs
 	$(VENV)/python -m pytest -m slow
+
+faults: setup-test  ## batches killed at random moments; VIDTRANS_FAULTS=N of them (5)
+	$(VENV)/python -m pytest -m slow tests/batches
 
 lint: setup-test  ## style, types, layers
 	$(VENV)/ruff check .

@@ -21,8 +21,7 @@ def cluster():
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'vidtrans[cluster]'")
     from ray.cluster_utils import Cluster
 
-    # This machine may be cut off from its own outer address.
-    each = {"num_cpus": 1, "object_store_memory": 80 << 20, "node_ip_address": "127.0.0.1"}
+    each = {"num_cpus": 1, "object_store_memory": 80 << 20}
     found = Cluster(initialize_head=True, head_node_args={**each, "include_dashboard": False})
     try:
         for _ in range(NODES - 1):
