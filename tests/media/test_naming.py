@@ -203,3 +203,77 @@ def test_the_work_of_a_scan_is_in_proportion_to_the_files(tmp_path, name):
 
     few, many = scan(100), scan(800)
     assert many < 1.5 * 8 * few
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "170908_06163{:04d}_Camera_5_bin.png",
+        "frame_{:04d}_512x256.png",
+        "{:05d}_seg_v2.png",
+        "run3_{:06d}.png",
+        "{0:04d}_{1}.png",
+    ],
+)
+def test_the_frame_number_is_the_number_that_varies(tmp_path, name):
+    put(tmp_path, *[name.format(n, 17 * n * n + 3) for n in range(12)])
+    values, reader = read(tmp_path)
+    assert values == list(range(12))
+    assert reader.sequence_starts == frozenset()
+
+
+def test_names_that_are_time_stamps_are_read_in_order(tmp_path):
+    first = 1701234567000000000
+    put(tmp_path / "ns", *[f"{first + n * 58823529 + n % 3 * 1000}.png" for n in range(12)])
+    put(tmp_path / "dot", *[f"{1701234567 + n // 4}.{n % 4 * 25:02d}.png" for n in range(12)])
+    for folder in ("ns", "dot"):
+        values, reader = read(tmp_path / folder)
+        assert values == list(range(12))
+        assert reader.sequence_starts == frozenset()
+
+
+def test_a_long_gap_is_a_cut(tmp_path):
+    put(tmp_path, *[f"{n:06d}.png" for n in (1, 2, 3, 5, 6, 90, 91)])
+    with pytest.raises(InputError, match=r"000004\.png is missing.*allow_gaps=True"):
+        open_reader(tmp_path)
+    values, reader = read(tmp_path, allow_gaps=True)
+    assert values == list(range(7))
+    assert reader.sequence_starts == {5}
+
+
+def test_strays_and_copies_are_no_frames(tmp_path, caplog):
+    put(tmp_path, *[f"{n:06d}.png" for n in range(4)], "preview.png", "000003 (1).png")
+    assert read(tmp_path)[0] == [0, 1, 2, 3]
+    assert "preview.png" in caplog.text
+    assert "000003 (1).png" in caplog.text
+
+
+def test_one_picture_in_each_folder(tmp_path):
+    put(tmp_path, *[f"{n:04d}/labels.png" for n in range(5)])
+    values, reader = read(str(tmp_path / "*" / "labels.png"))
+    assert values == list(range(5))
+    assert reader.sequence_starts == frozenset()
+
+
+def test_links_are_followed_and_dangling_ones_named(tmp_path):
+    put(tmp_path / "real", *[f"{n}.png" for n in range(3)])
+    (tmp_path / "links").mkdir()
+    for n in range(3):
+        (tmp_path / "links" / f"{n}.png").symlink_to(tmp_path / "real" / f"{n}.png")
+    assert read(tmp_path / "links")[0] == [0, 1, 2]
+    (tmp_path / "links" / "3.png").symlink_to("/nowhere.png")
+    with pytest.raises(InputError, match=r"3\.png: is a link to /nowhere\.png"):
+        open_reader(tmp_path / "links")
+
+
+def test_brackets_in_a_folder_name_are_literal(tmp_path):
+    put(tmp_path / "drive [1]", *[f"{n}.png" for n in range(3)])
+    assert read(str(tmp_path / "drive [1]" / "*.png"))[0] == [0, 1, 2]
+    assert read(str(tmp_path / "drive [1]" / "%d.png"))[0] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("suffix", "what"), [("tga", "Targa"), ("npy", "NumPy"), ("exr", "EXR")])
+def test_other_formats_are_named(tmp_path, suffix, what):
+    (tmp_path / f"0.{suffix}").write_bytes(b"x")
+    with pytest.raises(InputError, match=f"holds no images.*{what}"):
+        open_reader(tmp_path)

@@ -12,7 +12,7 @@ import pytest
 from vidtrans.assets.demo_clip import demo_labels
 from vidtrans.errors import InputError, OutputError, UsageError
 from vidtrans.media.reader import open_reader
-from vidtrans.pipeline.convert import convert
+from vidtrans.pipeline.convert import check_paths, convert
 from vidtrans.pipeline.settings import ConvertSettings
 
 LOSSLESS = {"codec": "libx264rgb", "encoder_options": {"qp": "0"}, "pixel_format": "rgb24"}
@@ -360,3 +360,25 @@ def test_a_film_takes_no_rate(settings, tmp_path):
     ):
         convert(settings(rate="30"))
     assert not list(tmp_path.glob("*film*"))
+
+
+def test_originals_behind_links_are_never_replaced(tmp_path):
+    originals, links = tmp_path / "originals", tmp_path / "links"
+    originals.mkdir()
+    links.mkdir()
+    for number in range(3):
+        (originals / f"{number}.png").write_bytes(b"x")
+        (links / f"{number}.png").symlink_to(originals / f"{number}.png")
+    for source in (links, links / "*.png", links / "%d.png"):
+        with pytest.raises(UsageError, match="would replace the input"):
+            check_paths(
+                ConvertSettings.read(input=str(source), output=str(originals), overwrite=True)
+            )
+    picture = tmp_path / "first.png"
+    picture.write_bytes(b"x")
+    with pytest.raises(UsageError, match="would replace the first frame"):
+        check_paths(
+            ConvertSettings.read(
+                input=str(links), output=str(picture), overwrite=True, first_frame=[str(picture)]
+            )
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import glob
+import logging
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from vidtrans.errors import InputError
+from vidtrans.errors import InputError, Remedy
 
 IMAGE_SUFFIXES = frozenset(
     {
@@ -29,11 +30,41 @@ IMAGE_SUFFIXES = frozenset(
         ".pam",
     }
 )
+_OTHER_FORMATS = {
+    ".tga": "Targa images",
+    ".jp2": "JPEG 2000 images",
+    ".j2k": "JPEG 2000 images",
+    ".exr": "OpenEXR images of floating point",
+    ".hdr": "Radiance images of floating point",
+    ".npy": "NumPy arrays",
+    ".npz": "NumPy archives",
+    ".mat": "MATLAB arrays",
+    ".gif": "GIF images",
+    ".avif": "AVIF images",
+    ".heic": "HEIC images",
+    ".jxl": "JPEG XL images",
+}
+"""Suffixes of files that hold labels elsewhere, and what they are."""
 _CITYSCAPES = re.compile(
     r"(?P<city>.+)_(?P<sequence>\d{6})_(?P<frame>\d{6})_(?P<type>[A-Za-z]\w*)$"
 )
 _NUMBERED = re.compile(r"(?P<head>.*?)(?P<frame>\d+)(?P<tail>\D*)$")
 _PRINTF = re.compile(r"%0?(\d*)d")
+_DIGITS = re.compile(r"\d+")
+_SECONDS = re.compile(r"(\d{9,11})\.(\d{1,9})(?!\d)")
+"""Seconds since 1970 with a fraction, as ROS and others name files."""
+_COPY = re.compile(r"(.+?)(?: ?\(\d+\)| - [Cc]opy.*| copy.*)$")
+"""The name of a copy that a file manager made: ``000003 (1)``."""
+_STAMP = 10**12
+"""Frame numbers from here on are time stamps: milliseconds since 1970 or finer. Their steps vary,
+and none is missing."""
+_CUT_STEPS = 10
+"""Where gaps are allowed, a gap of more steps than this is a cut: at 25 fps nearly half a second,
+in which a car moves by more than its own length."""
+_LEAST_SEQUENCE = 3
+"""Numbered images from which on single other images of a folder are strays."""
+
+_log = logging.getLogger(__name__)
 _TRAILING_DIGITS = re.compile(r"\d+$")
 
 
@@ -59,12 +90,14 @@ class _NameParts:
         kind: The kind of image, as a pattern: ``*_gtFine_labelIds.png``.
         frame: The frame number; None where the name holds none.
         cityscapes: The name is one of Cityscapes: ``city_sequence_frame_kind``.
+        own_folder: Each image has a folder of its own, whose name ``sequence`` includes.
     """
 
     sequence: str
     kind: str
     frame: int | None
     cityscapes: bool = False
+    own_folder: bool = False
 
 
 def natural_key(path: Path) -> tuple[tuple[int, int | str], ...]:
@@ -131,6 +164,109 @@ def frame_key(path: Path) -> tuple[str, int | str]:
     return (parts.sequence if parts.cityscapes else ""), parts.frame
 
 
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """A file's name, taken apart at its numbers.
+
+    Attributes:
+        path: The file.
+        text: The stem, or the folder's name and the stem where each image has a folder of its own.
+        numbers: The places of its numbers in ``text``.
+    """
+
+    path: Path
+    text: str
+    numbers: tuple[tuple[int, int], ...]
+
+    @property
+    def shape(self) -> tuple[str, ...]:
+        """What is the same in the names of images of one kind: all but the numbers."""
+        ends = (0, *(end for _, end in self.numbers))
+        starts = (*(start for start, _ in self.numbers), len(self.text))
+        between = (self.text[end:start] for end, start in zip(ends, starts, strict=True))
+        return (str(self.path.parent), *between, self.path.suffix)
+
+    def value(self, column: int) -> int:
+        start, end = self.numbers[column]
+        digits = self.text[start:end]
+        seconds = _SECONDS.fullmatch(digits)
+        if seconds:  # in nanoseconds, so that fractions of any length compare
+            return int(seconds[1]) * 10**9 + int(seconds[2].ljust(9, "0"))
+        return int(digits)
+
+
+def _take_apart(path: Path, *, own_folder: bool) -> _Name:
+    text = f"{path.parent.name}/{path.stem}" if own_folder else path.stem
+    stamps = [match.span() for match in _SECONDS.finditer(text)]
+    plain = [
+        match.span()
+        for match in _DIGITS.finditer(text)
+        if not any(start <= match.start() < end for start, end in stamps)
+    ]
+    return _Name(path, text, tuple(sorted(stamps + plain)))
+
+
+def _parse_names(files: Sequence[Path]) -> dict[Path, _NameParts]:
+    """What the names say, the frame number being the one that varies from file to file."""
+    own_folder = len(files) > 1 and len({path.parent for path in files}) == len(files)
+    own_folder = own_folder and not any(_CITYSCAPES.match(path.stem) for path in files)
+    parsed: dict[Path, _NameParts] = {}
+    shapes: dict[tuple[str, ...], list[_Name]] = defaultdict(list)
+    for path in files:
+        name = _take_apart(path, own_folder=own_folder)
+        if _CITYSCAPES.match(path.stem) or not name.numbers:
+            parsed[path] = _name_parts(path)
+            continue
+        shape = (str(path.parent.parent), *name.shape[1:]) if own_folder else name.shape
+        shapes[shape].append(name)
+    for names in shapes.values():
+        column = _frame_column(names)
+        for name in names:
+            start, end = name.numbers[column]
+            tail = _DIGITS.sub("*", name.text[end:]) if own_folder else name.text[end:]
+            head = name.text[:start]
+            if own_folder:
+                head = str(name.path.parent.parent / head)
+            parsed[name.path] = _NameParts(
+                head, f"*{tail}{name.path.suffix}", name.value(column), own_folder=own_folder
+            )
+    return {path: parsed[path] for path in files}
+
+
+def _frame_column(names: Sequence[_Name]) -> int:
+    """Which of the numbers in names of one shape is the frame's: the last that varies.
+
+    Where every image would then be a sequence of its own, because a number before it varies as
+    well, it is the first that is different in every name.
+    """
+    columns = range(len(names[0].numbers))
+    values = [[name.value(column) for name in names] for column in columns]
+    varying = [column for column in columns if len(set(values[column])) > 1]
+    if not varying:
+        return len(columns) - 1
+    last = varying[-1]
+    heads = {name.text[: name.numbers[last][0]] for name in names}
+    if len(heads) == len(names) > 1:
+        return next((column for column in varying if len(set(values[column])) == len(names)), last)
+    return last
+
+
+def _without_strays(files: Sequence[Path]) -> list[Path]:
+    """The files of a folder without copies of others, and without single images that have no
+    number beside numbered ones."""
+    stems = {path.stem for path in files}
+    copies = [path for path in files if (m := _COPY.match(path.stem)) and m[1] in stems]
+    rest = [path for path in files if path not in copies]
+    numbered = [path for path in rest if _DIGITS.search(path.stem)]
+    strays = [path for path in rest if not _DIGITS.search(path.stem)]
+    if len(numbered) < _LEAST_SEQUENCE or len(strays) >= len(numbered):
+        strays = []
+    for path in sorted([*copies, *strays]):
+        _log.warning("%s: is no frame of the numbered images beside it; left out", path)
+    left_out = {*copies, *strays}
+    return [path for path in files if path not in left_out]
+
+
 def _numbers_apart(frames: Sequence[int]) -> tuple[int, float]:
     """The most frequent step from number to number, and the share of the steps that are it (0 to
     1)."""
@@ -144,10 +280,11 @@ def _split(files: Iterable[Path], *, where: str, allow_gaps: bool) -> list[Image
 
     Raises InputError for several kinds of image, a number that comes twice, or a gap.
     """
-    parsed = {path: _name_parts(path) for path in sorted(files, key=natural_key)}
+    parsed = _parse_names(sorted(files, key=natural_key))
     groups: dict[str, list[Path]] = defaultdict(list)
     for path, parts in parsed.items():
-        groups[str(path.parent / parts.sequence)].append(path)
+        folder = Path() if parts.own_folder else path.parent
+        groups[str(folder / parts.sequence)].append(path)
     mixed = _mixed_kinds(parsed.values())
     if mixed:
         raise InputError(
@@ -157,6 +294,7 @@ def _split(files: Iterable[Path], *, where: str, allow_gaps: bool) -> list[Image
         )
     found: list[ImageSequence] = []
     for name, members in groups.items():
+        members = sorted(members, key=lambda path: (parsed[path].frame or 0, natural_key(path)))
         frames = [parsed[path].frame for path in members]
         numbers = [frame for frame in frames if frame is not None]
         if len(numbers) < len(members) or len(numbers) < 2:
@@ -172,10 +310,25 @@ def _split(files: Iterable[Path], *, where: str, allow_gaps: bool) -> list[Image
             # Annotated stills out of a longer drive: no two of them follow one another.
             found.extend(ImageSequence(str(path.with_suffix("")), (path,)) for path in members)
             continue
-        if not allow_gaps:
+        if not allow_gaps and numbers[0] < _STAMP:
             _refuse_gaps(members, numbers, step, where)
-        found.append(ImageSequence(name, tuple(members)))
+        found.extend(_cut_at_gaps(name, members, numbers))
     return found
+
+
+def _cut_at_gaps(name: str, files: Sequence[Path], numbers: Sequence[int]) -> list[ImageSequence]:
+    """The sequences between gaps of many frames."""
+    steps = sorted(b - a for a, b in pairwise(numbers))
+    usual = steps[len(steps) // 2]
+    starts = [
+        0,
+        *(at for at, (a, b) in enumerate(pairwise(numbers), 1) if b - a > _CUT_STEPS * usual),
+        len(files),
+    ]
+    return [
+        ImageSequence(name if a == 0 else f"{name}{numbers[a]}", tuple(files[a:b]))
+        for a, b in pairwise(starts)
+    ]
 
 
 def _mixed_kinds(parsed: Iterable[_NameParts]) -> list[str]:
@@ -194,6 +347,7 @@ def _refuse_gaps(files: Sequence[Path], numbers: Sequence[int], step: int, where
                 f"{_renumbered(before, a, a + step)} is missing (after {before.name}).",
                 where=where,
                 hint="Put it there, or renumber the files.",
+                remedy=Remedy("{allow_gaps} reads on over the gap."),
             )
 
 
@@ -229,13 +383,15 @@ def resolve(source: str | Path, *, allow_gaps: bool = False) -> list[ImageSequen
     text = str(source)
     path = Path(source)
     if exists(path) and path.is_dir():
-        files = [child for child in path.iterdir() if is_image_name(child) and child.is_file()]
+        files = [child for child in path.iterdir() if is_image_name(child) and _is_file(child)]
         if not files:
             raise InputError("holds no images." + _elsewhere(path), where=text)
+        files = _without_strays(files)
     elif _PRINTF.search(text) and not exists(path):
         files = _printf_files(path)
     elif glob.has_magic(text) and not exists(path):
-        files = [Path(name) for name in glob.glob(text, recursive=True) if Path(name).is_file()]  # noqa: PTH207
+        names = glob.glob(_literal_folders(path), recursive=True)  # noqa: PTH207
+        files = [Path(name) for name in names if _is_file(Path(name))]
         others = sorted(name for name in files if not is_image_name(name))
         if others:
             raise InputError(f"matches {others[0].name}, which is no image.", where=text)
@@ -246,12 +402,36 @@ def resolve(source: str | Path, *, allow_gaps: bool = False) -> list[ImageSequen
     return _split(files, where=text, allow_gaps=allow_gaps)
 
 
+def _is_file(path: Path) -> bool:
+    """Whether it is a file, or a link to one. Raises InputError for a link to nothing."""
+    if path.is_symlink() and is_image_name(path) and not path.exists():
+        raise InputError(f"is a link to {path.readlink()}, which does not exist.", where=path)
+    return path.is_file()
+
+
+def _literal_folders(pattern: Path) -> str:
+    """A glob pattern in which the names of existing folders are literal: they may have brackets."""
+    done = Path(pattern.anchor)
+    parts = list(pattern.parts[1:] if pattern.anchor else pattern.parts)
+    literal = []
+    while len(parts) > 1 and (done / parts[0]).is_dir():
+        done /= parts[0]
+        literal.append(glob.escape(parts.pop(0)))
+    return str(Path(pattern.anchor, *literal, *parts))
+
+
 def _elsewhere(folder: Path) -> str:
     inside = [
         child.name
         for child in sorted(folder.iterdir())
         if child.is_dir() and any(map(is_image_name, child.iterdir()))
     ]
+    others = sorted({c.suffix.lower() for c in folder.iterdir()} & _OTHER_FORMATS.keys())
+    if others:
+        return (
+            f" It holds {_OTHER_FORMATS[others[0]]} ({others[0]}), which are not read. Convert them"
+            " to PNG, whose values stay as they are."
+        )
     return (
         f" Its folder {inside[0]} does: name that one, or a pattern such as '*/*.png'."
         if inside
@@ -271,7 +451,7 @@ def _printf_files(pattern: Path) -> list[Path]:
     shape = re.compile(
         f"{re.escape(head.replace('%%', '%'))}({digits}){re.escape(tail.replace('%%', '%'))}"
     )
-    return [child for child in pattern.parent.iterdir() if shape.fullmatch(child.name)]
+    return [c for c in pattern.parent.iterdir() if shape.fullmatch(c.name) and _is_file(c)]
 
 
 def list_sequences(folder: str | Path) -> list[ImageSequence]:

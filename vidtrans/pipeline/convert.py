@@ -245,13 +245,15 @@ def check_paths(settings: ConvertSettings) -> None:
 
 
 def _would_replace(output: Path, source: str) -> bool:
-    """Is ``output`` the ``source`` itself, or the folder that its PNGs lie in, whose names the
-    pictures would take?"""
+    """Is ``output`` the ``source`` itself, a picture of it, or a folder that holds one whose name a
+    picture would take? Links count as what they lead to."""
     if exists(source) and output.samefile(source):
         return True
-    if not output.is_dir() or not names_pictures(source):
+    if not names_pictures(source):
         return False
-    images = (image for sequence in resolve(source, allow_gaps=True) for image in sequence.files)
+    images = [image for sequence in resolve(source, allow_gaps=True) for image in sequence.files]
+    if not output.is_dir():
+        return any(output.samefile(image) for image in images if image.exists())
     # A link's own name and the file behind it: neither is to be replaced.
     folders = {
         place.parent

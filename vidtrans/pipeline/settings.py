@@ -202,6 +202,7 @@ class RenderSettings(Settings):
         rate: Frames a second of an image sequence; None for 25.
         allow_protocols: Network protocols that inputs may be read by, as ``https``; none by
             default.
+        allow_gaps: Read image sequences although numbers are missing; a gap of many is a cut.
         model: The name of a model that comes with vidtrans, a bundle's path, or the folder of a
             published checkpoint.
         size_hw: Translate at this (height, width); labels are resized to their nearest pixel. None
@@ -271,6 +272,20 @@ class RenderSettings(Settings):
             piped=False,
         ),
     ] = ()
+    allow_gaps: Annotated[
+        bool,
+        Setting(
+            (
+                Option(
+                    "allow-gaps",
+                    "",
+                    "Read image sequences although numbers are missing; a gap of many is a cut.",
+                ),
+            ),
+            "Input",
+            piped=False,
+        ),
+    ] = False
     model: Annotated[
         str,
         Setting(

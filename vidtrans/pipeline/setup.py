@@ -120,7 +120,10 @@ def open_render(
         if settings.instances is not None:
             instances = stack.enter_context(
                 open_reader(
-                    settings.instances, rate=settings.rate, protocols=settings.allow_protocols
+                    settings.instances,
+                    rate=settings.rate,
+                    protocols=settings.allow_protocols,
+                    allow_gaps=settings.allow_gaps,
                 )
             )
             check_instances(reader.info, instances.info)
@@ -171,6 +174,7 @@ def open_input(settings: ConvertSettings, *, model: Model | None = None) -> Iter
             settings.input,
             rate=settings.render.rate,
             protocols=settings.render.allow_protocols,
+            allow_gaps=settings.render.allow_gaps,
         ) as reader,
         open_render(reader, settings.render, model=model) as render,
     ):
@@ -301,7 +305,9 @@ def check_instances(labels: VideoInfo, instances: VideoInfo) -> None:
             where=instances.source,
         )
     if None not in (labels.frames, instances.frames) and labels.frames != instances.frames:
+        first = min(instances.frames or 0, labels.frames or 0)
         raise InputError(
-            f"there are {instances.frames} frames of instances and {labels.frames} of labels.",
+            f"there are {instances.frames} frames of instances and {labels.frames} of labels; frame"
+            f" {first} is the first without a partner.",
             where=instances.source,
         )
