@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vidtrans.errors import UsageError
+from vidtrans.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from vidtrans.pipeline.settings import ConvertSettings
@@ -47,6 +47,10 @@ def bench(
     ] = None,
     frames: Annotated[int, typer.Option(min=10, help="Frames of each measurement.")] = 60,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds; the figures are their medians.")] = 3,
+    compare: Annotated[
+        Path | None,
+        typer.Option(metavar="OLD.json", help="Compare with the output of an earlier run."),
+    ] = None,
 ) -> None:
     """Time the stages, alone and together.
 
@@ -59,6 +63,7 @@ def bench(
     from vidtrans.cli.machine import describe_machine, peak_memory_mib
     from vidtrans.cli.measure import measure
 
+    old = None if compare is None else _earlier(compare)
     settings = _settings(
         input=input,
         model=model,
@@ -69,6 +74,8 @@ def bench(
         fit="resize",
     )
     figures = measure(settings, frames=frames, rounds=rounds)
+    if old is not None:
+        figures["compared"] = _compared(old, figures, compare)
     figures["peak_memory_mib"] = round(peak_memory_mib(), 1)
     if figures["device"].startswith("cuda"):
         import torch
@@ -178,6 +185,39 @@ def batch(
             figures["workers"] = measure_workers(settings, Path(folder), jobs=films)
         figures["record"] = measure_record(Path(folder), jobs=jobs)
     _print(figures | {"machine": describe_machine(device)})
+
+
+def _earlier(path: Path) -> dict[str, Any]:
+    """The figures of an earlier run.
+
+    Raises:
+        InputError: The file cannot be read, or holds something else.
+    """
+    try:
+        figures = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"cannot be read as JSON: {error}", where=str(path)) from error
+    if not isinstance(figures, dict):
+        raise InputError("holds no figures of vidtrans bench.", where=str(path))
+    return figures
+
+
+def _compared(old: dict[str, Any], new: dict[str, Any], path: Path | None) -> dict[str, Any]:
+    """Ratios to an earlier run; a sentence on stderr says which stages got slower.
+
+    Raises:
+        InputError: The runs cannot be compared.
+    """
+    from vidtrans.cli.measure import compare
+
+    try:
+        compared = compare(old, new)
+    except ValueError as error:
+        raise InputError(f"cannot be compared with: {error}.", where=str(path)) from error
+    slower = [f"{stage} ({compared['ratio'][stage]} times)" for stage in compared["slower"]]
+    said = ", ".join(slower) if slower else "none"
+    typer.echo(f"slower than in {path} by more than noise: {said}", err=True)
+    return compared
 
 
 def _settings(input: str | None, **values: Any) -> ConvertSettings:

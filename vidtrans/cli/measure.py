@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -48,6 +48,10 @@ class StageTimes:
     encode: float
     end_to_end: float
 
+    def rounded(self) -> dict[str, float]:
+        """Plain values for JSON, by stage."""
+        return {stage: round(value, 3) for stage, value in asdict(self).items()}
+
     @property
     def slowest(self) -> float:
         """Of the stages alone: no pipeline can be faster."""
@@ -84,7 +88,9 @@ def measure(settings: ConvertSettings, *, frames: int, rounds: int) -> dict[str,
         flop = _alone(lambda: _flop(render, reads))
         product = _alone(lambda: _matrix_product(model.device, model.precision))
         size = render.painter.sizing.scaled_hw
-    times = StageTimes(*(statistics.median(column) for column in zip(*taken, strict=True)))
+    columns = list(zip(*taken, strict=True))
+    times = StageTimes(*(statistics.median(column) for column in columns))
+    spread = StageTimes(*(max(column) - min(column) for column in columns))
     rate = flop / (times.generator / 1000)
     return {
         "input": settings.input,
@@ -94,13 +100,8 @@ def measure(settings: ConvertSettings, *, frames: int, rounds: int) -> dict[str,
         "model": settings.render.model,
         "device": str(model.device),
         "precision": model.precision,
-        "ms_per_frame": {
-            "decode": round(times.decode, 3),
-            "labels": round(times.labels, 3),
-            "generator": round(times.generator, 3),
-            "encode": round(times.encode, 3),
-            "end_to_end": round(times.end_to_end, 3),
-        },
+        "ms_per_frame": times.rounded(),
+        "spread_ms": spread.rounded(),
         "fps": round(1000 / times.end_to_end, 2),
         "ratio_end_to_end_to_slowest_stage": round(times.ratio, 3),
         "generator_gflop_per_frame": round(flop / 1e9, 3),
@@ -108,6 +109,44 @@ def measure(settings: ConvertSettings, *, frames: int, rounds: int) -> dict[str,
         "matrix_product_gflop_per_s": round(product / 1e9, 1),
         "share_of_matrix_product": round(rate / product, 3),
     }
+
+
+def compare(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Compare two runs of ``vidtrans bench``.
+
+    A stage is slower where its median grew by more than the rounds of both runs spread together:
+    a change within that is one that repeated rounds show without any.
+
+    Args:
+        old: What `measure` gave before.
+        new: What it gives now.
+
+    Returns:
+        Plain values for JSON: ``ratio``, new to old milliseconds by stage; ``slower``, the stages
+        that got slower by more than noise.
+
+    Raises:
+        ValueError: ``old`` has no times of these stages, or is of another model, size, device or
+            precision.
+    """
+    for name in ("model", "size", "device", "precision"):
+        if old.get(name) != new[name]:
+            raise ValueError(f"it has the {name} {old.get(name)!r}, and this run {new[name]!r}")
+    ratios, slower = {}, []
+    for stage, now in new["ms_per_frame"].items():
+        before, spread = (_time(old, table, stage) for table in ("ms_per_frame", "spread_ms"))
+        ratios[stage] = round(now / before, 3) if before else None
+        if now - before > spread + new["spread_ms"][stage]:
+            slower.append(stage)
+    return {"ratio": ratios, "slower": slower}
+
+
+def _time(figures: dict[str, Any], table: str, stage: str) -> float:
+    times = figures.get(table)
+    value = times.get(stage) if isinstance(times, dict) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"it has no number {table}.{stage}")
+    return float(value)
 
 
 def _alone(work: Callable[[], T]) -> T:

@@ -1,4 +1,4 @@
-"""The street generator on a CPU, without gradients: the same pictures in half the time.
+"""The street generator on a CPU, without gradients: the same pictures, faster.
 
 `vidtrans.nets.street.StreetGenerator` states the network plainly; this module computes what it
 computes, up to rounding, and differs in how:
