@@ -29,7 +29,7 @@ def command(*words, model):
     """The command as a process of its own group."""
     given = ["--model", str(model), "--labels", "cityscapes", "--device", "cpu"]
     return subprocess.Popen(
-        [sys.executable, "-m", "vidtrans", "batch", *map(str, words), *given],
+        [sys.executable, "-m", "vidtrans", "batch", "--workers", "1", *map(str, words), *given],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -28,7 +28,7 @@ class BatchSettings:
 
     Attributes:
         out: The folder of the outputs, or its URL.
-        workers: Worker processes; None for one for each GPU, or one on a CPU.
+        workers: Worker processes; None for one for each GPU, or for each core of a CPU.
         device: ``auto``, ``cpu``, ``cuda`` (every GPU), or names divided by commas.
         overwrite: Whether outputs that the batch did not make may be replaced.
         skip_existing: Whether new jobs whose output is there count as done.
@@ -205,7 +205,7 @@ def batch(
         jobs: Films, folders, patterns, URLs and manifests, or mappings with ``input``, perhaps
             ``output``, and any option of ``convert``.
         out: The folder of the outputs, or its URL.
-        workers: Worker processes; None for one for each GPU, or one on a CPU.
+        workers: Worker processes; None for one for each GPU, or for each core of a CPU.
         device: ``auto``, ``cpu``, ``cuda`` (every GPU), or names divided by commas.
         name: A template of the outputs' names, such as ``{path}.mkv``.
         overwrite: Whether outputs that the batch did not make may be replaced.

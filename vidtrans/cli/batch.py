@@ -96,7 +96,7 @@ def run(
         int | None,
         typer.Option(
             min=1,
-            help="Worker processes (default: one for each GPU, or one on a CPU).",
+            help="Worker processes (default: one for each GPU, or for each CPU core).",
             rich_help_panel="Batch",
         ),
     ] = None,
