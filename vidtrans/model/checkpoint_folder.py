@@ -58,7 +58,7 @@ class CheckpointFolder:
         files = {match[1]: path for match, path in matches if match}
         if not files:
             raise ModelError(
-                f"holds no {epoch}_net_G.pth, {epoch}_net_G0.pth or the like.",
+                f"holds no {epoch}_net_G.pth, {epoch}_net_G0.pth or the like.{_others(directory)}",
                 where=directory,
                 hint="Another epoch's files are taken with the option which_epoch.",
             )
@@ -72,3 +72,36 @@ class CheckpointFolder:
     def __str__(self) -> str:
         """The names of its files."""
         return ", ".join(path.name for path in self.files.values())
+
+
+def single_image_files(checkpoint: CheckpointFolder) -> list[Path]:
+    """The single-image generators in the sibling folder of a published vid2vid model.
+
+    They lie in ``label2city_single`` beside ``label2city_1024_g1``: of several sizes the one that
+    the folder's name has comes first.
+    """
+    directory = checkpoint.directory.resolve()
+    name = re.compile(rf"{re.escape(checkpoint.epoch)}_net_(G_single|G_512|G_1024|G_2048)\.pth")
+    found = [
+        path
+        for sibling in sorted(directory.parent.glob("*_single"))
+        if sibling.is_dir() and directory.name.startswith(sibling.name.removesuffix("single"))
+        for path in sorted(sibling.iterdir())
+        if name.fullmatch(path.name)
+    ]
+    sizes = set(re.findall(r"\d+", directory.name))
+    named = [path for path in found if sizes & set(re.findall(r"\d+", path.stem))]
+    return named or found
+
+
+def _others(directory: Path) -> str:
+    """What is said of checkpoints of other systems in a folder."""
+    files = sorted(path.name for path in directory.iterdir() if path.is_file())
+    imaginaire = [name for name in files if re.fullmatch(r"epoch_\d+_iteration_\d+.*\.pt", name)]
+    if imaginaire:
+        return (
+            f" {imaginaire[0]} is a training checkpoint of imaginaire (SPADE, GauGAN, the vid2vid"
+            " of 2020), whose networks are others."
+        )
+    checkpoints = [name for name in files if name.endswith((".pt", ".pth", ".ckpt"))]
+    return f" {checkpoints[0]} has another name." if checkpoints else ""

@@ -133,6 +133,22 @@ def encoder(shapes: Shapes) -> dict[str, Any]:
     }
 
 
+def is_old_encoder(shapes: Shapes) -> bool:
+    """Whether an encoder's last convolution stands where the published one has its padding.
+
+    The published encoder has 4 layers, 3 for each of its down- and upsamplings, the padding, and
+    then the convolution.
+    """
+    model = _inside(shapes, "model")
+    places = [
+        int(name.split(".")[0])
+        for name, shape in model.items()
+        if re.fullmatch(r"\d+\.weight", name) and len(shape) == 4 and shape[-1] == 7
+    ]
+    layers = 4 + 3 * len(_kernels(model, 3))
+    return len(places) > 1 and max(places) == layers
+
+
 def is_unet(shapes: Shapes) -> bool:
     """Whether the names are those of pix2pix's U-Net, the only network of nested modules."""
     return any(name.startswith("model.model.") for name in shapes)

@@ -19,6 +19,23 @@ _LARGEST_FILE = 16 << 30
 """Bytes: far more than any published checkpoint has."""
 
 
+_NO_CHECKPOINT = (
+    (
+        b"version https://git-lfs",
+        "is a Git LFS pointer, not the file itself",
+        "Fetch it: git lfs pull.",
+    ),
+    (b"\x1f\x8b", "is compressed with gzip", "Unpack it first (tar xf, or gunzip)."),
+    (b"BZh", "is compressed with bzip2", "Unpack it first."),
+    (b"7z\xbc\xaf", "is a 7z archive", "Unpack it first."),
+    (b"<!DOCTYPE", "is a web page, as a download that was refused leaves", "Download it again."),
+    (b"<html", "is a web page, as a download that was refused leaves", "Download it again."),
+)
+"""First bytes of files that lie under a checkpoint's name, what they are, and what to do."""
+_WRAPPERS = ("state_dict", "model_state_dict", "net_G", "netG", "generator", "G", "params_ema")
+"""Keys under which training states hold the network's tensors."""
+
+
 def read_pth(path: str | PathLike[str]) -> dict[str, Tensor]:
     """The tensors of a checkpoint file by name.
 
@@ -28,7 +45,8 @@ def read_pth(path: str | PathLike[str]) -> dict[str, Tensor]:
         path: a file of ``torch.save``, in its zip format or the one before.
 
     Returns:
-        The tensors, on the CPU; the prefix ``module.`` of DataParallel is taken off.
+        The tensors, on the CPU; the prefix ``module.`` of DataParallel is taken off. Of a training
+        state, which holds them beside other things, those under `_WRAPPERS`.
 
     Raises:
         ModelError: the file is missing or truncated, holds anything but named tensors, or could
@@ -67,9 +85,13 @@ def _check_container(file: Path) -> None:
         raise ModelError("is empty.", where=file)
     if size > _LARGEST_FILE:
         raise ModelError(f"has {size} bytes, more than any published checkpoint.", where=file)
-    with file.open("rb") as head:
-        if head.read(4) != b"PK\x03\x04":
-            return
+    with file.open("rb") as opened:
+        head = opened.read(32)
+    for begins, what, remedy in _NO_CHECKPOINT:
+        if head.startswith(begins):
+            raise ModelError(f"{what}.", where=file, hint=remedy)
+    if not head.startswith(b"PK\x03\x04"):
+        return
     try:
         with zipfile.ZipFile(file) as archive:
             inside = sum(entry.file_size for entry in archive.infolist())
@@ -88,6 +110,10 @@ def _named_tensors(content: object, file: Path) -> dict[str, Tensor]:
             f"holds {type(content).__name__}, and a dictionary of named tensors is needed.",
             where=file,
         )
+    for key in _WRAPPERS:
+        inner = content.get(key)
+        if isinstance(inner, Mapping) and any(isinstance(v, Tensor) for v in inner.values()):
+            return _named_tensors(inner, file)
     tensors: dict[str, Tensor] = {}
     wrapped = all(isinstance(name, str) and name.startswith("module.") for name in content)
     for name, value in content.items():
@@ -111,6 +137,11 @@ def _named_tensors(content: object, file: Path) -> dict[str, Tensor]:
 
 def _reason(error: Exception) -> str:
     found = re.search(r"GLOBAL ([\w.]+\w)", str(error))
+    if found and found[1].startswith("numpy."):
+        return (
+            f"it holds numpy values ({found[1]}) beside the network, as training states do, and"
+            " they cannot be read without running code"
+        )
     if found:
         return f"reading it would have to call {found[1]}, and a model file must hold tensors only"
     # The reason stands between advice on how to load the file all the same, which is unsafe.

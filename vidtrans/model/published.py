@@ -71,8 +71,14 @@ def _system(checkpoint: CheckpointFolder, asked: str | None) -> str:
     found = infer_options.system(checkpoint.shapes)
     if asked is None:
         if found is None:
+            spade = any(
+                re.search(r"(^|\.)head_0\.", name)
+                for shapes in checkpoint.shapes.values()
+                for name in shapes
+            )
             raise ModelError(
-                f"{checkpoint} are no checkpoints of vid2vid, pix2pixHD or pix2pix.",
+                f"{checkpoint} {'is a SPADE generator (GauGAN)' if spade else 'are no checkpoints'}"
+                f"{', and not one' if spade else ''} of vid2vid, pix2pixHD or pix2pix.",
                 where=checkpoint.directory,
             )
         return found

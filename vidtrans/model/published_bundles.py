@@ -13,7 +13,7 @@ from vidtrans.labels.scheme import load_scheme
 from vidtrans.model import infer_options
 from vidtrans.model.card import Bundle, Card, System
 from vidtrans.model.card_styles import with_styles
-from vidtrans.model.checkpoint_folder import CheckpointFolder
+from vidtrans.model.checkpoint_folder import CheckpointFolder, single_image_files
 from vidtrans.model.cluster_file import PATTERN, read_clusters
 from vidtrans.model.options import (
     Pix2PixHDOptions,
@@ -122,6 +122,13 @@ def pix2pixhd_bundle(folder: CheckpointFolder, options: Pix2PixHDOptions) -> Bun
     )
     centres = read_clusters(clusters) if clusters is not None and has_features else {}
     inferred_encoder = infer_options.encoder(folder.shapes["E"]) if "E" in folder.tensors else {}
+    if "E" in folder.tensors and infer_options.is_old_encoder(folder.shapes["E"]):
+        raise ModelError(
+            "is the encoder of an earlier pix2pixHD: its last convolution is not padded as the"
+            " published one's is, and stands one layer earlier.",
+            where=folder.files["E"],
+            hint="Take it out of the folder; the model's styles can do without it.",
+        )
     if not inferred_encoder and centres:
         inferred_encoder = {"feat_num": len(next(iter(centres.values()))[0])}
     feature_nc = _pick(options, "feat_num", inferred_encoder, 3) if has_features else 0
@@ -237,6 +244,7 @@ def _single_file(folder: CheckpointFolder, options: Vid2VidOptions) -> Path | No
     ):
         return None
     candidates = [folder.files[name] for name in _SINGLE_NAMES if name in folder.files]
+    candidates = candidates or single_image_files(folder)
     if len(candidates) > 1 and candidates[0].name.endswith("G_single.pth") is False:
         names = ", ".join(path.name for path in candidates)
         raise ModelError(
