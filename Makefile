@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh Debian or Ubuntu: `make demo` and `make test`.
-.PHONY: demo gui setup test coverage proofs faults lint format docs release bench help clean
+.PHONY: demo gui setup test coverage proofs faults fuzz lint format docs release bench help clean
 
 VENV := .venv/bin
 
@@ -26,6 +26,11 @@ proofs: setup-test  ## the slow proofs: thousands of frames, long runs
 
 faults: setup-test  ## batches killed at random moments; VIDTRANS_FAULTS=N of them (5)
 	$(VENV)/python -m pytest -m slow tests/batches
+
+CASES ?= 30000
+SEED ?= 1
+fuzz: setup-test  ## mutated files into every parser and the filter (CASES=30000 SEED=1)
+	$(VENV)/python scripts/fuzz.py --cases $(CASES) --seed $(SEED)
 
 lint: setup-test  ## style, types, layers
 	$(VENV)/ruff check .

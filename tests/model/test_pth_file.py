@@ -96,3 +96,14 @@ def test_a_compressed_archive_is_refused(tmp_path):
             bomb.writestr(entry.filename, archive.read(entry))
     with pytest.raises(ModelError, match="compressed"):
         read_pth(tmp_path / "bomb.pth")
+
+
+def test_a_directory_of_names_that_are_no_utf8_is_damage(tmp_path):
+    path = tmp_path / "latest_net_G.pth"
+    torch.save({"a": torch.zeros(2)}, path)
+    data = bytearray(path.read_bytes())
+    data[data.rindex(b"PK\x01\x02") + 9] |= 8  # the flag of UTF-8 names
+    data[data.rindex(b"PK\x01\x02") + 50] = 0xFF
+    path.write_bytes(data)
+    with pytest.raises(ModelError, match="truncated or damaged"):
+        read_pth(path)

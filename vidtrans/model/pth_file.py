@@ -95,7 +95,8 @@ def _check_container(file: Path) -> None:
     try:
         with zipfile.ZipFile(file) as archive:
             inside = sum(entry.file_size for entry in archive.infolist())
-    except (zipfile.BadZipFile, OSError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        # ValueError: names in the directory that are no UTF-8.
         raise ModelError(f"is truncated or damaged ({_short(error)}).", where=file) from error
     if inside > size:
         # torch.save stores without compression, and a small compressed file may hold terabytes.
