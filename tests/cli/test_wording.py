@@ -37,3 +37,14 @@ def test_a_size_is_read_as_height_and_width():
     assert size_option("512x256") == (256, 512)
     with pytest.raises(UsageError, match=r"^--size: a size is WIDTHxHEIGHT"):
         size_option("huge")
+
+
+def test_a_missing_system_library_is_named_with_its_package():
+    from vidtrans.cli.main import missing_library
+
+    gone = ImportError("libGL.so.1: cannot open shared object file: No such file or directory")
+    assert "apt-get install libgl1" in missing_library(gone)
+    other = ImportError("libfoo.so.2: cannot open shared object file: No such file or directory")
+    assert "libfoo.so.2 is missing" in missing_library(other)
+    assert missing_library(ImportError("No module named x")) is None
+    assert missing_library(ValueError("libGL.so.1")) is None
