@@ -303,6 +303,8 @@ def check_instances(labels: VideoInfo, instances: VideoInfo) -> None:
         raise InputError(
             f"the instance map has the size {w}x{h}, and the labels {W}x{H}.",
             where=instances.source,
+            hint="Resize the maps to their nearest pixels, without interpolation (ffmpeg: -vf"
+            f" scale={W}:{H}:flags=neighbor).",
         )
     if None not in (labels.frames, instances.frames) and labels.frames != instances.frames:
         first = min(instances.frames or 0, labels.frames or 0)
