@@ -13,7 +13,6 @@ computes, up to rounding, and differs in how:
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -158,7 +157,7 @@ class StreetPainter:
     def __init__(self, street: StreetGenerator) -> None:
         self._street = street
         self._made_of = _versions(street)
-        self._places: OrderedDict[Viewport, _Places] = OrderedDict()
+        self._places: dict[Viewport, _Places] = {}
         config = street.config
         self._look_mid = _Patches.of(street.look_mid)
         self._look_fine = _Patches.of(street.look_fine)
@@ -246,9 +245,9 @@ class StreetPainter:
         return self._compose(_planes(head, fine_hw), ids, view, flow, warped, scene)
 
     def _place(self, view: Viewport) -> _Places:
-        if view in self._places:
-            self._places.move_to_end(view)
-            return self._places[view]
+        kept = self._places.get(view)  # asked once: another thread may paint with this one too
+        if kept is not None:
+            return kept
         street, device = self._street, torch.device("cpu")
         reach = tuple(min(-(-length // extent.STRIDE), 256) for length in view.picture_hw)
         weight = street.extent_mid.weight[:, :, 0, 0]
@@ -289,8 +288,8 @@ class StreetPainter:
             aside=torch.addmm(_bias(first), aside[0].flatten(1).t(), cell_weight.t()),
         )
         self._places[view] = places
-        if len(self._places) > VIEWPORTS_KEPT:
-            self._places.popitem(last=False)
+        for oldest in list(self._places)[:-VIEWPORTS_KEPT]:
+            self._places.pop(oldest, None)
         return places
 
     def _encode_labels(
