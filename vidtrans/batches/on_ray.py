@@ -8,6 +8,9 @@ up by another from its last snapshot, where the disk is shared.
 from __future__ import annotations
 
 import contextlib
+import getpass
+import hashlib
+import json
 import os
 import tempfile
 from collections.abc import Generator, Iterator
@@ -15,6 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from vidtrans.atomic_write import whole_file
 from vidtrans.batches.ledger import Entry, Ledger, output_stamp
 from vidtrans.batches.naming import output_path
 from vidtrans.batches.owners import Owner
@@ -98,20 +102,15 @@ def _frames_counter() -> Any:
 
 def _with_model(order: Order, content: bytes) -> Order:
     """The order with its model as a local file of the same name, which resuming compares."""
-    import json
-
     options = json.loads(order.job.options)
     name = Path(str(options["model"])).name
-    import hashlib
-
     digest = hashlib.blake2b(content, digest_size=8).hexdigest()
-    folder = Path(tempfile.gettempdir()) / f"vidtrans-models-{os.getuid()}" / digest
+    folder = Path(tempfile.gettempdir()) / f"vidtrans-models-{getpass.getuser()}" / digest
     place = folder / name
     if not place.is_file():
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        partial = place.with_name(f".{name}.{os.getpid()}")
-        partial.write_bytes(content)
-        partial.replace(place)
+        with whole_file(place, what="the model") as temporary:
+            temporary.write_bytes(content)
     text = json.dumps({**options, "model": str(place)}, sort_keys=True, ensure_ascii=False)
     return replace(order, job=replace(order.job, options=text))
 

@@ -17,6 +17,8 @@ from typing import Any
 from vidtrans.batches.runner import Order
 from vidtrans.errors import OutputError
 
+_SIGKILL = 9
+"""By number: Windows has no such signal."""
 _END_S = 20.0
 """How long a worker may take to finish the frame at work and keep what it has."""
 
@@ -99,7 +101,7 @@ class WorkerProcess:
     def ended_by(self) -> str:
         """How the process ended, as part of a sentence."""
         code = self._process.wait(_END_S)
-        if code == -signal.SIGKILL:
+        if code == -_SIGKILL:
             return "was killed (signal 9), which a system does when memory runs out"
         if code < 0:
             return f"was ended by {signal.Signals(-code).name}"
