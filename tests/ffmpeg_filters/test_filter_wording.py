@@ -44,4 +44,4 @@ def test_the_filter_names_its_own_option(send, tiny_model):
     said = done.stderr.decode()
     assert done.returncode == 3, said
     assert said.startswith("vidtrans-filter: error: <stdin>, frame 0: this is not a label map:")
-    assert said.endswith("name them, for example --labels cityscapes:colours.\n")
+    assert said.endswith("in a palette file: --labels mine.toml.\n")
