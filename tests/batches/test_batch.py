@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -13,8 +14,9 @@ import vidtrans
 from vidtrans.batches.ledger import Ledger
 from vidtrans.batches.naming import RECORD
 from vidtrans.batches.owners import Owner
-from vidtrans.errors import InputError, OutputError
-from vidtrans.media.writer import parts_folder
+from vidtrans.errors import InputError, Interrupted, OutputError
+from vidtrans.pipeline.convert import convert
+from vidtrans.pipeline.settings import ConvertSettings
 
 # Workers take seconds to load torch, on a busy machine many.
 pytestmark = pytest.mark.timeout(600)
@@ -158,16 +160,21 @@ def test_shards_are_a_partition(out):
             Shard.parse(text)
 
 
-def test_an_unfinished_run_of_no_job_is_offered(batch, out):
+def test_an_unfinished_run_of_no_job_is_offered(batch, films, tiny_model, out):
     with Ledger(out / RECORD):
-        parts = parts_folder(out / "lost.mp4")
-    parts.mkdir()
-    (parts / "state-00000003.safetensors").touch()
-    (parts / "000000.packets").touch()
-    line = {"kind": "part", "first": 0, "end": 3, "checksum": 1, "file": "000000.packets",
-            "times": [[2, "1/25", 1]]}  # fmt: skip
-    (parts / "ledger.jsonl").write_text(json.dumps(line) + "\n")
-    assert "unowned  lost.mp4  3 frames" in batch("status", out, options=False)[1]
+        pass
+    stop = threading.Event()
+    settings = ConvertSettings.read(
+        input=str(films(1) / "a" / "c0.mkv"),
+        output=str(out / "lost.mp4"),
+        model=str(tiny_model),
+        labels="cityscapes",
+        device="cpu",
+        snapshot_every=2,
+    )
+    with pytest.raises(Interrupted):
+        convert(settings, on_progress=lambda _: stop.set(), cancel=stop)
+    assert "unowned  lost.mp4  " in batch("status", out, options=False)[1]
 
 
 def test_python_yields_finished_jobs(films, tiny_model, out, grey_film, scene):

@@ -1,6 +1,7 @@
 """A batch on a Ray cluster of three nodes on this machine, of which one is killed."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,9 @@ def cluster():
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'vidtrans[cluster]'")
     from ray.cluster_utils import Cluster
 
+    # A node that is started from here sets a handler of its own.
+    handler = signal.getsignal(signal.SIGTERM)
+
     each = {"num_cpus": 1, "object_store_memory": 80 << 20}
     found = Cluster(initialize_head=True, head_node_args={**each, "include_dashboard": False})
     try:
@@ -29,6 +33,7 @@ def cluster():
         yield found
     finally:
         found.shutdown()
+        signal.signal(signal.SIGTERM, handler)
 
 
 @pytest.mark.cluster

@@ -12,7 +12,9 @@ import getpass
 import hashlib
 import json
 import os
+import signal
 import tempfile
+import threading
 from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -171,11 +173,12 @@ def work_on_ray(
     ours = not ray.is_initialized()
     if ours:
         try:
-            ray.init(
-                address=None if address == "local" else address,
-                log_to_driver=False,
-                configure_logging=False,
-            )
+            with _kept_handlers():
+                ray.init(
+                    address=None if address == "local" else address,
+                    log_to_driver=False,
+                    configure_logging=False,
+                )
         except (ConnectionError, ValueError, RuntimeError) as error:
             what = " ".join(str(error).split()).rstrip(".")
             raise UsageError(f"there is no Ray cluster at {address!r} ({what}).") from error
@@ -189,6 +192,21 @@ def work_on_ray(
     finally:
         if ours:
             ray.shutdown()
+
+
+@contextlib.contextmanager
+def _kept_handlers() -> Iterator[None]:
+    """Ray sets a handler of its own for SIGTERM, which would end the batch instead of draining
+    it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Crew:

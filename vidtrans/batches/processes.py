@@ -62,8 +62,8 @@ class WorkerProcess:
         """Its lock among ``owners``; empty until it is ready."""
         self.log = folder / f"worker-{number}.log"
         self._events = events
-        words = [sys.executable, "-P", "-m", "vidtrans.batches.worker", "--ledger", str(folder)]
-        words += ["--device", plan.device, "--threads", str(plan.threads)]
+        settings = {"ledger": str(folder), "device": plan.device, "threads": plan.threads}
+        words = [sys.executable, "-P", "-m", "vidtrans.batches.worker", json.dumps(settings)]
         # OpenMP and MKL read it as torch is loaded.
         env = os.environ | {"OMP_NUM_THREADS": str(plan.threads)}
         try:

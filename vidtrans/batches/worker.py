@@ -7,7 +7,6 @@ that are finished and ends.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import queue
@@ -24,20 +23,19 @@ _EVERY_S = 0.5
 
 
 def main() -> int:
-    """Run the orders of standard input until it ends."""
-    parser = argparse.ArgumentParser(prog="vidtrans.batches.worker")
-    parser.add_argument("--ledger", type=Path, required=True)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--threads", type=int)
-    asked = parser.parse_args()
+    """Run the orders of standard input until it ends.
+
+    The one argument is a JSON object: ``ledger``, the record's folder; ``device``; ``threads``.
+    """
+    settings = json.loads(sys.argv[1])
     # Ctrl-C is the business of the process that gives the orders.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     events = _events()
     from vidtrans.batches.owners import Owner
     from vidtrans.batches.runner import JobRunner
 
-    with Owner(asked.ledger) as owner:
-        runner = JobRunner(device=asked.device, threads=asked.threads)
+    with Owner(Path(settings["ledger"])) as owner:
+        runner = JobRunner(device=settings["device"], threads=settings["threads"])
         worker = _Worker(runner, events)
         events_line(events, "ready", owner=owner.id)
         worker.serve(sys.stdin)
