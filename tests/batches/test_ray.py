@@ -36,6 +36,7 @@ def cluster():
         signal.signal(signal.SIGTERM, handler)
 
 
+@pytest.mark.slow  # a minute and more, and Ray's own time limits fail on a busy machine
 @pytest.mark.cluster
 @pytest.mark.linux
 @pytest.mark.timeout(600)
