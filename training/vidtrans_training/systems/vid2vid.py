@@ -174,11 +174,6 @@ class SequenceSystem(System[SequenceOptionsT]):
         each = min(options.max_frames_per_gpu, first << (epoch // options.niter_step))
         return each * gpus
 
-    @property
-    def flow_distances(self) -> tuple[int, ...]:
-        """How many frames back the teacher's flow must lead: 1, and those of temporal scales."""
-        return tuple(sorted({1, *(at.flow_distance for at in self.temporal)}))
-
     def sequence_frames(self, epoch: int, longest: int) -> int:
         """Generated frames of a sequence.
 
