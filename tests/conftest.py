@@ -2,8 +2,11 @@
 known pixels."""
 
 import ast
+import faulthandler
 import os
 import sys
+import threading
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -22,6 +25,52 @@ def pytest_runtest_setup(item):
         pytest.skip("needs a POSIX system")
     if item.get_closest_marker("linux") and sys.platform != "linux":
         pytest.skip("needs Linux")
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left_behind():
+    """The test that leaves a thread running fails and names it. Python waits for every thread that
+    is no daemon, so such a thread keeps pytest from ending after the last test."""
+    before = set(threading.enumerate())
+    yield
+    left = [
+        thread
+        for thread in threading.enumerate()
+        if thread not in before and not thread.daemon and not thread.name.startswith("ThreadPool")
+    ]
+    for thread in left:
+        thread.join(timeout=20)
+    assert not [thread.name for thread in left if thread.is_alive()]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config):
+    """A run whose tests are over ends. After a minute it prints what it waits for, and ends with
+    the status that the tests gave it: a CI machine otherwise waits until its own time is over."""
+    ended = getattr(config, "ended_with", None)
+    if ended is None:
+        return
+
+    def end():
+        time.sleep(60)
+        print("pytest does not end. Its threads:", file=sys.__stderr__)
+        faulthandler.dump_traceback(sys.__stderr__)
+        print("Its child processes:", *_children(), sep="\n  ", file=sys.__stderr__, flush=True)
+        os._exit(ended)
+
+    threading.Thread(target=end, daemon=True).start()
+    # Python's threads stop once the interpreter is being finalized; faulthandler's thread does not.
+    faulthandler.dump_traceback_later(120, exit=True, file=sys.__stderr__)
+
+
+def pytest_sessionfinish(session, exitstatus):
+    session.config.ended_with = int(exitstatus)
+
+
+def _children() -> list[str]:
+    import psutil
+
+    return [str(child) for child in psutil.Process().children(recursive=True)]
 
 
 ROAD, SIDEWALK, BUILDING, SKY, CAR = 7, 8, 11, 23, 26
