@@ -9,13 +9,13 @@ from fractions import Fraction
 
 from PySide6.QtCore import QObject, Signal
 
+from vidtrans.media.times import nominal_rate
 from vidtrans.preview import Opened, Status
 from vidtrans_gui.actions import Actions
 from vidtrans_gui.document import Document
 from vidtrans_gui.player import Player
 from vidtrans_gui.project import View
 from vidtrans_gui.session import Session, Shown
-from vidtrans_gui.timecode import nominal_rate
 from vidtrans_gui.timeline import Timeline
 from vidtrans_gui.transport import Transport
 

@@ -21,8 +21,8 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QScrollBar, QSizePolicy, QToolTip, QVBoxLayout, QWidget
 
+from vidtrans.media.times import to_timecode
 from vidtrans_gui.theme import Theme, theme_of
-from vidtrans_gui.timecode import to_timecode
 from vidtrans_gui.timescale import TimeScale
 
 RULER, TRACK, LANE, CACHE, GAP = 24, 26, 16, 6, 4

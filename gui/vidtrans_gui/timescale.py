@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from vidtrans_gui.timecode import nominal_rate
+from vidtrans.media.times import nominal_rate
 
 LABEL_WIDTH = 96
 """Pixels for a written timecode with its margins."""

@@ -8,10 +8,10 @@ from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QSpinBox, QToolButton, QWidget
 
+from vidtrans.media.times import from_timecode, to_timecode
 from vidtrans_gui.actions import Actions
 from vidtrans_gui.forms import keep_arrows
 from vidtrans_gui.theme import mono_font
-from vidtrans_gui.timecode import from_timecode, to_timecode
 
 BUTTONS = ("first", "previous", "play", "next", "last", "loop", "mark-in", "mark-out")
 

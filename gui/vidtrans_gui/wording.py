@@ -110,6 +110,8 @@ def setting_words(setting: str, value: str | None = None) -> str:
         "layer": translate("Wording", "Layer"),
         "codec": translate("Wording", "Encoder"),
         "pixel_format": translate("Wording", "Pixel format"),
+        "start": translate("Wording", "“from” of the range"),
+        "end": translate("Wording", "“up to” of the range"),
         "allow_gaps": translate("Wording", "the command line's leave to pass over gaps"),
         "allow_protocols": translate("Wording", "the command line's allowed protocols"),
         "overwrite": translate("Wording", "“replace what is there”"),

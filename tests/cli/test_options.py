@@ -183,6 +183,9 @@ def test_options_become_settings(tmp_path):
         ({"sise": "4x4"}, UsageError, "sise: unknown key. Did you mean"),
         ({"encoder_option": ["crf"]}, UsageError, "takes KEY=VALUE"),
         ({"size": "4:4"}, UsageError, "size_hw: a size is WIDTHxHEIGHT"),
+        ({"from": "ten"}, UsageError, "start: a position is a frame number"),
+        ({"to": "1:00"}, UsageError, "end: a position is a frame number"),
+        ({"from": "9", "to": "9"}, UsageError, "from frame 9 up to frame 9 holds no frame"),
         ({"edits": "none.json"}, InputError, "cannot be read"),
     ],
 )
@@ -190,6 +193,18 @@ def test_wrong_options_are_named(options, error, sentence):
     with pytest.raises(error) as caught:
         ConvertSettings.from_options(**PLACES, **options)
     assert sentence in str(caught.value)
+
+
+def test_an_option_may_be_called_as_a_keyword_of_python_is():
+    """``from`` is no name of a parameter in Python; in manifests it is."""
+    settings = ConvertSettings.from_options(**PLACES, **{"from": "00:00:02:00", "to": "75"})
+    assert (settings.start, settings.end) == ("00:00:02:00", 75)
+    words = command_line([], settings)
+    assert words == ["--from", "00:00:02:00", "--to", "75"]
+    one, made = command_of(ConvertSettings)
+    assert CliRunner().invoke(one, words).exit_code == 0
+    assert made == [settings]
+    assert option_of(ConvertSettings, "start").parameter == "from"
 
 
 def test_settings_are_given_flat_or_contained():

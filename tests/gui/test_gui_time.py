@@ -4,8 +4,9 @@ from fractions import Fraction
 
 import pytest
 from vidtrans_gui.player import Player
-from vidtrans_gui.timecode import from_timecode, to_timecode
 from vidtrans_gui.timescale import TimeScale
+
+from vidtrans.media.times import from_timecode, to_timecode
 
 NTSC = Fraction(30000, 1001)
 

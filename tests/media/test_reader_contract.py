@@ -197,6 +197,20 @@ def test_count(case):
             assert reader.count() == len(frames)
 
 
+def test_times_are_known_without_reading_frames(case):
+    opened, frames, _, _ = case
+    with opened() as reader:
+        if opened.pipe:
+            with pytest.raises(InputError, match="is a pipe"):
+                reader.times()
+            return
+        times = reader.times()
+        read = [frame.time for frame in reader]
+    assert [times.start(n) for n in range(len(frames))] == [t.pts * t.time_base for t in read]
+    assert times.constant
+    assert times.timecode(5) == "00:00:00:05"
+
+
 def test_as_pictures_every_frame_is_rgb(case):
     opened, frames, _, _ = case
     with opened(labels=False) as reader:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from vidtrans.media.reader import open_reader
+from vidtrans.media.times import FilmTimes, to_timecode
 from vidtrans.media.writer import open_writer
 
 UNEVEN = "settb=1/18000,setpts='(N*N+3*N)*200'"
@@ -19,6 +20,45 @@ def test_variable_rate(ids, encode, tmp_path):
     with open_reader(film) as reader:
         got = [frame.time.pts * frame.time.time_base for frame in reader]
     assert got == [Fraction(n * n + 3 * n, 90) for n in range(6)]
+
+
+def test_variable_timing_has_no_timecode_but_times():
+    """3 frames a tenth of a second apart, then one after 8 s, then 3 more."""
+    times = FilmTimes(
+        np.array([500, 600, 700, 8700, 8800, 8900, 9000]), Fraction(1, 1000), Fraction(7, 10)
+    )
+    assert not times.constant
+    assert [times.timecode(n) for n in (0, 2, 3)] == [
+        "00:00:00.000",
+        "00:00:00.200",
+        "00:00:08.200",
+    ]
+    assert [times.frame_of(times.timecode(n)) for n in range(7)] == list(range(7))
+    assert times.frame_of("00:00:00.201") == 3
+    assert times.frame_of("00:00:08:00") == 3
+    assert times.frame_of("5") == 5
+    assert times.frame_of("00:01:00.0") > 7
+    assert [times.shown_at(s) for s in (0, 0.15, 0.2, 5, 8.2, 99)] == [0, 1, 2, 2, 3, 6]
+    assert times.seconds(7) == Fraction(17, 2) + Fraction(10, 7)
+
+
+@pytest.mark.parametrize(
+    ("rate", "base"),
+    [(Fraction(30000, 1001), Fraction(1, 1000)), (Fraction(24), Fraction(1, 90000))],
+)
+def test_rounded_timestamps_are_a_constant_rate(rate, base):
+    for frames in (1, 2, 3, 50, 20_000):
+        pts = np.array([round(n / rate / base) for n in range(frames)])
+        times = FilmTimes(pts, base, rate)
+        assert times.constant
+        assert times.timecode(frames - 1) == to_timecode(frames - 1, rate)
+        assert times.frame_of(times.timecode(frames - 1)) == frames - 1
+
+
+@pytest.mark.parametrize("text", ["", "one", "1:2", "1:2:3:4:5", "-1", "00:00:1e3", "9" * 40])
+def test_what_is_no_position_is_refused(text):
+    with pytest.raises(ValueError, match="a position is a frame number"):
+        FilmTimes.at_rate(9, Fraction(25)).frame_of(text)
 
 
 def test_a_film_without_times_gets_them_from_its_rate(colours, encode, tmp_path):

@@ -4,10 +4,12 @@ from what the settings say of themselves (``vidtrans.pipeline.options``)."""
 from __future__ import annotations
 
 import inspect
+import keyword
 import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 import typer
 from pydantic import BaseModel
@@ -59,11 +61,16 @@ def with_options(
             for option in field.setting.options
             if (field.setting.piped or not piped) and option.name not in without
         ]
+
+        @wraps(command)
+        def called(**values: Any) -> Any:
+            return command(**{_parameter_name(name): value for name, value in values.items()})
+
         # Typer builds the command from the signature.
-        command.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        called.__signature__ = signature.replace(  # type: ignore[attr-defined]
             parameters=[*own[:first], *derived, *own[first:]]
         )
-        return command
+        return cast(Command, called)
 
     return decorate
 
@@ -114,6 +121,16 @@ def _by_panel(settings: type[BaseModel]) -> Iterator[SettingField]:
     yield from sorted(setting_fields(settings), key=lambda field: PANELS.index(field.setting.panel))
 
 
+def _identifier(parameter: str) -> str:
+    """A parameter's name as Python allows it in a signature: ``from_`` for ``from``."""
+    return f"{parameter}_" if keyword.iskeyword(parameter) else parameter
+
+
+def _parameter_name(identifier: str) -> str:
+    """The inverse of ``_identifier``."""
+    return identifier[:-1] if keyword.iskeyword(identifier.rstrip("_")) else identifier
+
+
 def _parameter(field: SettingField, option: Option, help: str) -> inspect.Parameter:
     """An option as a parameter from which Typer builds it."""
     kind: Any = str | None
@@ -133,7 +150,7 @@ def _parameter(field: SettingField, option: Option, help: str) -> inspect.Parame
         rich_help_panel=field.setting.panel,
     )
     return inspect.Parameter(
-        option.parameter,
+        _identifier(option.parameter),
         inspect.Parameter.KEYWORD_ONLY,
         default=default,
         annotation=Annotated[kind, declared],

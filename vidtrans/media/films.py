@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Protocol, Self
 import av
 import av.error
 import av.logging
+import numpy as np
 from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 from av.packet import Packet
@@ -30,6 +31,7 @@ from vidtrans.media.h264_sps import read_sps
 from vidtrans.media.hardware import cuda_decodes
 from vidtrans.media.lossy import is_lossy
 from vidtrans.media.pixels import ColourTags, PixelReader, kind_of, refused_format
+from vidtrans.media.times import FilmTimes
 from vidtrans.media.truncation import check_whole
 
 _log = logging.getLogger(__name__)
@@ -581,6 +583,16 @@ class FilmReader:
             while other._decode_one() is not None:
                 total += 1
             return total
+
+    def times(self) -> FilmTimes:
+        """See ``Reader.times``."""
+        base, rate = self.info.time_base, self.info.rate
+        frames, times = self.count(), self._packet_times()
+        if times is None:  # as ``_time`` numbers the frames of a raw stream
+            pts = np.arange(frames, dtype=np.int64) * max(1, round(1 / (rate * base)))
+        else:
+            pts = np.asarray(times, dtype=np.int64)
+        return FilmTimes(pts, base, rate)
 
     # -- closing -----------------------------------------------------------------------------------
 

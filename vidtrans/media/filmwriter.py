@@ -22,7 +22,7 @@ from vidtrans.media.encoding import (
     open_encoder,
     write_header,
 )
-from vidtrans.media.stream_copy import StreamCopier
+from vidtrans.media.stream_copy import COPY, WHOLE, StreamCopier, TimeSpan
 
 
 class FilmMuxer:
@@ -33,6 +33,8 @@ class FilmMuxer:
         target: The file, which appears with ``commit``.
         overwrite: Whether an existing file may be replaced.
         copy_from: A film whose audio, subtitles, attachments, chapters and metadata are copied.
+        copy_span: The part of it that is copied.
+        audio_codec: The encoder of its sound; ``copy`` keeps it as it is.
 
     Attributes:
         stream: The video stream, whose packets ``mux`` takes.
@@ -42,7 +44,14 @@ class FilmMuxer:
     """
 
     def __init__(
-        self, encoding: Encoding, target: Path, *, overwrite: bool, copy_from: Path | None
+        self,
+        encoding: Encoding,
+        target: Path,
+        *,
+        overwrite: bool,
+        copy_from: Path | None,
+        copy_span: TimeSpan = WHOLE,
+        audio_codec: str = COPY,
     ) -> None:
         if copy_from is not None and target.exists() and target.samefile(copy_from):
             raise OutputError("is the input itself.", where=target, hint="Choose another name.")
@@ -54,7 +63,13 @@ class FilmMuxer:
             self._container = open_container(self._sink, encoding, target)
             self.stream = add_encoder(self._container, encoding, target)
             if copy_from is not None:
-                self._tracks = StreamCopier(copy_from, self._container, self.stream)
+                self._tracks = StreamCopier(
+                    copy_from,
+                    self._container,
+                    self.stream,
+                    span=copy_span,
+                    audio_codec=audio_codec,
+                )
             open_encoder(self.stream, encoding, target)
             write_header(self._container, target)
         except BaseException:

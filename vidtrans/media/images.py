@@ -22,6 +22,7 @@ from vidtrans.frame import Frame, FrameTime, VideoInfo
 from vidtrans.media.ffmpeg_errors import cannot_read
 from vidtrans.media.naming import ImageSequence
 from vidtrans.media.pixels import PixelReader, kind_of
+from vidtrans.media.times import FilmTimes
 
 _PNM = {b"1": "pbm", b"2": "pgm", b"3": "ppm", b"4": "pbm", b"5": "pgm", b"6": "ppm", b"7": "pam"}
 _PNG_HEAD = 24
@@ -218,6 +219,10 @@ class ImageReader:
     def count(self) -> int:
         """See ``Reader.count``."""
         return len(self._files)
+
+    def times(self) -> FilmTimes:
+        """See ``Reader.times``."""
+        return FilmTimes.at_rate(len(self._files), self.info.rate)
 
     def close(self) -> None:
         """See ``Reader.close``."""

@@ -33,6 +33,7 @@ from vidtrans.media.naming import (
     names_pictures,
     resolve,
 )
+from vidtrans.media.times import FilmTimes
 
 MAX_SIDE = 16384
 """Pictures wider or higher than this are refused before memory is taken for them. It is x264's
@@ -83,6 +84,11 @@ class Reader(Protocol):
     def count(self) -> int:
         """Count the frames exactly: where the container does not say, by a pass over the packets
         without decoding them. Raises InputError for a pipe."""
+        ...
+
+    def times(self) -> FilmTimes:
+        """The timestamp of every frame, by a pass over the packets without decoding them. Raises
+        InputError for a pipe."""
         ...
 
     def close(self) -> None:

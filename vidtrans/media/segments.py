@@ -31,6 +31,7 @@ from vidtrans.media.encoders import Encoding
 from vidtrans.media.encoding import PictureEncoder, add_encoder, open_container, open_encoder
 from vidtrans.media.ffmpeg_errors import cannot_read
 from vidtrans.media.filmwriter import FilmMuxer
+from vidtrans.media.stream_copy import COPY, WHOLE, TimeSpan
 
 _MAGIC = b"vidtrans packets 1\n"
 _PACKET = struct.Struct("<qqqBI")  # pts, dts, duration, key frame, bytes
@@ -223,13 +224,26 @@ def _common_encoding(parts: Sequence[Path]) -> Encoding:
 
 
 def join(
-    parts: Sequence[Path], target: Path, *, overwrite: bool = False, copy_from: Path | None = None
+    parts: Sequence[Path],
+    target: Path,
+    *,
+    overwrite: bool = False,
+    copy_from: Path | None = None,
+    copy_span: TimeSpan = WHOLE,
+    audio_codec: str = COPY,
 ) -> Path:
     """See ``vidtrans.media.writer.join_segments``."""
     if not parts:
         raise OutputError("there are no segments to join.", where=target)
     encoding = _common_encoding(parts)
-    muxer = FilmMuxer(encoding, target, overwrite=overwrite, copy_from=copy_from)
+    muxer = FilmMuxer(
+        encoding,
+        target,
+        overwrite=overwrite,
+        copy_from=copy_from,
+        copy_span=copy_span,
+        audio_codec=audio_codec,
+    )
     try:
         last: int | None = None
         for path in parts:

@@ -147,15 +147,23 @@ def open_writer(
     return FilmWriter(encoding, path, overwrite=overwrite, copy_from=_film(copy_from))
 
 
-def tracks_left_out(source: str | Path, target: str | Path) -> list[str]:
+def tracks_left_out(
+    source: str | Path, target: str | Path, audio_codec: str = copy.COPY
+) -> list[str]:
     """A sentence for each track of the input that the output's container cannot hold, to tell
-    before the first frame.
+    before the first frame. ``audio_codec``: as for ``join_segments``.
 
     Raises:
         InputError: ``source`` cannot be opened.
+        UsageError: There is no such encoder of sound, or the container does not hold its sound.
     """
     film, container = _film(source), CONTAINERS.get(Path(target).suffix.lower())
-    return [] if film is None or container is None else copy.tracks_left_out(film, container)
+    copy.check_audio_codec(audio_codec, container)
+    return (
+        []
+        if film is None or container is None
+        else copy.tracks_left_out(film, container, audio_codec)
+    )
 
 
 def is_folder_target(target: str | Path) -> bool:
@@ -261,6 +269,8 @@ def join_segments(
     *,
     overwrite: bool = False,
     copy_from: str | Path | None = None,
+    copy_span: copy.TimeSpan = copy.WHOLE,
+    audio_codec: str = copy.COPY,
 ) -> Path:
     """Mux segments into a film without encoding again. Timestamps are exact, and the segments stay.
 
@@ -269,6 +279,8 @@ def join_segments(
         target: The film.
         overwrite: Whether an existing film may be replaced.
         copy_from: See ``open_writer``.
+        copy_span: The part of it whose streams are copied.
+        audio_codec: The encoder of its sound where that is in another codec; ``copy`` keeps it.
 
     Returns:
         The film's path.
@@ -277,4 +289,11 @@ def join_segments(
         OutputError: A segment is truncated or was encoded with other settings, or the film cannot
             be written.
     """
-    return join(parts, Path(target), overwrite=overwrite, copy_from=_film(copy_from))
+    return join(
+        parts,
+        Path(target),
+        overwrite=overwrite,
+        copy_from=_film(copy_from),
+        copy_span=copy_span,
+        audio_codec=audio_codec,
+    )

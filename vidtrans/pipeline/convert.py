@@ -4,9 +4,9 @@ function."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from vidtrans.media.writer import (
     tracks_left_out,
 )
 from vidtrans.pipeline.facts import facts_of
+from vidtrans.pipeline.frame_range import FrameRange, frame_range
 from vidtrans.pipeline.outputs import (
     FilmOutput,
     FolderOutput,
@@ -79,7 +80,7 @@ def convert(
     cancel: Cancel | None = None,
 ) -> ConvertSummary:
     """Translate ``settings.input`` into ``settings.output``: one picture for each frame, with its
-    time.
+    time. Where ``settings`` name a range, the pictures are those of the whole input.
 
     ``model``: that of ``settings``, loaded already, for many runs in one process.
 
@@ -109,7 +110,8 @@ def convert(
             note(f"Labels are read as {render.detection} ({sure}): {' '.join(reasons)}".strip())
             for warning in render.detection.warnings:
                 warn(warning)
-        name = png_names(render.reader.stems)
+        chosen = frame_range(settings, render.reader, render.painter)
+        name = png_names(_stems(render, chosen))
         run = stack.enter_context(
             RunFolder.open(
                 output,
@@ -139,15 +141,20 @@ def convert(
                 f"Frames {span.first} to {span.end - 1} of the earlier run are damaged on the disk"
                 " and are made again."
             )
-            _make_again(settings, render, run, span, cancel)
-        start = _start_after(render, run, run.spans[-1] if done else None)
-        meter = ProgressMeter(render.frames_expected(), done=done)
+            _make_again(settings, render, run, span, chosen, cancel)
+        start = _start_after(render, run, run.spans[-1] if done else None, chosen)
+        if chosen.history and not done:
+            note(
+                f"Frames {chosen.origin} to {chosen.first - 1} are painted first, for the history"
+                f" of frame {chosen.first}."
+            )
+        meter = ProgressMeter(_frames_to_paint(render, chosen, done=done), done=done)
         cuts: list[int] = []
         frames = done
         try:
-            sink = stack.enter_context(_open_output(settings, render, run))
+            sink = stack.enter_context(_open_output(settings, render, run, chosen))
             if isinstance(sink, FilmOutput):
-                for sentence in tracks_left_out(settings.input, output):
+                for sentence in tracks_left_out(settings.input, output, settings.audio_codec):
                     warn(sentence)
             stream = stack.enter_context(
                 painted_stream(
@@ -163,18 +170,19 @@ def convert(
             )
             try:
                 for painted in stream:
-                    with errors_at(painted.index, "translation"):
-                        translation = painted.translation()
-                    with errors_at(painted.index, "encoding"):
-                        sink.write(
-                            Made(
-                                translation.picture,
-                                translation.time,
-                                painted.read.frame,
-                                painted.state,
+                    if painted.index >= chosen.first:
+                        with errors_at(painted.index, "translation"):
+                            translation = painted.translation()
+                        with errors_at(painted.index, "encoding"):
+                            sink.write(
+                                Made(
+                                    translation.picture,
+                                    chosen.in_output(translation.time),
+                                    painted.read.frame,
+                                    painted.state,
+                                )
                             )
-                        )
-                    frames += 1
+                        frames += 1
                     if painted.cut:
                         cuts.append(painted.index)
                     if on_progress is not None:
@@ -270,8 +278,26 @@ def _size_hw(settings: ConvertSettings, render: Render) -> tuple[int, int]:
     return (height, 2 * width) if settings.render.layer == "compare" else (height, width)
 
 
+def _stems(render: Render, chosen: FrameRange) -> Sequence[str] | None:
+    """The names of the pictures that are written; None for 000000, 000001, ..."""
+    return render.reader.stems if chosen.stems is None else chosen.stems
+
+
+def _frames_to_paint(render: Render, chosen: FrameRange, *, done: int) -> int | None:
+    """How many frames a run paints in all, with those of the history and those ``done`` before;
+    None where that is not known."""
+    end = chosen.end if chosen.end is not None else render.frames_expected()
+    if end is None:
+        return None
+    return end - (chosen.first if done else chosen.origin)
+
+
 def _open_folder(
-    settings: ConvertSettings, render: Render, run: RunFolder, first_index: int
+    settings: ConvertSettings,
+    render: Render,
+    run: RunFolder,
+    first_index: int,
+    chosen: FrameRange,
 ) -> FolderWriter:
     writer = open_writer(
         f"{Path(settings.output)}/",
@@ -283,7 +309,7 @@ def _open_folder(
         pixel_format=settings.pixel_format,
         # PNGs of a run that was killed before it kept a snapshot are made again.
         overwrite=run.overwrite or run.resumed,
-        stems=render.reader.stems,
+        stems=_stems(render, chosen),
         first_index=first_index,
     )
     assert isinstance(writer, FolderWriter)
@@ -308,18 +334,27 @@ def _open_segments(
     )
 
 
-def _open_output(settings: ConvertSettings, render: Render, run: RunFolder) -> Output:
+def _open_output(
+    settings: ConvertSettings, render: Render, run: RunFolder, chosen: FrameRange
+) -> Output:
     every = settings.snapshot_every or segment_frames(_size_hw(settings, render))
     output = Path(settings.output)
     if is_folder_target(settings.output):
-        return FolderOutput(run, _open_folder(settings, render, run, run.frames), every)
+        return FolderOutput(run, _open_folder(settings, render, run, run.frames, chosen), every)
     segments = _open_segments(settings, render, run, run.folder, len(run.parts))
     copy_from = settings.input if Path(settings.input).is_file() else None
 
     def join(parts: tuple[Path, ...]) -> Path:
         return run.publish(
             output,
-            lambda whole: join_segments(parts, whole, overwrite=True, copy_from=copy_from),
+            lambda whole: join_segments(
+                parts,
+                whole,
+                overwrite=True,
+                copy_from=copy_from,
+                copy_span=chosen.span,
+                audio_codec=settings.audio_codec,
+            ),
         )
 
     return FilmOutput(run, segments, join, every)
@@ -335,64 +370,80 @@ class _Start:
     previous: LabelFrame | None
 
 
-def _start_after(render: Render, run: RunFolder, span: Span | None) -> _Start:
-    """At the first frame, or after the frames ``span`` that an earlier run kept.
+def _start_after(render: Render, run: RunFolder, span: Span | None, chosen: FrameRange) -> _Start:
+    """Where the history of the first frame begins, or after the frames ``span`` that an earlier run
+    kept.
 
     Raises InputError where the input is not the one that the interrupted run began with.
     """
     painter = render.painter
     if span is None:
         frames = render.frames
-        if run.damaged:  # the input is read twice
-            render.reader.seek(0)
+        if run.damaged or chosen.origin:  # the input is read twice
+            render.reader.seek(chosen.origin)
             frames = iter(render.reader)
             if render.instances is not None:
-                render.instances.seek(0)
-        maps = None if render.instances is None else iter(render.instances)
-        return _Start(frames, maps, render.start(), None)
+                render.instances.seek(chosen.origin)
+        state = render.start()
+        if chosen.origin:
+            state = painter.model.reset(replace(state, index=chosen.origin))
+        return _start(render, frames, chosen, chosen.origin, state, None)
     # One frame early: to see that it is the same input, and to know a cut that comes right after
     # it.
-    last = span.end - 1
-    render.reader.seek(last, span.times[-1])
+    last = chosen.first + span.end - 1
+    time = chosen.in_input(span.times[-1])
+    render.reader.seek(last, time)
     frames = iter(render.reader)
     frame = next(frames, None)
-    if frame is None or frame.time != span.times[-1] or checksum(frame) != span.checksum:
+    if frame is None or frame.time != time or checksum(frame) != span.checksum:
         raise InputError(
             "is not what the interrupted run began with.",
             where=render.info.source,
             frame=last,
             remedy=Remedy("Give the same input, or {overwrite} without {resume} to start anew."),
         )
-    instances = None
+    maps = None
     if render.instances is not None:
         render.instances.seek(last)
-        instances = iter(render.instances)
-    previous = next(
-        read_labels(
-            [frame],
-            render.label_reader,
-            painter,
-            instances=None if instances is None else [next(instances)],
-        )
-    )
-    return _Start(frames, instances, State.load(run.state_after(span.end)), previous.original)
+        maps = [next(iter(render.instances))]
+    previous = next(read_labels([frame], render.label_reader, painter, instances=maps))
+    state = State.load(run.state_after(span.end))
+    return _start(render, frames, chosen, last + 1, state, previous.original)
+
+
+def _start(
+    render: Render,
+    frames: Iterator[Frame],
+    chosen: FrameRange,
+    at: int,
+    state: State,
+    previous: LabelFrame | None,
+) -> _Start:
+    """The start at frame ``at``, with which ``frames`` and the instance maps go on."""
+    maps = None if render.instances is None else chosen.up_to_end(render.instances, at)
+    return _Start(chosen.up_to_end(frames, at), maps, state, previous)
 
 
 def _make_again(
-    settings: ConvertSettings, render: Render, run: RunFolder, span: Span, cancel: Cancel | None
+    settings: ConvertSettings,
+    render: Render,
+    run: RunFolder,
+    span: Span,
+    chosen: FrameRange,
+    cancel: Cancel | None,
 ) -> None:
     """Make a damaged part again, painting from the last state before it.
 
     The same frames from the same state give the same pictures, so the parts after it still follow.
     """
     before = run.span_before(span.first)
-    start = _start_after(render, run, before)
-    count = span.end - (before.end if before else 0)
+    start = _start_after(render, run, before, chosen)
+    count = span.end - (before.end if before else -chosen.history)
     folder = run.folder / "again"
     with ExitStack() as stack:
         writer: FolderWriter | SegmentWriter
         if span.file is None:
-            writer = stack.enter_context(_open_folder(settings, render, run, span.first))
+            writer = stack.enter_context(_open_folder(settings, render, run, span.first, chosen))
         else:
             writer = stack.enter_context(_open_segments(settings, render, run, folder, 0))
         stream = stack.enter_context(
@@ -407,11 +458,11 @@ def _make_again(
             )
         )
         for painted in stream:
-            if painted.index < span.first:
+            if painted.index < chosen.first + span.first:
                 continue
             with errors_at(painted.index, "encoding"):
                 translation = painted.translation()
-                writer.write(translation.picture, translation.time)
+                writer.write(translation.picture, chosen.in_output(translation.time))
         if isinstance(writer, FolderWriter):
             writer.sync()
             run.replace(span, None)

@@ -13,8 +13,10 @@ class Progress:
     """The state of a run after a frame was written.
 
     Attributes:
-        done: Frames written, including those of an earlier run that is resumed.
-        total: Frames of the input; None where the container does not say.
+        done: Frames written, including those of an earlier run that is resumed, and frames that
+            were painted for the history of a range.
+        total: Frames of the input, or of the range and its history; None where the container does
+            not say.
         fps: Frames a second, averaged over the last seconds.
         seconds_left: Estimated time to the end; None where ``total`` is unknown.
     """

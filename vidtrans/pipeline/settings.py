@@ -20,6 +20,7 @@ from vidtrans.labels.edit import EditList
 from vidtrans.labels.edit_text import gather_edits, load_styles, spell_edits
 from vidtrans.media.naming import exists
 from vidtrans.media.reader import MAX_SIDE
+from vidtrans.media.times import is_position
 from vidtrans.pipeline.options import Option, Setting, setting_fields, values_from_options
 from vidtrans.untrusted import UntrustedTextError, parse_json, read_text
 from vidtrans.validation import did_you_mean, first_problem
@@ -83,6 +84,19 @@ def parse_cuts(value: Any) -> Any:
     return tuple(sorted({int(word) for word in words}))
 
 
+def parse_position(value: Any) -> Any:
+    """``"250"`` -> 250; a timecode ``"00:00:10:00"`` or a time ``"00:00:10.5"`` stays a text, since
+    the frame that it names depends on the film."""
+    if not isinstance(value, str):
+        return value
+    if not is_position(value):
+        raise ValueError(
+            "a position is a frame number, as 250, or a timecode, as 00:00:10:00 or 00:00:10.5, not"
+            f" {value[:_SHOWN]!r}"
+        )
+    return int(value) if value.strip().isdecimal() else value.strip()
+
+
 def parse_edits(value: Any) -> Any:
     """A file of edits, an editor's project, or the JSON text of a list of edits -> these edits.
     Raises InputError."""
@@ -142,6 +156,7 @@ SizeHW = Annotated[tuple[int, int], BeforeValidator(parse_size)]
 Rate = Annotated[Fraction, BeforeValidator(parse_rate)]
 SceneCuts = Annotated[Literal["auto", "off"] | tuple[int, ...], BeforeValidator(parse_cuts)]
 Edits = Annotated[EditList, BeforeValidator(parse_edits)]
+Position = Annotated[int | str, BeforeValidator(parse_position)]
 
 
 class Settings(BaseModel):
@@ -480,9 +495,15 @@ class ConvertSettings(WithRender):
         input: A video, a folder of images, or a printf or glob pattern.
         output: A video file, or a folder of PNGs (a path without a suffix, or one that ends in
             ``/``).
+        start: The first frame that is written, a number from 0 or a timecode; None for the film's
+            first. The frames before it are painted as far as the history reaches, so that pictures
+            are those of the whole film.
+        end: The frame after the last one that is written; None for the end of the film.
         codec: ffmpeg's own name, as ``pixel_format``; None for the container's usual one.
         encoder_options: Of the encoder, by ffmpeg's names.
         pixel_format: ffmpeg's own name.
+        audio_codec: The encoder, by ffmpeg's name, of sound that is not in this codec; ``copy``
+            keeps the input's sound as it is.
         resume: Go on with an interrupted run.
         overwrite: Replace an existing output once the new one is whole.
         snapshot_every: Frames after which what is done is put in safety (a film's segment); None:
@@ -491,6 +512,35 @@ class ConvertSettings(WithRender):
 
     input: str
     output: str
+    start: Annotated[
+        Position | None,
+        Setting(
+            (
+                Option(
+                    "from",
+                    "FRAME",
+                    "Write from this frame on: its number, from 0, or a timecode (00:00:10:00,"
+                    " 00:00:10.5). Pictures stay those of the whole film.",
+                ),
+            ),
+            "Input",
+            piped=False,
+        ),
+    ] = None
+    end: Annotated[
+        Position | None,
+        Setting(
+            (
+                Option(
+                    "to",
+                    "FRAME",
+                    "Write up to this frame, without it: its number or a timecode.",
+                ),
+            ),
+            "Input",
+            piped=False,
+        ),
+    ] = None
     codec: Annotated[
         str | None,
         Setting(
@@ -524,6 +574,19 @@ class ConvertSettings(WithRender):
             (Option("pixel-format", "FORMAT", "As ffmpeg calls it (default yuv420p)."),), "Encoding"
         ),
     ] = None
+    audio_codec: Annotated[
+        str,
+        Setting(
+            (
+                Option(
+                    "audio-codec",
+                    "ENCODER",
+                    "copy, or ffmpeg's encoder for sound that is in another codec, as aac.",
+                ),
+            ),
+            "Encoding",
+        ),
+    ] = "copy"
     resume: Annotated[
         bool,
         Setting(
@@ -559,4 +622,11 @@ class ConvertSettings(WithRender):
             raise ValueError("the input and the output have a name each, and one of them is empty")
         if self.snapshot_every is not None and self.snapshot_every < 1:
             raise ValueError("snapshots are at least 1 frame apart")
+        numbers = [each for each in (self.start, self.end) if isinstance(each, int)]
+        if any(number < 0 for number in numbers):
+            raise ValueError("frames are counted from 0")
+        if len(numbers) == 2 and numbers[0] >= numbers[1]:
+            raise ValueError(
+                f"the range from frame {numbers[0]} up to frame {numbers[1]} holds no frame"
+            )
         return self
