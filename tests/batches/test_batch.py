@@ -307,7 +307,7 @@ def test_a_job_killed_between_its_end_and_the_record_is_done(films, batch, out):
     top = films(1)
     assert batch(top, out)[0] == 0
     with sqlite3.connect(out / RECORD / "record.sqlite") as db:
-        db.execute("UPDATE jobs SET state = 'running', owner = 'dead', before = NULL, done = 0")
+        db.execute("UPDATE jobs SET state = 'running', owner = 'dead', before = '', done = 0")
     db.close()
     stamp = (out / "a" / "c0.mp4").stat().st_mtime_ns
     assert batch(top, out)[0] == 0

@@ -8,6 +8,7 @@ import pytest
 
 from vidtrans.batches import runner as module
 from vidtrans.batches.job import Job
+from vidtrans.batches.outputs import NOTHING, output_stamp
 from vidtrans.batches.remote import list_url
 from vidtrans.batches.runner import JobRunner, Order
 from vidtrans.media.writer import parts_folder
@@ -75,6 +76,32 @@ def test_a_foreign_output_is_not_replaced(order, runner, tmp_path):
         "exists already. Choose another name, or overwrite it (overwrite)."
     )
     assert runner.run(replace(order(), overwrite=True)).state == "done"
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "pngs/"])
+def test_what_a_lost_worker_had_finished_is_done(order, runner, tmp_path, name):
+    """A worker or node may die after its output is whole and before it says so."""
+    assert runner.run(order(name)).state == "done"
+    there = output_stamp(f"{tmp_path}/out/{name}")
+    outcome = runner.run(replace(order(name), before=NOTHING))
+    assert (outcome.state, outcome.frames, outcome.resumed_from) == ("done", 12, 12)
+    assert output_stamp(f"{tmp_path}/out/{name}") == there
+    # What was there before the lost worker began is not its own.
+    outcome = runner.run(replace(order(name), before=there))
+    assert (outcome.state, outcome.exit_code) == ("failed", 5)
+
+
+def test_a_lost_worker_that_finishes_while_its_job_is_taken_up(order, runner, monkeypatch):
+    """It still holds the output as the job begins again, and is done before it is released."""
+    convert = module.convert
+
+    def late(settings, **given):
+        convert(settings, **given)
+        return convert(settings, **given)
+
+    monkeypatch.setattr(module, "convert", late)
+    outcome = runner.run(replace(order(), before=NOTHING))
+    assert (outcome.state, outcome.frames) == ("done", 12)
 
 
 def test_a_failure_is_a_sentence(order, runner, tmp_path):
@@ -145,6 +172,16 @@ def test_a_url_that_is_missing_and_one_that_nobody_knows(order, runner):
     outcome = runner.run(unknown)
     assert outcome.exit_code == 2
     assert "Protocol not known: nosuch" in outcome.error
+
+
+def test_an_upload_that_was_cut_off_is_begun_again(order, runner, memory):
+    memory.pipe_file("/out/.seq.partial/000000.png", b"half")
+    memory.pipe_file("/out/seq/000000.png", b"half")
+    outcome = runner.run(replace(order("seq/"), out="memory://out"))
+    assert outcome.state == "done", outcome.error
+    assert len(memory.glob("/out/seq/*.png")) == 12
+    assert not memory.exists("/out/.seq.partial")
+    assert memory.cat_file("/out/seq/000000.png") != b"half"
 
 
 def test_an_existing_url_is_not_replaced(order, runner, memory):

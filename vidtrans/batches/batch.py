@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from vidtrans.atomic_write import cannot_write
 from vidtrans.batches.ledger import Entered, Ledger
-from vidtrans.batches.naming import output_path, parts_of
+from vidtrans.batches.naming import output_path
+from vidtrans.batches.outputs import is_partial
 from vidtrans.batches.plan import Plan, plan_batch
 from vidtrans.batches.record import Shard, record_folder, record_folders
 from vidtrans.batches.remote import exists_at, is_url
@@ -138,9 +139,7 @@ def open_batch(plan: Plan | None, settings: BatchSettings) -> Iterator[OpenBatch
 
             def whole(name: str) -> bool:
                 path = output_path(out, name)
-                return exists_at(path.rstrip("/")) and not (
-                    not is_url(out) and os.path.lexists(parts_of(out, name))
-                )
+                return exists_at(path.rstrip("/")) and not is_partial(path)
 
             entered = ledger.enter(
                 jobs,

@@ -8,7 +8,6 @@ once, whatever the clock says.
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -46,7 +45,8 @@ CREATE TABLE jobs (
                                      -- replaced, 2: its output is, and the frames are new
     tries INTEGER NOT NULL DEFAULT 0,
     owner TEXT,                      -- the process that is at work on it
-    before TEXT,                     -- what was there under its name as work began
+    before TEXT,                     -- stamp of its output as work began, '' where nothing was
+                                     -- there, NULL unless a worker is, or was lost, at work on it
     frames INTEGER,                  -- of the whole sequence, NULL where unknown
     done INTEGER NOT NULL DEFAULT 0, -- frames that are made
     seconds REAL NOT NULL DEFAULT 0, -- of work, over all tries
@@ -272,7 +272,7 @@ class Ledger:
                 " stamp = n.stamp, fingerprint = n.fingerprint, model = n.model,"
                 " state = 'waiting',"
                 " anew = (jobs.tries > 0 OR jobs.done > 0 OR jobs.state = 'done'),"
-                " tries = 0, done = 0, frames = NULL, seconds = 0, error = NULL,"
+                " tries = 0, done = 0, before = NULL, frames = NULL, seconds = 0, error = NULL,"
                 f" exit_code = NULL {differs}"
             ).rowcount
             lost = [
@@ -334,7 +334,7 @@ class Ledger:
             return sum(
                 db.execute(
                     "UPDATE jobs SET state = 'waiting', wanted = 1, anew = 1, tries = 0, done = 0,"
-                    " seconds = 0, error = NULL, exit_code = NULL WHERE name = ?"
+                    " before = NULL, seconds = 0, error = NULL, exit_code = NULL WHERE name = ?"
                     " AND state != 'running'",
                     (name,),
                 ).rowcount
@@ -354,8 +354,8 @@ class Ledger:
             ).fetchone()
         return None if row is None else Entry(*row)
 
-    def began(self, name: str, before: str | None) -> None:
-        """Note what is there under a job's name as its first run begins."""
+    def began(self, name: str, before: str) -> None:
+        """Note the stamp of what is there under a job's name as work on it begins."""
         self._change("before = ?", name, before)
 
     def progress(self, name: str, *, done: int, frames: int | None, fps: float) -> None:
@@ -366,7 +366,8 @@ class Ledger:
     def finish(self, name: str, *, frames: int | None, seconds: float) -> None:
         """A job is done. ``frames`` of the whole output, ``seconds`` of this run's work."""
         self._change(
-            "state = 'done', anew = 0, owner = NULL, fps = NULL, frames = coalesce(?, frames),"
+            "state = 'done', anew = 0, owner = NULL, before = NULL, fps = NULL,"
+            " frames = coalesce(?, frames),"
             " done = coalesce(?, frames, done), seconds = seconds + ?, error = NULL,"
             " exit_code = NULL, changed = ?",
             name, frames, frames, seconds, time.time(),
@@ -375,19 +376,34 @@ class Ledger:
     def fail(self, name: str, error: str, exit_code: int, *, seconds: float = 0.0) -> None:
         """A job failed, with a sentence and the exit code that ``convert`` would end with."""
         self._change(
-            "state = 'failed', owner = NULL, fps = NULL, error = ?, exit_code = ?,"
+            "state = 'failed', owner = NULL, before = NULL, fps = NULL, error = ?, exit_code = ?,"
             " seconds = seconds + ?, changed = ?",
             name, error, exit_code, seconds, time.time(),
         )  # fmt: skip
 
     def give_back(
-        self, name: str, *, error: str | None = None, seconds: float = 0.0, counts: bool = True
+        self,
+        name: str,
+        *,
+        error: str | None = None,
+        seconds: float = 0.0,
+        counts: bool = True,
+        lost: bool = False,
     ) -> None:
-        """Let a job wait again, for another worker. ``counts``: whether it was a try."""
+        """Let a job wait again, for another worker.
+
+        Args:
+            name: The job's name.
+            error: Why, in a sentence.
+            seconds: Of work.
+            counts: Whether it was a try.
+            lost: Whether its worker was lost, so that nobody knows whether it made the output: the
+                stamp of what was there before is kept.
+        """
         self._change(
             "state = 'waiting', owner = NULL, fps = NULL, error = ?, tries = tries - ?,"
-            " seconds = seconds + ?, changed = ?",
-            name, error, 0 if counts else 1, seconds, time.time(),
+            " before = CASE WHEN ? THEN before END, seconds = seconds + ?, changed = ?",
+            name, error, 0 if counts else 1, lost, seconds, time.time(),
         )  # fmt: skip
 
     def began_anew(self, name: str) -> None:
@@ -455,12 +471,3 @@ class Ledger:
 def _count(db: sqlite3.Connection, condition: str) -> int:
     found: int = db.execute(f"SELECT count(*) FROM jobs WHERE {condition}").fetchone()[0]
     return found
-
-
-def output_stamp(path: str) -> str | None:
-    """What is there under an output's name: identity, size and time; None where nothing is."""
-    try:
-        found = os.stat(path.rstrip("/"))
-    except OSError:
-        return None
-    return f"{found.st_ino} {found.st_size} {found.st_mtime_ns}"

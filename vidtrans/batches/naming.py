@@ -13,7 +13,6 @@ from vidtrans.batches.discovery import Found
 from vidtrans.batches.job import DEFAULT_MODEL, Job
 from vidtrans.batches.remote import is_url
 from vidtrans.errors import UsageError
-from vidtrans.media.writer import parts_folder
 from vidtrans.validation import did_you_mean
 
 RECORD = ".vidtrans-batch"
@@ -135,8 +134,3 @@ def _lies_in(place: str, top: str) -> bool:
 def output_path(out: str, name: str) -> str:
     """The output of a job as ``convert`` takes it."""
     return f"{out.rstrip('/')}/{name}"
-
-
-def parts_of(out: str, name: str) -> Path:
-    """The folder that holds the finished frames of a job that was interrupted."""
-    return parts_folder(output_path(out, name).rstrip("/"))

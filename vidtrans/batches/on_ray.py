@@ -21,10 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from vidtrans.atomic_write import whole_file
-from vidtrans.batches.ledger import Entry, Ledger, output_stamp
-from vidtrans.batches.naming import output_path
+from vidtrans.batches.ledger import Entry, Ledger
 from vidtrans.batches.owners import Owner
-from vidtrans.batches.run import Event, Flag, Never, conclude, recover
+from vidtrans.batches.run import Event, Flag, Never, conclude, order_of, recover
 from vidtrans.batches.runner import Order, Outcome
 from vidtrans.errors import UsageError, VidtransError
 from vidtrans.model import find_bundle, model_digest
@@ -59,11 +58,13 @@ class _Actor:
         self._frames = _frames_counter()
         self._painted = 0
 
-    def ready(self) -> str:
-        """The node's name, once the actor works."""
+    def ready(self) -> tuple[str, str]:
+        """The identifier and the host name of the actor's node, once the actor works."""
         import socket
 
-        return socket.gethostname()
+        import ray
+
+        return ray.get_runtime_context().get_node_id(), socket.gethostname()
 
     def run(self, order: dict[str, Any], model: bytes | None) -> dict[str, Any]:
         """Do a job. ``model``: the content of its model's file, where the node may lack it."""
@@ -95,6 +96,12 @@ def _nodes() -> list[dict[str, Any]]:
     return found
 
 
+def _is_alive(node: str) -> bool:
+    """Whether Ray takes a node for alive. It hears of a death within seconds, and a job that is
+    lost before that is one of the tries."""
+    return any(each["NodeID"] == node and each["Alive"] for each in _nodes())
+
+
 def _frames_counter() -> Any:
     """A counter of painted frames, which Ray's dashboard shows as ``vidtrans_frames``."""
     from ray.util.metrics import Counter
@@ -124,6 +131,9 @@ class _Hand:
     Attributes:
         actor: Ray's handle.
         pending: What it will answer: that it is ready, or a job's outcome.
+        number: From 1.
+        node: The identifier of its node; empty until it is ready.
+        host: The name of its node's machine.
         entry: The job at work.
         asked: Its answer about progress.
     """
@@ -131,6 +141,8 @@ class _Hand:
     actor: Any
     pending: Any
     number: int
+    node: str = ""
+    host: str = ""
     entry: Entry | None = None
     asked: Any = None
 
@@ -306,15 +318,8 @@ class _Crew:
             if entry is None:
                 return
             hand = self._idle.pop()
-            if entry.tries == 1:
-                self._ledger.began(entry.name, output_stamp(output_path(self._out, entry.name)))
-            order = Order(
-                entry.job,
-                self._out,
-                overwrite=self._overwrite or entry.anew > 0,
-                anew=entry.anew == 1,
-                scratch=str(Path(tempfile.gettempdir()) / "vidtrans-scratch"),
-            )
+            scratch = str(Path(tempfile.gettempdir()) / "vidtrans-scratch")
+            order = order_of(self._ledger, entry, self._out, scratch, self._overwrite)
             hand.entry = entry
             hand.pending = hand.actor.run.remote(order.to_json(), self._model(entry.job.model))
             yield Event(
@@ -339,30 +344,60 @@ class _Crew:
         entry = hand.entry
         try:
             answer = ray.get(hand.pending)
-        except ray.exceptions.RayActorError:
-            yield from self._lose(hand, make)
+        except ray.exceptions.RayTaskError as error:  # the actor itself raised it, and is alive
+            what = " ".join(str(error.cause).split()).rstrip(".")
+            if entry is None:
+                self._hands.remove(hand)
+                raise VidtransError(f"an actor of Ray could not start: {what}.") from error
+            # The model's content may be what was lost: it is put into the store again.
+            self._models.clear()
+            failed = Outcome("failed", error=f"its actor failed: {what}.", exit_code=1, retry=True)
+            yield self._end(hand, entry, failed)
             return
-        except ray.exceptions.RayTaskError as error:
-            self._hands.remove(hand)
-            what = " ".join(str(error.cause).split())
-            raise VidtransError(f"an actor of Ray failed: {what}") from error
+        except ray.exceptions.RayError as error:
+            # The death of an actor, of its node, or of what Ray kept there: never the job's fault.
+            yield from self._lose(hand, make, error)
+            return
+        if entry is None:
+            hand.node, hand.host = answer
+            self._idle.append(hand)
+        else:
+            self._lost = 0
+            yield self._end(hand, entry, Outcome(**answer))
+
+    def _end(self, hand: _Hand, entry: Entry, outcome: Outcome) -> Event:
+        """An actor answered for its job, and takes another one."""
         hand.entry = None
         self._idle.append(hand)
-        if entry is not None:
-            self._lost = 0
-            yield conclude(self._ledger, entry, Outcome(**answer), hand.number)
+        return conclude(self._ledger, entry, outcome, hand.number)
 
-    def _lose(self, hand: _Hand, make: Any) -> Iterator[Event]:
+    def _lose(self, hand: _Hand, make: Any, error: Exception) -> Iterator[Event]:
         """An actor or its node is gone: another one takes its place and its job."""
+        import ray
+
         self._hands.remove(hand)
+        # One that cannot be reached may still be at work.
+        with contextlib.suppress(ray.exceptions.RayError):
+            ray.kill(hand.actor)
         self._lost += 1
         if self._lost > _MAX_LOST:
-            raise VidtransError(f"{self._lost} actors of Ray were lost one after the other.")
-        if hand.entry is not None:
-            outcome = Outcome(
-                "failed", error="its node or actor was lost.", exit_code=1, retry=True
+            what = " ".join(str(error).split())
+            raise VidtransError(
+                f"{self._lost} actors of Ray were lost one after the other, the last one with:"
+                f" {what}"
             )
-            yield conclude(self._ledger, hand.entry, outcome, hand.number)
+        if hand.entry is not None:
+            died = not _is_alive(hand.node)
+            what = f"its node {hand.host} died" if died else f"its actor on {hand.host} was lost"
+            yield conclude(
+                self._ledger,
+                hand.entry,
+                Outcome("failed", error=f"{what}.", exit_code=1, retry=True),
+                hand.number,
+                lost=True,
+                # A job may take an actor's memory, again and again; it does not take nodes down.
+                counts=not died,
+            )
         self._hire(make)
 
     def _ask(self) -> Iterator[Event]:

@@ -125,26 +125,64 @@ def downloaded(source: str, scratch: Path) -> Iterator[str]:
     yield str(local)
 
 
+def stamp_of_url(url: str) -> str:
+    """Size and version of the file at a URL; empty where nothing is there.
+
+    Raises:
+        InputError: The file system cannot be reached.
+    """
+    system, path = open_url(url)
+    with _errors(url):
+        try:
+            entry = system.info(path.rstrip("/"))
+        except FileNotFoundError:
+            return ""
+    return " ".join(str(entry.get(key, "")) for key in ("type", "size", *_VERSIONS))
+
+
+def upload_is_partial(url: str) -> bool:
+    """Whether an upload to a URL was begun and not finished."""
+    system, path = open_url(url)
+    with _errors(url):
+        return bool(system.exists(_partial(path.rstrip("/"))))
+
+
+def _partial(path: str) -> str:
+    """Where an upload goes before it gets its name."""
+    folder, _, name = path.rpartition("/")
+    return f"{folder}/.{name}.partial"
+
+
 def upload(local: Path, target: str) -> None:
-    """Copy a finished film or folder to a URL; it appears whole under its name where the file
-    system can rename, and a film always does.
+    """Copy a finished film or folder to a URL.
+
+    It is copied under a hidden name, which it leaves last. A film appears whole under its own
+    name. So does a folder where the file system renames folders. Object stores have no folders:
+    there the files of a folder appear one after the other, and the hidden name is gone only when
+    all are there.
 
     Raises:
         OutputError: It cannot be written.
     """
     system, path = open_url(target)
     path = path.rstrip("/")
+    partial = _partial(path)
     try:
+        system.makedirs(path.rpartition("/")[0], exist_ok=True)
         if not is_folder_target(local):
-            system.makedirs(path.rpartition("/")[0], exist_ok=True)
-            # Object stores show an object when it is whole; other systems get a rename.
-            partial = f"{path.rpartition('/')[0]}/.{PurePosixPath(path).name}.partial"
             system.put_file(str(local), partial)
             system.mv(partial, path)
             return
-        system.makedirs(path, exist_ok=True)
-        for file in sorted(local.iterdir()):
-            system.put_file(str(file), f"{path}/{file.name}")
+        if system.exists(partial):
+            system.rm(partial, recursive=True)  # of an upload that was interrupted
+        system.makedirs(partial)
+        files = sorted(local.iterdir())
+        for file in files:
+            system.put_file(str(file), f"{partial}/{file.name}")
+        if system.exists(path):
+            # It is replaced, or an interrupted upload moved some of its files.
+            system.rm(path, recursive=True)
+        system.mv(partial, path, recursive=True)
     except VidtransError:
         raise
     except Exception as error:  # each file system has errors of its own

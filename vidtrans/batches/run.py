@@ -13,13 +13,13 @@ from typing import Any, Literal, Protocol
 
 import psutil
 
-from vidtrans.batches.ledger import Entry, Ledger, output_stamp
-from vidtrans.batches.naming import output_path, parts_of
+from vidtrans.batches.ledger import Entry, Ledger
+from vidtrans.batches.naming import output_path
+from vidtrans.batches.outputs import frames_of, made_since, output_stamp
 from vidtrans.batches.owners import Owner, living
 from vidtrans.batches.processes import WorkerPlan, WorkerProcess
-from vidtrans.batches.remote import exists_at, is_url
 from vidtrans.batches.runner import Order, Outcome
-from vidtrans.errors import InputError, OutputError, VidtransError
+from vidtrans.errors import OutputError, VidtransError
 
 MAX_TRIES = 3
 """Tries of a job whose worker was killed or failed by no mistake of the user's: a passing want of
@@ -100,35 +100,12 @@ def recover(ledger: Ledger, folder: Path, out: str) -> int:
     there = living(folder)
     dead = [e for e in ledger.entries("state = 'running'") if e.owner not in there]
     for entry in dead:
-        if _whole(entry, out):
-            ledger.finish(entry.name, frames=_frames_of(entry, out), seconds=0.0)
+        path = output_path(out, entry.name)
+        if entry.before is not None and made_since(path, entry.before):
+            ledger.finish(entry.name, frames=frames_of(path) or entry.frames, seconds=0.0)
         else:
             ledger.give_back(entry.name, counts=False)
     return len(dead)
-
-
-def _whole(entry: Entry, out: str) -> bool:
-    """Whether the output of a job whose process was killed is whole: a film appears only so, and
-    the unfinished frames beside a folder of PNGs are removed last."""
-    path = output_path(out, entry.name)
-    if is_url(path):
-        return not entry.name.endswith("/") and entry.before is None and exists_at(path)
-    there = output_stamp(path)
-    if there is None or there == entry.before:
-        return False
-    return not (entry.name.endswith("/") and parts_of(out, entry.name).exists())
-
-
-def _frames_of(entry: Entry, out: str) -> int | None:
-    """The number of frames of an output, where that is cheap to know."""
-    from vidtrans.media.reader import open_reader
-
-    path = output_path(out, entry.name)
-    if is_url(path):
-        return entry.frames
-    with contextlib.suppress(InputError), open_reader(path, labels=False) as reader:
-        return reader.info.frames or reader.count()
-    return entry.frames
 
 
 def work(
@@ -224,19 +201,9 @@ class _Floor:
             if entry is None:
                 return
             worker = self._idle.pop()
-            if entry.tries == 1:
-                path = output_path(self._out, entry.name)
-                self._ledger.began(entry.name, output_stamp(path))
             self._busy[worker] = entry
-            worker.send(
-                Order(
-                    entry.job,
-                    self._out,
-                    overwrite=self._overwrite or entry.anew > 0,
-                    anew=entry.anew == 1,
-                    scratch=str(self._folder / "scratch"),
-                )
-            )
+            scratch = str(self._folder / "scratch")
+            worker.send(order_of(self._ledger, entry, self._out, scratch, self._overwrite))
             yield Event(
                 "started", entry.name, entry.input, entry.frames, entry.done, worker=worker.number
             )
@@ -279,7 +246,7 @@ class _Floor:
         if entry is not None:
             del self._busy[worker]
             outcome = Outcome("failed", error=f"its worker {how}.", exit_code=1, retry=True)
-            yield conclude(self._ledger, entry, outcome, worker.number)
+            yield conclude(self._ledger, entry, outcome, worker.number, lost=True)
         self._start(worker.plan)
 
     def close(self) -> None:
@@ -293,18 +260,61 @@ class _Floor:
             self._ledger.give_back(entry.name, counts=False)
 
 
-def conclude(ledger: Ledger, entry: Entry, outcome: Outcome, worker: int = 0) -> Event:
-    """Put the end of a job into the record; what is told of it."""
+def order_of(ledger: Ledger, entry: Entry, out: str, scratch: str, overwrite: bool) -> Order:
+    """What a worker is to do for a job that was claimed.
+
+    Args:
+        ledger: The record.
+        entry: The job.
+        out: The batch's folder or URL.
+        scratch: A folder for copies, on the worker's machine.
+        overwrite: Whether outputs that the batch did not make may be replaced.
+    """
+    if entry.before is None:
+        ledger.began(entry.name, output_stamp(output_path(out, entry.name)))
+    return Order(
+        entry.job,
+        out,
+        overwrite=overwrite or entry.anew > 0,
+        anew=entry.anew == 1,
+        before=entry.before,
+        scratch=scratch,
+    )
+
+
+def conclude(
+    ledger: Ledger,
+    entry: Entry,
+    outcome: Outcome,
+    worker: int = 0,
+    *,
+    lost: bool = False,
+    counts: bool = True,
+) -> Event:
+    """Put the end of a job into the record.
+
+    Args:
+        ledger: The record.
+        entry: The job, as it was claimed.
+        outcome: How it ended.
+        worker: The worker's number.
+        lost: Whether the worker was lost and this outcome is not its own.
+        counts: Whether a failure is one of the job's tries: the death of a whole node is not.
+
+    Returns:
+        What is told of it.
+    """
     if outcome.state == "done":
-        ledger.finish(entry.name, frames=outcome.frames, seconds=outcome.seconds)
+        frames = outcome.frames or entry.frames
+        ledger.finish(entry.name, frames=frames, seconds=outcome.seconds)
         made = outcome.frames - outcome.resumed_from
         fps = made / outcome.seconds if outcome.seconds > 0 else 0.0
         return Event(
             "done",
             entry.name,
             entry.input,
-            outcome.frames,
-            outcome.frames,
+            frames,
+            frames or 0,
             fps,
             outcome.seconds,
             worker=worker,
@@ -313,8 +323,8 @@ def conclude(ledger: Ledger, entry: Entry, outcome: Outcome, worker: int = 0) ->
         ledger.give_back(entry.name, seconds=outcome.seconds, counts=False)
         return Event("interrupted", entry.name, entry.input, seconds=outcome.seconds, worker=worker)
     error = outcome.error
-    if outcome.retry and entry.tries < MAX_TRIES:
-        ledger.give_back(entry.name, error=error, seconds=outcome.seconds)
+    if outcome.retry and (entry.tries < MAX_TRIES or not counts):
+        ledger.give_back(entry.name, error=error, seconds=outcome.seconds, counts=counts, lost=lost)
         kind: Literal["retried", "failed"] = "retried"
     else:
         if entry.tries > 1:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from vidtrans.atomic_write import cannot_write
 from vidtrans.batches.job import Job
 from vidtrans.batches.naming import output_path
+from vidtrans.batches.outputs import frames_of, is_partial, made_since
 from vidtrans.batches.remote import clear, downloaded, exists_at, is_url, upload
 from vidtrans.errors import Interrupted, OutputError, Remedy, VidtransError
 from vidtrans.media.writer import is_folder_target
@@ -44,6 +45,8 @@ class Order:
         out: The batch's folder or URL.
         overwrite: Whether an output that is there already may be replaced.
         anew: Whether unfinished work of an earlier run is dropped.
+        before: The output's stamp as work on the job began, where a worker was lost at it; None
+            elsewhere.
         scratch: A local folder for copies, where input or output is a URL.
     """
 
@@ -51,6 +54,7 @@ class Order:
     out: str
     overwrite: bool = False
     anew: bool = False
+    before: str | None = None
     scratch: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -115,10 +119,15 @@ class JobRunner:
         began = time.monotonic()
         note = on_note or (lambda sentence: None)
         try:
+            if _made_by_lost(order):
+                return _found(order, began)
             summary = self._run(order, on_progress, note, cancel)
         except Interrupted:
             return Outcome("interrupted", seconds=time.monotonic() - began)
         except VidtransError as error:
+            # The worker that was lost finished the job while this one waited for its output.
+            if isinstance(error, OutputError) and _made_by_lost(order):
+                return _found(order, began)
             return Outcome(
                 "failed",
                 seconds=time.monotonic() - began,
@@ -155,7 +164,8 @@ class JobRunner:
         with downloaded(job.input, scratch / "input") as source:
             local = target
             if is_url(target):
-                if not order.overwrite and exists_at(target.rstrip("/")):
+                theirs = exists_at(target.rstrip("/")) and not is_partial(target)
+                if theirs and not order.overwrite:
                     raise OutputError(
                         "exists already.",
                         where=target,
@@ -227,6 +237,18 @@ class JobRunner:
                 self._models.popitem(last=False)
         self._models.move_to_end(key)
         return self._models[key]
+
+
+def _made_by_lost(order: Order) -> bool:
+    """Whether the worker that was lost at a job had made its output."""
+    path = output_path(order.out, order.job.name)
+    return order.before is not None and made_since(path, order.before)
+
+
+def _found(order: Order, began: float) -> Outcome:
+    """The outcome of a job whose output a worker that was lost had made."""
+    frames = frames_of(output_path(order.out, order.job.name)) or 0
+    return Outcome("done", frames, frames, time.monotonic() - began)
 
 
 def sentence(error: VidtransError) -> str:

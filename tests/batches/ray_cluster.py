@@ -1,0 +1,77 @@
+"""A batch on a Ray cluster of three nodes on this machine, of which one is killed at work.
+
+    python ray_cluster.py INPUT OUT OPTIONS
+
+Prints a JSON line for each event, and one for the node that was killed. A process of its own, so
+that whoever starts it can set a time limit and end whatever it leaves.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+from ray.cluster_utils import Cluster
+
+from vidtrans.batches import on_ray
+from vidtrans.batches.batch import BatchSettings, open_batch
+from vidtrans.batches.plan import plan_batch
+from vidtrans.media.writer import parts_folder
+
+NODES = 3
+GATE = 20
+"""Frames after which jobs wait until a node was killed."""
+EACH = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_log_monitor": False}
+
+
+def main(source, out, options):
+    gate = Path(out).parent / "gate"
+    crews = []
+
+    class Crew(on_ray._Crew):
+        def __init__(self, *args, **given):
+            super().__init__(*args, **given)
+            crews.append(self)
+
+    class Gated(on_ray._Actor):
+        """Without it, the first actor would do all jobs before the third one has started."""
+
+        def _progress(self, now):
+            super()._progress(now)
+            end = time.monotonic() + 120
+            while now.done >= GATE and not gate.exists() and time.monotonic() < end:
+                time.sleep(0.05)
+
+    on_ray._Crew, on_ray._Actor = Crew, Gated
+    cluster = Cluster(
+        initialize_head=True,
+        head_node_args={**EACH, "include_dashboard": False, "no_monitor": True},
+    )
+    nodes = {}
+    for _ in range(NODES - 1):
+        node = cluster.add_node(**EACH)
+        nodes[node.node_id] = node
+    print(json.dumps({"nodes": NODES}), flush=True)
+    plan = plan_batch([source], out, options=json.loads(options))
+    settings = BatchSettings(out, device="cpu", ray=cluster.address)
+    with open_batch(plan, settings) as opened:
+        for event in opened.work():
+            if event.kind != "progress":
+                line = {"kind": event.kind, "job": event.name, "frames": event.frames}
+                print(json.dumps({**line, "text": event.text}), flush=True)
+            at_work = [hand for hand in crews[0]._hands if hand.entry is not None]
+            kept = [
+                hand
+                for hand in at_work
+                if any(parts_folder(f"{out}/{hand.entry.name}").glob("state-*"))
+            ]
+            if not gate.exists() and len(kept) == NODES:
+                killed = next(hand for hand in kept if hand.node in nodes)
+                print(json.dumps({"killed": killed.entry.name}), flush=True)
+                cluster.remove_node(nodes[killed.node], allow_graceful=False)
+                gate.touch()
+    cluster.shutdown()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
