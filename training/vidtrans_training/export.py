@@ -154,10 +154,12 @@ def model_of(trained: TrainedRun, name: str) -> tuple[Card, dict[str, Tensor]]:
         )
         if trained.system.options.feature_nc:
             card = with_styles(card, colour_styles(material))
-    elif isinstance(trained.system, Pix2PixHDSystem) and trained.system.E is not None:
+    elif isinstance(trained.system, Pix2PixHDSystem) and trained.system.options.uses_features:
         samples = open_data(trained.settings).training
         multiple = size_multiple(trained.settings.options)
-        card = with_styles(card, encoder_styles(trained.system, samples, multiple))
+        if trained.system.E is not None:  # styles are features of the encoder that is exported
+            trained.system.E.load_state_dict(trained.tensors["E"])
+        card = with_styles(card, feature_styles(trained.system, samples, multiple))
     return card, tensors
 
 
@@ -206,10 +208,10 @@ def bundle_tensors(trained: TrainedRun) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def encoder_styles(system: Pix2PixHDSystem, samples: Samples, multiple: int) -> Centres:
+def feature_styles(system: Pix2PixHDSystem, samples: Samples, multiple: int) -> Centres:
     """The styles of each class: clusters of the features that the encoder finds in the training
-    pictures' instances (Wang et al. 2018a, section 3.4)."""
-    assert system.E is not None
+    pictures' instances (Wang et al. 2018a, section 3.4), or of those that the ready-made feature
+    pictures show there."""
     by_label = system.options.label_feat
     found: dict[int, list[npt.NDArray[np.float64]]] = defaultdict(list)
     for sequence in samples.material.sequences:
@@ -218,14 +220,14 @@ def encoder_styles(system: Pix2PixHDSystem, samples: Samples, multiple: int) -> 
             assert clip.labels is not None
             regions = clip.labels.int() if by_label else clip.instances
             assert regions is not None
-            features = system.E(clip.real, regions, int(regions.max()))[0].double().numpy()
+            features = system.features(clip)[0].double().numpy()
             labels, places = clip.labels[0].numpy(), regions[0].numpy()
             for region, pixels in zip(*np.unique(places, return_counts=True), strict=True):
                 if pixels < LEAST_SHARE * places.size:
                     continue
                 inside = places == region
                 label = int(np.bincount(labels[inside]).argmax())
-                found[label].append(features[:, inside][:, 0])
+                found[label].append(features[:, inside].mean(axis=1))
     return cluster_classes({label: np.stack(parts) for label, parts in found.items()})
 
 

@@ -22,6 +22,7 @@ from vidtrans_training.perceptual import VGG19
 from vidtrans_training.settings import TrainingSettings, size_multiple
 from vidtrans_training.systems.build import build_system
 from vidtrans_training.systems.system import System
+from vidtrans_training.systems.vid2vid import SequenceSystem
 
 _STATE_BYTES = 16
 """Bytes for each trained number: weight, gradient and Adam's two moments, all float32."""
@@ -92,10 +93,10 @@ def estimate_memory(settings: TrainingSettings, size_hw: tuple[int, int]) -> Mem
         less_fixed, less_growth = _line(
             sizes, [_kept(partial(_step, system, settings, at), owned) for at in sizes]
         )
-        pictures = _generated(settings) if settings.history is not None else 1
+        pictures = _generated(system, settings) if settings.history is not None else 1
         again = (fixed - less_fixed + (growth - less_growth) * math.prod(size_hw)) / pictures
         fixed, growth = less_fixed, less_growth
-    pictures = _compared_pictures(settings)
+    pictures = _compared_pictures(system, settings)
     if pictures:
         vgg = VGG19()
         weights += 4 * _numbers(vgg)
@@ -125,22 +126,23 @@ def _no_vgg(options: Options) -> dict[str, bool]:
     return {name: True for name in ("no_vgg", "no_vgg_loss") if name in type(options).model_fields}
 
 
-def _compared_pictures(settings: TrainingSettings) -> int:
+def _compared_pictures(system: System[Any], settings: TrainingSettings) -> int:
     """Generated pictures that VGG19 sees in a step."""
     options = settings.options
     if isinstance(options, Pix2PixOptions):
         return 0
     if settings.history is None:
         return 0 if options.no_vgg_loss else 1
-    return 0 if options.no_vgg else 2 * _generated(settings)  # the final and the raw one
+    if options.no_vgg:
+        return 0
+    return 2 * _generated(system, settings)  # the final and the raw one
 
 
-def _generated(settings: TrainingSettings) -> int:
-    """Pictures that one step generates."""
-    options = settings.options
-    if settings.history is None:
-        return settings.data.batch
-    return int(min(options.max_frames_per_gpu * options.n_gpus_gen, options.n_frames_total))
+def _generated(system: System[Any], settings: TrainingSettings) -> int:
+    """Pictures that one step generates, at the end of the schedule, when chunks are longest."""
+    if isinstance(system, SequenceSystem):
+        return system.chunk_frames(settings.options.epochs)
+    return settings.data.batch
 
 
 def _small_side(options: Options) -> int:
@@ -153,17 +155,16 @@ def _small_side(options: Options) -> int:
 
 def _step(system: System[Any], settings: TrainingSettings, size_hw: tuple[int, int]) -> None:
     """The forward passes of one step."""
-    clip = _blank(settings, size_hw)
-    chunk = next(iter(system.chunks(clip)))
+    chunk = _blank(settings, size_hw, _generated(system, settings))
     generated = system.generate(chunk)
     # All phases of a step but pix2pix's, whose discriminator's graph is gone before the second.
     phases = list(system.phases(chunk, generated))
     assert phases
 
 
-def _blank(settings: TrainingSettings, size_hw: tuple[int, int]) -> Clip:
+def _blank(settings: TrainingSettings, size_hw: tuple[int, int], generated: int) -> Clip:
     options, (height, width) = settings.options, size_hw
-    frames = _generated(settings) + (settings.history or 0)
+    frames = generated + (settings.history or 0)
     channels = getattr(options, "input_nc", 3)
     ids = torch.zeros(frames, height, width, dtype=torch.uint8)
     return Clip(

@@ -86,7 +86,14 @@ class CommonOptions(BaseModel):
         return value
 
 
-class Pix2PixOptions(CommonOptions):
+class StillOptions(CommonOptions):
+    """What pix2pix and pix2pixHD share."""
+
+    pool_size: Count = 0
+    """Generated pictures of earlier steps that the discriminator may see; 0: none."""
+
+
+class Pix2PixOptions(StillOptions):
     """pix2pix. ``hinge`` in ``gan_mode`` is not published.
 
     The older names ``niter`` and ``niter_decay`` are taken for ``n_epochs`` and
@@ -106,7 +113,6 @@ class Pix2PixOptions(CommonOptions):
     no_dropout: bool = False
     gan_mode: Literal["vanilla", "lsgan", "hinge"] = "vanilla"
     lambda_L1: Factor = 100.0  # noqa: N815
-    pool_size: Count = 0
     lr_policy: Literal["linear", "step", "plateau", "cosine"] = "linear"
     n_epochs: Count = 100
     n_epochs_decay: Count = 100
@@ -131,7 +137,7 @@ class Pix2PixOptions(CommonOptions):
         return self.n_epochs + self.n_epochs_decay
 
 
-class Pix2PixHDOptions(CommonOptions):
+class Pix2PixHDOptions(StillOptions):
     """pix2pixHD. ``gan`` is not published: the adversarial loss by name, instead of
     ``no_lsgan``."""
 
@@ -160,7 +166,6 @@ class Pix2PixHDOptions(CommonOptions):
     no_ganFeat_loss: bool = False  # noqa: N815
     no_vgg_loss: bool = False
     lambda_feat: Factor = 10.0
-    pool_size: Count = 0
     niter: Count = 100
     niter_decay: Count = 100
     niter_fix_global: Count = 0

@@ -31,6 +31,8 @@ PUBLISHED_PLANES = {"cityscapes": 35}
 _FEW_SEQUENCES = 100
 """With fewer sequences an epoch visits each as often as shows about every frame once; the published
 epochs, one visit each, suit Cityscapes' thousands."""
+_IN_COLOURS = ("pix2pix", "pix2pix-folders", "folders-ab", "cityscapes", "world")
+"""Layouts in which what pix2pix translates is no label map of ids."""
 _SEQUENCE_MULTIPLE = 32
 _NOTED = 20
 """Notes that a file of settings holds at most."""
@@ -101,7 +103,7 @@ def propose(system: System, root: Path, *, labels: str = "auto", phase: str = "t
         notes.extend(report.labels.notes())
     if material.detection is not None:
         notes.extend(material.detection.warnings)
-    elif system == "pix2pix" and layout.kind not in ("pix2pix", "pix2pix-folders", "folders-ab"):
+    elif system == "pix2pix" and layout.kind not in _IN_COLOURS:
         notes.append(
             "pix2pix translates pictures: label maps of ids are nearly black. Give it label maps in"
             " colours, or train pix2pixhd, which takes ids."

@@ -9,6 +9,8 @@ from vidtrans_training.datasets.layouts import KINDS, find_layout, rendered_stre
 from vidtrans_training.datasets.material import UnknownClasses, open_material
 
 from vidtrans.errors import InputError
+from vidtrans.labels.palette import colourise
+from vidtrans.labels.scheme import load_scheme
 
 
 def opened(layout, **settings):
@@ -77,6 +79,13 @@ def test_cityscapes_gives_its_colours_where_pictures_are_translated(tiny):
     assert {f.label.path.name.rsplit("_", 1)[1] for f in layout.sequences[0].frames} == {
         "color.png"
     }
+
+
+def test_the_street_is_shown_in_colours_where_pictures_are_translated(tiny):
+    material = opened(find_layout(tiny.make("world"), condition="pictures"), label_nc=0)
+    (frame,) = material.read(material.sequences[0], [1])
+    assert frame.labels is None
+    assert np.array_equal(frame.image, colourise(tiny.shot(1).labels, load_scheme("cityscapes")))
 
 
 def test_a_hole_ends_a_sequence_of_a_flat_folder(tiny):

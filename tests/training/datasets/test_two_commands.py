@@ -30,13 +30,13 @@ def run(*arguments) -> str:
     return result.stderr
 
 
-def begun(tiny, system, root, **data):
+def begun(tiny, system, root, **options):
     """Settings as ``init`` writes them, for a network small enough for a test."""
     path = tiny.root / f"{system}.toml"
     run("init", system, root, "--out", path, "--no-memory")
     content = tomllib.loads(path.read_text())
-    content["options"] |= SMALL[system]
-    content["data"] |= {"workers": 0} | data
+    content["options"] |= SMALL[system] | options
+    content["data"] |= {"workers": 0}
     content["run"] |= {"device": "cpu", "threads": 1, "steps": 1}
     lines = [f"{name} = {as_toml_value(content[name])}" for name in ("version", "system")]
     for section in ("data", "options", "run"):
@@ -47,32 +47,60 @@ def begun(tiny, system, root, **data):
 
 
 @pytest.mark.parametrize(
-    ("system", "kind"),
+    ("system", "kind", "options"),
     [
-        ("pix2pix", "pix2pix"),
-        ("pix2pix", "pix2pix-folders"),
-        ("pix2pixhd", "pix2pixhd"),
-        ("pix2pixhd", "folders-ab"),
-        ("pix2pixhd", "folders"),
-        ("vid2vid", "vid2vid"),
-        ("vid2vid", "cityscapes"),
-        ("vid2vid", "films"),
-        ("street", "world"),
+        ("pix2pix", "pix2pix", {}),
+        ("pix2pix", "pix2pix-folders", {}),
+        ("pix2pix", "cityscapes", {}),
+        ("pix2pix", "world", {}),
+        ("pix2pixhd", "pix2pixhd", {}),
+        ("pix2pixhd", "pix2pixhd", {"instance_feat": True, "nef": 2}),
+        ("pix2pixhd", "pix2pixhd", {"instance_feat": True, "load_features": True}),
+        ("pix2pixhd", "folders-ab", {}),
+        ("pix2pixhd", "folders", {}),
+        ("pix2pixhd", "cityscapes", {}),
+        ("vid2vid", "vid2vid", {}),
+        ("vid2vid", "cityscapes", {}),
+        ("vid2vid", "films", {}),
+        ("vid2vid", "world", {}),
+        ("street", "world", {}),
     ],
 )
-def test_a_data_set_becomes_a_model(tiny, system, kind):
-    path = begun(tiny, system, tiny.make(kind))
+def test_a_data_set_becomes_a_model(tiny, system, kind, options):
+    path = begun(tiny, system, tiny.make(kind), **options)
+    model = trained(tiny, system, path)
+    pictures = system == "pix2pix" or kind in tiny.PICTURES
+    assert model.label_nc == (0 if pictures else 35)
+    _converts(model, tiny, (64, 64) if system == "pix2pix" else tiny.SIZE_HW)
+
+
+@pytest.mark.parametrize("system", ["pix2pixhd", "vid2vid", "street"])
+def test_streets_rendered_on_the_fly_become_a_model(tiny, system):
+    root = tiny.root / "streets"
+    path = begun(tiny, system, tiny.make("world"))
+    world = '[data.world]\nstreets = 2\nframes = 3\nsize = "128x64"\n'
+    named = as_toml_value(str(tiny.root / "world"))
+    path.write_text(path.read_text().replace(named, as_toml_value(str(root))) + "\n" + world)
+    model = trained(tiny, system, path)
+    assert (root / "clip_0" / "world.json").is_file()
+    _converts(model, tiny, tiny.SIZE_HW)
+
+
+def trained(tiny, system, path):
+    """The model that the second command makes of the settings in a file."""
     out, bundle = tiny.root / "run", tiny.root / "model.safetensors"
     run(system, "--config", path, "--out", out)
     run("export", out, bundle)
-    model = vidtrans.load_model(bundle, device="cpu")
-    assert model.label_nc == (0 if kind in tiny.PICTURES else 35)
+    return vidtrans.load_model(bundle, device="cpu")
+
+
+def _converts(model, tiny, size):
+    """The model paints three frames of the tiny street."""
     shots = [tiny.shot(n) for n in range(3)]
     if model.label_nc:
         given = {"labels": [at.labels for at in shots], "instances": [at.instances for at in shots]}
     else:
         given = {"images": [np.moveaxis(at.picture, -1, 0) / 127.5 - 1 for at in shots]}
-    size = (64, 64) if system == "pix2pix" else tiny.SIZE_HW
     pictures = model.translate(**{name: _cut(parts, size) for name, parts in given.items()})
     assert pictures.shape == (3, 3, *size)
     assert abs(pictures).max() <= 1

@@ -68,6 +68,8 @@ _FILMS = {
     "picture": ("real", "picture", "rgb", "images", "B"),
     "instances": ("instances", "instance", "inst"),
 }
+_WORLD_SCHEME = "cityscapes"
+"""What the ids of the procedural street's label maps mean."""
 _FILM_SUFFIXES = frozenset({".mkv", ".mp4", ".mov", ".avi", ".webm", ".nut", ".m4v"})
 
 
@@ -86,7 +88,8 @@ def find_layout(
         kind: The layout, ``auto`` to find it out.
         phase: The part of the data set that is in the folders' names.
         direction: ``BtoA`` translates the pictures B into A.
-        condition: ``pictures`` takes Cityscapes' colour pictures in place of its ids.
+        condition: ``pictures`` takes Cityscapes' colour pictures in place of its ids, and the
+            procedural street's ids in Cityscapes' colours.
 
     Returns:
         The layout; what does not fit together is in its ``problems``.
@@ -98,7 +101,7 @@ def find_layout(
     if not root.is_dir():
         raise InputError("is no folder." if root.exists() else "does not exist.", where=root)
     finders: dict[Kind, Callable[[], Layout | None]] = {
-        "world": lambda: _world(root),
+        "world": lambda: _world(root, condition),
         "cityscapes": lambda: _cityscapes(root, phase, condition),
         "vid2vid": lambda: _folders(root, "vid2vid", phase),
         "pix2pixhd": lambda: _folders(root, "pix2pixhd", phase),
@@ -138,6 +141,7 @@ def rendered_streets(
     size_hw: tuple[int, int],
     first_seed: int = 0,
     kind: Literal["varied", "terrace"] = "varied",
+    condition: Condition = "labels",
 ) -> Layout:
     """Streets of `vidtrans_world`, each rendered into ``folder`` when it is first read."""
     from vidtrans_world.clip import clip_folder
@@ -145,7 +149,7 @@ def rendered_streets(
     clips = []
     for seed in range(first_seed, first_seed + streets):
         street = Street(clip_folder(folder, seed), seed, frames, size_hw, kind)
-        clips.append(replace(_world_clip(street.folder, frames), street=street))
+        clips.append(replace(_world_clip(street.folder, frames, condition), street=street))
     return Layout("world", folder, tuple(clips))
 
 
@@ -435,14 +439,14 @@ def _count(path: Path) -> int:
 # --- the procedural street ------------------------------------------------------------------------
 
 
-def _world(root: Path) -> Layout | None:
+def _world(root: Path, condition: Condition) -> Layout | None:
     if (root / "world.json").is_file():
         folders = [root]
     else:
         folders = sorted(path.parent for path in root.glob("*/world.json"))
     if not folders:
         return None
-    clips = [_world_clip(folder, len(images_in(folder / "rgb"))) for folder in folders]
+    clips = [_world_clip(folder, len(images_in(folder / "rgb")), condition) for folder in folders]
     problems = [
         Problem("unpaired", f"has no {frame} of the same frame.", clip.frames[0].label.path.parent)
         for clip in clips
@@ -460,13 +464,14 @@ def _missing(clip: SequenceSources) -> Iterator[Path]:
                 yield path
 
 
-def _world_clip(folder: Path, frames: int) -> SequenceSources:
+def _world_clip(folder: Path, frames: int, condition: Condition) -> SequenceSources:
+    colours = _WORLD_SCHEME if condition == "pictures" else None
     names = [f"{index:06d}" for index in range(frames)]
     return SequenceSources(
         folder.name,
         tuple(
             FrameSources(
-                Source(folder / "labels" / f"{name}.png"),
+                Source(folder / "labels" / f"{name}.png", colours=colours),
                 Source(folder / "rgb" / f"{name}.png"),
                 Source(folder / "instances" / f"{name}.png"),
                 flow=folder / "flow" / f"{name}.npz",

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from vidtrans.errors import InputError, OutputError
 from vidtrans.frame import Bytes, Frame
 from vidtrans.labels.detect import parse_labels, resolve
+from vidtrans.labels.palette import colourise
 from vidtrans.labels.reader import LabelReader, image_of
 from vidtrans.labels.report import ReadReport
 from vidtrans.labels.scheme import load_scheme
@@ -93,10 +94,14 @@ class Decoder:
         Raises:
             InputError: It is missing, damaged, or has no halves.
         """
+        stored = labels or source.colours is not None
         if source.index is None:
-            frame = self._image(source.path, labels)
+            frame = self._image(source.path, stored)
         else:
-            frame = self._film_frame(source.path, source.index, labels)
+            frame = self._film_frame(source.path, source.index, stored)
+        if source.colours is not None:
+            ids: Any = frame.pixels
+            frame = replace(frame, pixels=colourise(ids, load_scheme(source.colours)))
         if source.half is None:
             return frame
         width = frame.pixels.shape[1]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vidtrans.errors import InputError, UsageError
-from vidtrans_training.datasets.layouts import find_layout, rendered_streets
+from vidtrans_training.datasets.layouts import Condition, find_layout, rendered_streets
 from vidtrans_training.datasets.material import Material, open_material
 from vidtrans_training.datasets.samples import Samples
 from vidtrans_training.datasets.sources import Layout
@@ -31,6 +31,7 @@ class TrainingData:
 def layout_of(settings: TrainingSettings) -> Layout:
     """The layout that the settings name, without reading a pixel."""
     data = settings.data
+    condition: Condition = "labels" if settings.label_nc else "pictures"
     if data.world is not None:
         return rendered_streets(
             data.root,
@@ -39,13 +40,14 @@ def layout_of(settings: TrainingSettings) -> Layout:
             size_hw=data.world.size,
             first_seed=data.world.first_seed,
             kind=data.world.kind,
+            condition=condition,
         )
     return find_layout(
         data.root,
         kind=data.layout,
         phase=data.phase,
         direction=data.direction,
-        condition="labels" if settings.label_nc else "pictures",
+        condition=condition,
     )
 
 

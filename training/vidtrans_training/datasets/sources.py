@@ -17,11 +17,14 @@ class Source:
         path: An image file or a film.
         index: The frame of a film, from 0; None for an image file.
         half: Half of a picture that holds two side by side; None for the whole picture.
+        colours: The scheme in whose colours a label map of ids becomes a picture; None: pixels are
+            taken as they are stored.
     """
 
     path: Path
     index: int | None = None
     half: Half | None = None
+    colours: str | None = None
 
     def __str__(self) -> str:
         return str(self.path) if self.index is None else f"{self.path}, frame {self.index}"

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -22,14 +21,14 @@ from vidtrans_training.initialise import draw_weights
 from vidtrans_training.losses import GanKind, discriminator_loss, generator_loss
 from vidtrans_training.optimisers import adam, pix2pix_schedule
 from vidtrans_training.options import Pix2PixOptions
-from vidtrans_training.pool import PicturePool
-from vidtrans_training.systems.system import Generated, Phase, System, frozen
+from vidtrans_training.systems.still import StillSystem
+from vidtrans_training.systems.system import Generated, Phase, frozen
 
 _BASIC_LAYERS = 3
 _GAN: dict[str, GanKind] = {"vanilla": "log", "lsgan": "ls", "hinge": "hinge"}
 
 
-class Pix2Pix(System[Pix2PixOptions]):
+class Pix2Pix(StillSystem[Pix2PixOptions]):
     """A picture (``clip.images``) becomes another. T pictures of a clip are one batch.
 
     The discriminator steps first; the generator then faces the updated one.
@@ -74,15 +73,11 @@ class Pix2Pix(System[Pix2PixOptions]):
             name: pix2pix_schedule(optimiser, options)
             for name, optimiser in self.optimisers.items()
         }
-        self.pool = PicturePool(options.pool_size)
         self.train()
 
     @property
     def generator_networks(self) -> dict[str, nn.Module]:
         return {"G": self.G}
-
-    def chunks(self, clip: Clip) -> Iterator[Clip]:
-        yield clip
 
     def generate(self, chunk: Clip, carried: Any = None) -> Generated:
         assert chunk.images is not None, "pix2pix paints from pictures"
@@ -119,18 +114,6 @@ class Pix2Pix(System[Pix2PixOptions]):
                     schedule.step(0.0)  # as published: of no metric, so its patience decides
                 else:
                     schedule.step()
-
-    def state_dict(self) -> dict[str, Any]:
-        return super().state_dict() | {"pool": self.pool.state_dict()}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        super().load_state_dict(state)
-        self.pool.load_state_dict(state["pool"])
-
-    @contextmanager
-    def measuring(self) -> Iterator[None]:
-        with super().measuring(), self.pool.fixed():
-            yield
 
 
 def pix2pix_generator(options: Pix2PixOptions, *, stored: bool = False) -> UNet | Resnet:

@@ -3,8 +3,7 @@ Conditional GANs", 2018a)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -26,18 +25,17 @@ from vidtrans_training.losses import (
 from vidtrans_training.optimisers import adam, set_rate
 from vidtrans_training.options import Pix2PixHDOptions
 from vidtrans_training.perceptual import VGG19
-from vidtrans_training.pool import PicturePool
+from vidtrans_training.systems.still import StillSystem
 from vidtrans_training.systems.system import (
     Generated,
     Phase,
-    System,
     boundaries,
     condition_planes,
     frozen,
 )
 
 
-class Pix2PixHDSystem(System[Pix2PixHDOptions]):
+class Pix2PixHDSystem(StillSystem[Pix2PixHDOptions]):
     """Labels become a picture, on their own or with the encoded features of the real one.
 
     All losses are computed from the weights before the step; then the generator (and the encoder
@@ -85,7 +83,6 @@ class Pix2PixHDSystem(System[Pix2PixHDOptions]):
             "G": adam(self._first_trained(), options.lr, options.beta1),
             "D": adam(self.D.parameters(), options.lr, options.beta1),
         }
-        self.pool = PicturePool(options.pool_size)
         self.train()
 
     def _first_trained(self) -> list[nn.Parameter]:
@@ -99,20 +96,17 @@ class Pix2PixHDSystem(System[Pix2PixHDOptions]):
     def generator_networks(self) -> dict[str, nn.Module]:
         return {name: network for name, network in self.networks.items() if name != "D"}
 
-    def chunks(self, clip: Clip) -> Iterator[Clip]:
-        yield clip
-
     def generate(self, chunk: Clip, carried: Any = None) -> Generated:
         options = self.options
         conditioning = Conditioning(
             ids=None if chunk.labels is None or not options.label_nc else chunk.labels[:, None],
             boundary=None if options.no_instance else boundaries(chunk)[:, None],
             image=None if chunk.images is None or options.label_nc else chunk.images[:, None],
-            features=self._features(chunk) if options.uses_features else None,
+            features=self.features(chunk) if options.uses_features else None,
         )
         return Generated(self.recomputed(lambda: self.G(conditioning, None).picture))
 
-    def _features(self, chunk: Clip) -> Tensor:
+    def features(self, chunk: Clip) -> Tensor:
         """Feature planes [N,F,H,W]: those read from files, or the encoder's, averaged over each
         instance (``label_feat``: over each label)."""
         if self.E is None:
@@ -164,18 +158,6 @@ class Pix2PixHDSystem(System[Pix2PixHDOptions]):
             self.rate -= options.lr / options.niter_decay
             for optimiser in self.optimisers.values():
                 set_rate(optimiser, self.rate)
-
-    def state_dict(self) -> dict[str, Any]:
-        return super().state_dict() | {"pool": self.pool.state_dict()}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        super().load_state_dict(state)
-        self.pool.load_state_dict(state["pool"])
-
-    @contextmanager
-    def measuring(self) -> Iterator[None]:
-        with super().measuring(), self.pool.fixed():
-            yield
 
 
 def generator_config(options: Pix2PixHDOptions, *, stored: bool = False) -> Pix2PixHDConfig:
