@@ -3,6 +3,7 @@ known pixels."""
 
 import ast
 import faulthandler
+import multiprocessing
 import os
 import sys
 import threading
@@ -28,10 +29,10 @@ def pytest_runtest_setup(item):
 
 
 @pytest.fixture(autouse=True)
-def no_thread_is_left_behind():
-    """The test that leaves a thread running fails and names it. Python waits for every thread that
-    is no daemon, so such a thread keeps pytest from ending after the last test."""
-    before = set(threading.enumerate())
+def nothing_is_left_running():
+    """The test that leaves a thread or a worker process running fails and names it. At its exit
+    Python waits for them, so that pytest would not end after the last test."""
+    before, children = set(threading.enumerate()), set(multiprocessing.active_children())
     yield
     left = [
         thread
@@ -41,6 +42,7 @@ def no_thread_is_left_behind():
     for thread in left:
         thread.join(timeout=20)
     assert not [thread.name for thread in left if thread.is_alive()]
+    assert not (set(multiprocessing.active_children()) - children)
 
 
 @pytest.hookimpl(trylast=True)

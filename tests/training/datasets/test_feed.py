@@ -2,6 +2,8 @@
 
 import json
 import pickle
+import subprocess
+import sys
 from itertools import islice, pairwise
 
 import numpy as np
@@ -244,3 +246,30 @@ def test_samples_can_be_sent_to_another_process(tiny):
     draw = Draw(0, 0, 0, Lengths(2, 2))
     again = pickle.loads(pickle.dumps(samples))
     assert torch.equal(again.draw(draw).clip.real, samples.draw(draw).clip.real)
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize(
+    "fault", ["raise ValueError('the step failed')", "kill(workers[0].pid, 9)"]
+)
+def test_a_run_that_fails_in_the_middle_of_an_epoch_ends(tiny, tmp_path, fault):
+    """Workers ignore SIGTERM, by which multiprocessing ends them at exit before it waits."""
+    pickled = tmp_path / "samples"
+    pickled.write_bytes(pickle.dumps(stills(tiny)))
+    program = f"""
+import multiprocessing, pickle
+from os import kill
+from pathlib import Path
+from vidtrans_training.datasets.feed import Feed
+feed = Feed(pickle.loads(Path({str(pickled)!r}).read_bytes()), workers=2)
+for clip in feed:
+    workers = multiprocessing.active_children()
+    assert len(workers) == 2
+    {fault}
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "Exception ignored" not in done.stderr

@@ -8,9 +8,13 @@ the order but not what workers draw at random, and refuses another number of wor
 
 from __future__ import annotations
 
+import atexit
+import multiprocessing
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import numpy as np
@@ -93,6 +97,7 @@ class Feed:
         while self._position < len(self):
             drawn = next(self._running)
             if isinstance(drawn, VidtransError):
+                self.close()
                 raise drawn
             # Counted before it is handed out: a state saved after the step resumes behind it.
             self._position += 1
@@ -117,8 +122,8 @@ class Feed:
         self._epoch, self._position = state["epoch"], state["position"]
 
     def close(self) -> None:
-        """End the worker processes."""
-        self._running = None
+        """End the worker processes. The next iteration starts others."""
+        self._running = None  # its deletion ends them
 
     def _report(self, drawn: Sequence[Drawn]) -> None:
         for fault in (fault for each in drawn for fault in each.faults):
@@ -139,7 +144,13 @@ class Feed:
             generator=torch.Generator(),
             worker_init_fn=_quiet if self.workers else None,
         )
-        return iter(loader)
+        others = set(multiprocessing.active_children())
+        running = iter(loader)
+        workers = [each for each in multiprocessing.active_children() if each not in others]
+        # Runs before multiprocessing's own end, which sends SIGTERM to every worker that is left
+        # and waits for it without a limit: workers ignore SIGTERM.
+        atexit.register(_kill, workers)
+        return running
 
     def _draws(self, epoch: int) -> Iterator[list[Draw]]:
         """This process's batches of one epoch."""
@@ -180,3 +191,12 @@ def _quiet(worker: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     torch.set_num_threads(1)
+
+
+def _kill(workers: Sequence[BaseProcess]) -> None:
+    """End the workers that are left at exit, as after an error in the middle of an epoch."""
+    if sys.platform != "win32":
+        # The loader's own handler raises for a worker that ends by a signal.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for worker in workers:
+        worker.kill()
