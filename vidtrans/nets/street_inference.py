@@ -28,6 +28,7 @@ from vidtrans.nets.instance_texture import instance_uv
 from vidtrans.nets.lookup import LabelLookup
 from vidtrans.nets.painting import Conditioning, History, Painting
 from vidtrans.nets.perspective import perspective_planes
+from vidtrans.nets.prepared_convolution import PreparedConvolution
 from vidtrans.nets.street_geometry import SurfaceCoordinates, estimate_scene, surface_coordinates
 from vidtrans.nets.viewport import Viewport
 from vidtrans.nets.warp import warp_interleaved
@@ -166,17 +167,24 @@ class StreetPainter:
         self._skip_mid = _Product.of_layer(street.skip_mid)
         self._scene_second = _Product.of_layer(street.scene_mid.second)
         self._scene_third = _Product.of_layer(street.scene_mid.third)
+        prepared = PreparedConvolution.of_layer
+        self._down_wide, self._down_deep = prepared(street.down_wide), prepared(street.down_deep)
+        self._past_wide, self._past_mid = prepared(street.past_wide), prepared(street.past_mid)
+        self._up_fine, self._mix_fine = prepared(street.up_fine), prepared(street.mix_fine)
+        self._blocks_in, self._blocks_deep = _residuals(street.blocks_in, street.blocks_deep)
+        self._blocks_out, self._blocks_mid = _residuals(street.blocks_out, street.blocks_mid)
+        (self._blocks_fine,) = _residuals(street.blocks_fine)
         # The flow comes out as rows (of 4 pixels) of (x, y), in pixels.
         order = torch.arange(32).reshape(2, 4, 4).permute(1, 2, 0).flatten()
-        self._flow = _Convolution(
-            _nhwc(street.head_flow.weight[order] * config.flow_scale),
+        self._flow = PreparedConvolution(
+            street.head_flow.weight[order] * config.flow_scale,
             _bias(street.head_flow)[order] * config.flow_scale,
         )
-        # sigmoid(x) is (1 + tanh(x / 2)) / 2, so that one tanh serves all outputs.
+        # sigmoid(x) is (1 + tanh(x / 2)) / 2.
         factor = torch.ones(street.head.out_channels)
         factor[12:16] = 0.5
-        self._head = _Convolution(
-            _nhwc(street.head.weight * factor[:, None, None, None]), _bias(street.head) * factor
+        self._head = PreparedConvolution(
+            street.head.weight * factor[:, None, None, None], _bias(street.head) * factor
         )
         self._textures = _Textures(street)
         self._texture_fine, self._texture_shown = _texture_weights(street)
@@ -220,7 +228,7 @@ class StreetPainter:
         if previous is not None:
             flow = _pixel_rows(self._flow.of(_image(y, mid_hw)), (height, width))
             warped = warp_interleaved(previous[:, -3:], flow)
-            y += _pixels(_convolve(_cells(warped), street.past_mid))
+            self._past_mid.add_to(_image(y, mid_hw), _cells(warped))
 
         if measured is None:
             before = None if history is None or len(history) == 1 else history[1]
@@ -229,20 +237,19 @@ class StreetPainter:
         else:
             scene = measured.scene
         y += self._positions(surface_coordinates(scene, view, 4), places)
-        _refine(_image(y, mid_hw), street.blocks_mid)
+        _refine(_image(y, mid_hw), self._blocks_mid)
 
-        fine = _shuffled(_pixels(_convolve(_image(y, mid_hw), street.up_fine)), mid_hw)
-        flat, mixed, sums = self._look_fine.find(codes[-1:])
-        fine += flat
+        fine, mixed, sums = self._look_fine.find(codes[-1:])
         fine.index_add_(0, mixed, sums)
         texture = self._textures.sample(scene, view, extents, newest[:, ::2, ::2])
         products = _style_products(texture, styles)
-        fine.addmm_(products.t(), self._texture_fine).relu_()
-        fine_image = _convolve(_image(fine, fine_hw), street.mix_fine).relu_()
-        _refine(fine_image, street.blocks_fine)
-        head = _pixels(self._head.of(fine_image))
-        head.addmm_(products.t(), self._texture_shown).tanh_()
-        return self._compose(_planes(head, fine_hw), ids, view, flow, warped, scene)
+        fine.addmm_(products.t(), self._texture_fine)
+        fine_image = self._up_fine.add_shuffled(_image(fine, fine_hw), _image(y, mid_hw)).relu_()
+        fine_image = self._mix_fine.of(fine_image, relu=True)
+        _refine(fine_image, self._blocks_fine)
+        outputs = _planes(_pixels(self._head.of(fine_image)), fine_hw)
+        colours = _interleaved(self._texture_shown @ products, fine_hw)
+        return self._compose(outputs, colours, ids, view, flow, warped, scene)
 
     def _place(self, view: Viewport) -> _Places:
         kept = self._places.get(view)  # asked once: another thread may paint with this one too
@@ -309,16 +316,15 @@ class StreetPainter:
 
     def _trunk(self, x_mid: Tensor, previous: Tensor | None, places: _Places) -> Tensor:
         """The layers at 1/8 and 1/16 of the size; gives features at 1/8."""
-        street = self._street
-        x = F.conv2d(x_mid, street.down_wide.weight, street.down_wide.bias, stride=2, padding=1)
+        x = self._down_wide.of(x_mid)
         _pixels(x).add_(places.wide)
         if previous is not None:
-            x += _convolve(_cells(F.avg_pool2d(previous, 2)), street.past_wide)
-        _refine(x.relu_(), street.blocks_in)
-        deep = F.conv2d(x, street.down_deep.weight, street.down_deep.bias, stride=2, padding=1)
-        _refine(deep.relu_(), street.blocks_deep)
+            self._past_wide.add_to(x, _cells(_halved(previous)))
+        _refine(x.relu_(), self._blocks_in)
+        deep = self._down_deep.of(x, relu=True)
+        _refine(deep, self._blocks_deep)
         _pixels(x).add_(self._up_wide.shuffled(deep))
-        _refine(x, street.blocks_out)
+        _refine(x, self._blocks_out)
         return x
 
     def _positions(self, surface: SurfaceCoordinates, places: _Places) -> Tensor:
@@ -337,34 +343,52 @@ class StreetPainter:
     def _compose(
         self,
         outputs: Tensor,
+        colours: Tensor,
         ids: Codes,
         view: Viewport,
         flow: Tensor | None,
         warped: Tensor | None,
         scene: Tensor,
     ) -> Painting:
-        """The picture of its layers, from the outputs [C,H,W] of the head after tanh."""
-        raw = merged = outputs[None, :3]
-        weight = None
+        """The picture of its layers.
+
+        Args:
+            outputs: The head's, before activation: [C,H/2,2,W].
+            colours: What the textures add to them, [3,H/2,2,W].
+            ids: The window's labels.
+            view: What they show of the film's picture.
+            flow: [1,H,W,2].
+            warped: The previous picture along the flow, [1,3,H,W]; changed in place.
+            scene: See `estimate_scene`.
+        """
+        _, h, _, width = outputs.shape
+        raw = _plane_of(outputs, 3)
+        torch.add(outputs[:3], colours, out=raw).tanh_()
+        merged, weight = raw, None
         if flow is not None and warped is not None:
             least = self._street.config.least_weight
-            weight = outputs[None, 3:4].mul_((1 - least) / 2).add_((1 + least) / 2)
+            weight = _plane_of(outputs, 1)
+            torch.tanh(outputs[3:4], out=weight).mul_((1 - least) / 2).add_((1 + least) / 2)
             unknown = _disoccluded(ids[-1], ids[-2], flow[0].numpy(), view)
-            weight[0, 0].masked_fill_(torch.from_numpy(unknown), 1.0)
-            warped.add_(outputs[None, -3:], alpha=0.5).clamp_(-1, 1)
-            merged = torch.lerp(warped, raw, weight)
+            weight.view(-1, width).masked_fill_(torch.from_numpy(unknown), 1.0)
+            lower = warped.view(3, h, 2, width)
+            lower.add_(outputs[-3:].tanh_(), alpha=0.5).clamp_(-1, 1)
+            merged = torch.lerp(lower, raw, weight)
+            weight = weight.view(1, 1, 2 * h, width)
+        whole = merged.view(1, 3, 2 * h, width)
+        raw, merged = (whole if merged is raw else raw.view(1, 3, 2 * h, width)), whole
         planar = None if flow is None else flow.permute(0, 3, 1, 2)
         if not self._street.config.fg_labels:
             return Painting(merged, (merged,), raw, warped, planar, weight, memory=(scene,))
-        foreground = outputs[None, 4:7]
-        chosen = torch.from_numpy(cv2.LUT(ids[-1], self._foreground))[None, None]
-        mask = chosen.float()
-        is_foreground = chosen.bool()
-        picture = torch.where(is_foreground, foreground, merged)
-        raw = picture if warped is None else torch.where(is_foreground, foreground, raw)
-        return Painting(
-            picture, (picture,), raw, warped, planar, weight, foreground, mask, (scene,)
-        )
+        shown = _plane_of(outputs, 3)
+        torch.add(outputs[4:7], colours, out=shown).tanh_()
+        foreground = shown.view(1, 3, 2 * h, width)
+        chosen = cv2.LUT(ids[-1], self._foreground)
+        for layer in (raw,) if merged is raw else (raw, merged):
+            for shown_plane, plane in zip(foreground[0].numpy(), layer[0].numpy(), strict=True):
+                cv2.copyTo(shown_plane, chosen, plane)
+        mask = torch.from_numpy(chosen)[None, None].float()
+        return Painting(merged, (merged,), raw, warped, planar, weight, foreground, mask, (scene,))
 
 
 class _Textures:
@@ -506,17 +530,6 @@ class _Textures:
 
 
 @dataclass(frozen=True, eq=False)
-class _Convolution:
-    """A 3x3 convolution of stride 1, its weights in channels_last."""
-
-    weight: Tensor
-    bias: Tensor
-
-    def of(self, image: Tensor) -> Tensor:
-        return F.conv2d(image, self.weight, self.bias, padding=1)
-
-
-@dataclass(frozen=True, eq=False)
 class _Product:
     """A 1x1 convolution as a matrix product.
 
@@ -558,10 +571,6 @@ def _bias(layer: nn.Conv2d) -> Tensor:
     return layer.bias.detach()
 
 
-def _nhwc(weight: Tensor) -> Tensor:
-    return weight.detach().contiguous(memory_format=torch.channels_last)
-
-
 def _image(rows: Tensor, size_hw: tuple[int, int]) -> Tensor:
     """Rows [h*w,C] as an image [1,C,h,w] in channels_last, a view."""
     return rows.view(1, *size_hw, -1).permute(0, 3, 1, 2)
@@ -572,15 +581,25 @@ def _pixels(image: Tensor) -> Tensor:
     return image.permute(0, 2, 3, 1).reshape(-1, image.shape[1])
 
 
-def _convolve(image: Tensor, layer: nn.Conv2d) -> Tensor:
-    return F.conv2d(image, layer.weight, layer.bias, padding=1)
+_Residuals = list[tuple[PreparedConvolution, PreparedConvolution]]
 
 
-def _refine(image: Tensor, blocks: nn.Sequential) -> None:
+def _residuals(*stages: nn.Sequential) -> tuple[_Residuals, ...]:
+    """The two convolutions of each residual block of each stage."""
+    prepared = PreparedConvolution.of_layer
+    return tuple(
+        [
+            (prepared(cast(nn.Module, block.first)), prepared(cast(nn.Module, block.second)))
+            for block in stage
+        ]
+        for stage in stages
+    )
+
+
+def _refine(image: Tensor, blocks: _Residuals) -> None:
     """Residual blocks, in place."""
-    for block in blocks:
-        first, second = (cast(nn.Conv2d, layer) for layer in (block.first, block.second))
-        image += _convolve(_convolve(image, first).relu_(), second)
+    for first, second in blocks:
+        second.add_to(image, first.of(image, relu=True))
 
 
 def _shuffled(rows: Tensor, size_hw: tuple[int, int]) -> Tensor:
@@ -596,6 +615,14 @@ def _pixel_rows(flow: Tensor, size_hw: tuple[int, int]) -> Tensor:
     return cells.transpose(1, 2).reshape(1, height, width, 2)
 
 
+def _halved(pictures: Tensor) -> Tensor:
+    """Means of 2x2 pixels: [1,C,H,W] to [1,C,H/2,W/2]."""
+    _, channels, height, width = pictures.shape
+    rows = pictures.contiguous().view(-1, width).numpy()
+    means = cv2.resize(rows, (width // 2, len(rows) // 2), interpolation=cv2.INTER_AREA)
+    return torch.from_numpy(means).view(1, channels, height // 2, width // 2)
+
+
 def _cells(picture: Tensor) -> Tensor:
     """The inverse of a pixel shuffle by 4: [1,C,H,W] to [1,16*C,H/4,W/4] in channels_last."""
     _, channels, height, width = picture.shape
@@ -607,12 +634,24 @@ def _cells(picture: Tensor) -> Tensor:
 
 
 def _planes(head: Tensor, size_hw: tuple[int, int]) -> Tensor:
-    """A pixel shuffle by 2 of channels ordered (C, 2, 2): rows [h*w,4C] to planes [C,2h,2w]."""
+    """A pixel shuffle by 2 of channels ordered (C, 2, 2): rows [h*w,4C] to planes [C,h,2,2w], in
+    memory [C,2,h,2w]."""
     h, w = size_hw
     # Two pixels move as one value of 8 bytes.
-    pairs = cv2.transpose(head.numpy().view(np.float64)).reshape(-1, 2, h, w)
-    planes = np.ascontiguousarray(pairs.transpose(0, 2, 1, 3)).view(np.float32)
-    return torch.from_numpy(planes.reshape(-1, 2 * h, 2 * w))
+    pairs = torch.from_numpy(cv2.transpose(head.numpy().view(np.float64))).view(torch.float32)
+    return pairs.view(-1, 2, h, 2 * w).transpose(1, 2)
+
+
+def _interleaved(halves: Tensor, size_hw: tuple[int, int]) -> Tensor:
+    """As `_planes`, of channels ordered (2, C, 2), each a row of pixels: [4C,h*w]."""
+    h, w = size_hw
+    left, right = halves.view(2, -1, w).numpy()
+    return torch.from_numpy(cv2.merge([left, right])).view(-1, 2, h, 2 * w).transpose(1, 2)
+
+
+def _plane_of(outputs: Tensor, channels: int) -> Tensor:
+    """Memory for planes [channels,h,2,W] without gaps."""
+    return outputs.new_empty(channels, *outputs.shape[1:])
 
 
 def _style_products(texture: Tensor, styles: Tensor | None) -> Tensor:
@@ -637,8 +676,8 @@ def _style_products(texture: Tensor, styles: Tensor | None) -> Tensor:
 
 
 def _texture_weights(street: StreetGenerator) -> tuple[Tensor, Tensor]:
-    """The weights of `_style_products` in the fine features, [K, fine], and in the outputs of the
-    head, [K, outputs]."""
+    """The weights of `_style_products` in the fine features, [K, fine], and in the colours, each
+    for 2x2 pixels ordered (column, RGB, row), [12, K]."""
     channels, styles = street.config.texture_channels, street.config.feature_nc
     parts = [(_bias(street.texture_fine)[None], street.texture_fine.weight[:, :, 0, 0].t())]
     shown = [(torch.zeros(1, 12), street.texture_shown.weight[:, :, 0, 0].t())]
@@ -649,11 +688,8 @@ def _texture_weights(street: StreetGenerator) -> tuple[Tensor, Tensor]:
             into += [(own[s : s + 1], products[:, s]) for s in range(styles)]
     fine = torch.cat([part for pair in parts for part in pair]).detach().contiguous()
     colours = torch.cat([part for pair in shown for part in pair]).detach()
-    outputs = colours.new_zeros(len(colours), street.head.out_channels)
-    outputs[:, :12] = colours
-    if street.config.fg_labels:
-        outputs[:, 16:28] = colours
-    return fine, outputs
+    colours = colours.view(-1, 3, 2, 2).permute(3, 1, 2, 0).flatten(0, 2)
+    return fine, colours.contiguous()
 
 
 def _disoccluded(

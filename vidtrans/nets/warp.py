@@ -48,8 +48,7 @@ def warp_interleaved(picture: Tensor, flow: Tensor) -> Tensor:
     full_h, full_w = _power_of_two(h), _power_of_two(w)
     if (full_h, full_w) != (h, w):
         picture = F.pad(picture, (0, full_w - w, 0, full_h - h), mode="replicate")
-    scale = constant((2 / full_w, 2 / full_h), flow.device)
-    grid = torch.addcmul(_identity((h, w), flow.device), flow, scale)
+    grid = torch.addcmul(_identity((h, w), flow.device), flow, _fractions((h, w), flow.device))
     return F.grid_sample(picture, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
@@ -60,6 +59,14 @@ def _identity(size_hw: tuple[int, int], device: torch.device) -> Tensor:
     x = (2 * torch.arange(w, device=device) + 1) / _power_of_two(w) - 1
     y = (2 * torch.arange(h, device=device) + 1) / _power_of_two(h) - 1
     return torch.stack((x.expand(h, w), y[:, None].expand(h, w)), dim=-1)
+
+
+@kept(maxsize=16)
+def _fractions(size_hw: tuple[int, int], device: torch.device) -> Tensor:
+    """What a pixel is of the grid's range along x and y, float32 [H,W,2]: where every pixel has its
+    own copy, memory is read in one run."""
+    scale = constant((2 / _power_of_two(size_hw[1]), 2 / _power_of_two(size_hw[0])), device)
+    return scale.expand(*size_hw, 2).contiguous()
 
 
 def _power_of_two(size: int) -> int:

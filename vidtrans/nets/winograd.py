@@ -13,6 +13,8 @@ results' standard deviation.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +23,9 @@ from vidtrans.nets.constants import kept
 
 POINTS = (0.0, math.sqrt(0.5), -math.sqrt(0.5), math.sqrt(2), -math.sqrt(2))
 """Where polynomials are evaluated, beside infinity."""
-_OUT = 4  # pixels of a tile of the result along each side
+TILE = 4
+"""Pixels of a tile of the result along each side."""
+_OUT = TILE
 _IN = 6  # of the tile that it is computed from
 LEAST_CHANNELS = 128
 """Below, the transforms cost what the products save (measured on two cores with AVX-512)."""
@@ -30,6 +34,8 @@ LEAST_TILES = 128
 _STRIP = 1 << 16
 """Tiles times channels that are worked on at once: the parts, of 36 values each, then stay in the
 last cache."""
+_TILES_AT_ONCE = 128
+"""The same for `Tiles`, whose channels are few: their parts then stay in a core's own cache."""
 _KERNELS = 1 << 18
 """Kernels that are held transformed at once: 36 MiB, less than the allocator gives back."""
 
@@ -113,6 +119,72 @@ def convolve(image: Tensor, weight: Tensor, size_hw: tuple[int, int]) -> Tensor:
             out[top : top + down, ..., begin : begin + group] = values.permute(2, 0, 3, 1, 4)
     whole = out.view(tiles_down * _OUT, tiles_across * _OUT, outputs)
     return whole[:h, :w].reshape(h * w, outputs)
+
+
+@dataclass(frozen=True, eq=False)
+class Tiles:
+    """A 3x3 convolution padded with zeros, its kernels transformed once.
+
+    Attributes:
+        kernels: float32 [36,C,K].
+        bias: float32 [K].
+    """
+
+    kernels: Tensor
+    bias: Tensor
+
+    @classmethod
+    def of(cls, weight: Tensor, bias: Tensor) -> Tiles:
+        """Transform a weight [K,C,3,3]."""
+        _, kernel_to_points, _ = _transforms()
+        points = kernel_to_points @ weight.reshape(-1, 9).t()
+        kernels = points.view(_IN * _IN, *weight.shape[:2]).transpose(1, 2).contiguous()
+        return cls(kernels.detach(), bias.detach())
+
+    def strips(self, image: Tensor) -> Iterator[tuple[slice, Tensor]]:
+        """Convolve strip by strip, each of a size that stays in a core's cache.
+
+        Args:
+            image: float32 [1,C,h,w] in channels_last, h and w multiples of `TILE`.
+
+        Yields:
+            Rows of tiles, and their results [rows,TILE,w/TILE,TILE,K]; see `by_tiles`.
+        """
+        _, channels, h, w = image.shape
+        outputs = self.kernels.shape[2]
+        down, across = h // _OUT, w // _OUT
+        padded = image.new_empty(h + 2, w + 2, channels)
+        padded[0] = padded[-1] = padded[:, 0] = padded[:, -1] = 0
+        padded[1:-1, 1:-1] = image[0].permute(1, 2, 0)
+        stride = padded.stride(0)
+        to_points, from_points = _constant_transforms()
+        step = max(_TILES_AT_ONCE // across, 1)
+        for top in range(0, down, step):
+            rows = min(step, down - top)
+            tiles = padded.as_strided(
+                (_IN, _IN, rows, across, channels),
+                (stride, channels, _OUT * stride, _OUT * channels, 1),
+                top * _OUT * stride,
+            )
+            at_points = (to_points @ tiles.reshape(_IN * _IN, -1)).view(_IN * _IN, -1, channels)
+            # The bias is one more product, which every pixel takes once.
+            products = image.new_empty(_IN * _IN + 1, rows * across, outputs)
+            torch.bmm(at_points, self.kernels, out=products[:-1])
+            products[-1] = self.bias
+            values = (from_points @ products.flatten(1)).view(_OUT, _OUT, rows, across, outputs)
+            yield slice(top, top + rows), values.permute(2, 0, 3, 1, 4)
+
+
+def by_tiles(image: Tensor) -> Tensor:
+    """An image [1,C,h,w] in channels_last as tiles [h/TILE,TILE,w/TILE,TILE,C], a view."""
+    _, channels, h, w = image.shape
+    return image[0].permute(1, 2, 0).view(h // _OUT, _OUT, w // _OUT, _OUT, channels)
+
+
+def _constant_transforms() -> tuple[Tensor, Tensor]:
+    """Of a tile's pixels [36,36], and of products and a bias to pixels [16,37]."""
+    pixels, _, back = _transforms()
+    return pixels, torch.cat([back, back.new_ones(len(back), 1)], dim=1)
 
 
 def _transforms() -> tuple[Tensor, Tensor, Tensor]:
