@@ -245,6 +245,28 @@ def test_an_edit_spoils_only_what_comes_after_it_in_its_scene(settings, open_acc
     assert access.cached_ranges() == {"final": ((0, FRAMES),)}
 
 
+def test_what_lies_before_an_edit_is_not_painted_again(settings, expected, open_access):
+    """The edit begins between two snapshots; its frames are changed over and over."""
+    access = open_access(settings, snapshot_every=8)
+    paint_all(access)
+    for number, target in enumerate(("bus", "truck", "train")):
+        edits = EditList((RelabelClass("car", target, 5, 30),))
+        access.edit(edits)
+        painted = access.paint(12, ["final"], never)
+        # Frame 4 is painted once more for the state before frame 5, and never again.
+        assert painted == (13 if number == 0 else 8)
+    film = expected(settings, edits)
+    assert np.array_equal(access.cached(12, ["final"])["final"], film[12])
+
+
+def test_the_state_before_a_frame_that_may_be_edited_is_kept(settings, open_access):
+    access = open_access(settings, snapshot_every=8)
+    access.paint(5, ["final"], never, keep_state=True)
+    access.paint(CUTS[0] - 1, ["final"], never)
+    access.edit(EditList((RelabelClass("car", "bus", 5, None),)))
+    assert access.replay(5) == 1
+
+
 def test_layers_share_states_and_are_those_of_convert(settings, expected, open_access):
     access = open_access(settings)
     for layer in ("flow", "occlusion", "warped", "raw", "foreground"):

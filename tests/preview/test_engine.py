@@ -177,6 +177,75 @@ def test_a_neighbour_stands_in_where_there_is_one(engine, events, settings, monk
     assert np.array_equal(exact.pictures["final"], film[23])
 
 
+def test_where_a_quick_picture_would_delay_the_exact_one_the_labels_come_alone(
+    engine, events, settings, slow, film
+):
+    """Three frames of a second each: a quick picture would cost a fourth."""
+    engine.open(settings)
+    slow.release(1)
+    engine.submit(Request(1, 0))
+    events.exact(1)
+    engine._film.access._step_s.extend([1.0] * 32)
+    engine._film.access.pictures.clear()
+    engine.submit(Request(2, 3, layers=("final", "labels")))
+    first = events.wait(lambda e: isinstance(e, Answer) and e.request.id == 2)
+    assert first.approximation == "waiting"
+    assert list(first.pictures) == ["labels"]
+    slow.release(3)
+    assert np.array_equal(events.exact(2).pictures["final"], film[3])
+
+
+@pytest.mark.parametrize(
+    ("scale", "size_hw"), [("full", (32, 64)), ("half", (16, 32)), ("quarter", (8, 16))]
+)
+def test_the_preview_has_a_size_of_its_own(engine, events, settings, scale, size_hw):
+    engine.open(settings, scale=scale)
+    opened = events.wait(lambda e: isinstance(e, Opened))
+    assert (opened.size_hw, opened.full_hw) == (size_hw, (32, 64))
+    assert opened.reduced == (scale != "full")
+    engine.submit(Request(1, 3, layers=("final", "labels")))
+    assert {each.shape for each in events.exact(1).pictures.values()} == {(*size_hw, 3)}
+
+
+def test_a_given_picture_suits_the_export_whatever_the_preview_s_size(
+    engine, events, settings, tmp_path
+):
+    import cv2
+
+    picture = np.full((32, 64, 3), (40, 90, 200), np.uint8)
+    cv2.imwrite(str(tmp_path / "first.png"), picture)
+    edits = EditList((FirstFrame(str(tmp_path / "first.png"), 2),))
+    for size in (None, "48x24"):
+        sized = settings.model_copy(update={"size_hw": size and (24, 48)})
+        generation = engine.open(sized, edits, scale="half")
+        events.wait(lambda e, now=generation: isinstance(e, Opened) and e.generation == now)
+        engine.submit(Request(generation, 2))
+        shown = events.exact(generation).pictures["final"]
+        assert np.abs(shown.astype(int) - picture[0, 0, ::-1]).max() <= 1
+    cv2.imwrite(str(tmp_path / "wrong.png"), picture[:20])
+    engine.edit(EditList((FirstFrame(str(tmp_path / "wrong.png"), 2),)))
+    engine.submit(Request(9, 2))
+    failed = events.wait(lambda e: isinstance(e, Failed))
+    assert "has the size 64x20, and the film 48x24" in failed.message
+
+
+def test_edits_are_checked_before_they_are_used(engine, events, settings):
+    engine.open(settings)
+    assert engine.check(EditList((RelabelClass("car", "nonsense"),))) is None, "nothing is open"
+    events.wait(lambda e: isinstance(e, Opened))
+    assert engine.check(EditList((RelabelClass("car", "bus"),))) is None
+    assert "nonsense" in str(engine.check(EditList((RelabelClass("car", "nonsense"),))))
+    assert "instance maps" in str(engine.check(EditList((DeleteInstance(26001),))))
+    assert not [e for e in events.all if isinstance(e, Failed)]
+
+
+def test_opened_tells_the_times(engine, events, settings):
+    engine.open(settings)
+    times = events.wait(lambda e: isinstance(e, Opened)).times
+    assert times.constant
+    assert times.timecode(30) == "00:00:01:05"
+
+
 def test_labels_come_where_they_are_asked_for(engine, events, settings):
     engine.open(settings, EditList((RelabelClass("car", "truck", 10),)))
     engine.submit(Request(1, 12, layers=("labels",), with_labels=True))

@@ -91,6 +91,7 @@ def open_render(
     *,
     model: Model | None = None,
     look_ahead: int = LOOK_AHEAD,
+    given_hw: tuple[int, int] | None = None,
 ) -> Iterator[Render]:
     """Decide how an open input is read, load the model, and check that they suit each other.
 
@@ -102,6 +103,8 @@ def open_render(
         model: That of ``settings``, where it is loaded already.
         look_ahead: Frames that detection looks at where they decide. 1 where the second frame may
             not come before the first picture has gone out.
+        given_hw: The size that pictures which are given, such as first frames, are made for, where
+            it is not that of the output: a preview may be smaller.
 
     Raises:
         InputError: The labels cannot be read, or the instance maps do not fit them.
@@ -144,7 +147,9 @@ def open_render(
             reader.as_pictures()
             label_reader = LabelReader(load_scheme("cityscapes"), label_nc=0)
             frames = iter(reader)
-        sizing = Sizing.plan(reader.info.size_hw, settings.size_hw, settings.fit)
+        sizing = replace(
+            Sizing.plan(reader.info.size_hw, settings.size_hw, settings.fit), given_hw=given_hw
+        )
         painter = edited(
             Painter(model, sizing, settings.layer, settings.scene_cuts, reader.sequence_starts),
             settings.edits,
@@ -170,15 +175,20 @@ def open_input(settings: ConvertSettings, *, model: Model | None = None) -> Iter
     Raises InputError, ModelError or UsageError; nothing is left open.
     """
     with (
-        open_reader(
-            settings.input,
-            rate=settings.render.rate,
-            protocols=settings.render.allow_protocols,
-            allow_gaps=settings.render.allow_gaps,
-        ) as reader,
+        open_source(settings) as reader,
         open_render(reader, settings.render, model=model) as render,
     ):
         yield render
+
+
+def open_source(settings: ConvertSettings) -> Reader:
+    """Open ``settings.input`` for reading. Raises InputError."""
+    return open_reader(
+        settings.input,
+        rate=settings.render.rate,
+        protocols=settings.render.allow_protocols,
+        allow_gaps=settings.render.allow_gaps,
+    )
 
 
 def reader_for(detection: Detection, info: VideoInfo, model: Model) -> LabelReader:
@@ -276,13 +286,13 @@ def read_pictures(paths: Sequence[str], sizing: Sizing) -> Bytes:
     for path in paths:
         with open_reader(path, labels=False) as reader:
             picture = np.asarray(next(iter(reader)).pixels, dtype=np.uint8)
-        if picture.shape[:2] == sizing.input_hw != sizing.scaled_hw:
+        if picture.shape[:2] in sizing.resized_hw:
             picture = np.asarray(
                 cv2.resize(picture, sizing.scaled_hw[::-1], interpolation=cv2.INTER_AREA),
                 dtype=np.uint8,
             )
         if picture.shape[:2] != sizing.scaled_hw:
-            (h, w), (H, W) = picture.shape[:2], sizing.scaled_hw
+            (h, w), (H, W) = picture.shape[:2], sizing.given_hw or sizing.scaled_hw
             raise UsageError(
                 f"the first frame has the size {w}x{h}, and the film {W}x{H}.",
                 where=path,

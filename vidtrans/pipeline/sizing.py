@@ -21,11 +21,19 @@ class Sizing:
         scaled_hw: The resized labels, and the output.
         net_hw: The least size that the network sees; `vidtrans.sequence` pads to it and removes
             the padding again.
+        given_hw: That of pictures which are made for another size of the output; None for
+            ``scaled_hw``.
     """
 
     input_hw: tuple[int, int]
     scaled_hw: tuple[int, int]
     net_hw: tuple[int, int]
+    given_hw: tuple[int, int] | None = None
+
+    @property
+    def resized_hw(self) -> frozenset[tuple[int, int]]:
+        """The sizes of given pictures that are resized to ``scaled_hw``."""
+        return frozenset({self.input_hw, self.given_hw or self.input_hw}) - {self.scaled_hw}
 
     @classmethod
     def plan(

@@ -19,6 +19,7 @@ from vidtrans.preview.records import (
     Event,
     Failed,
     Opened,
+    PreviewScale,
     Request,
     Status,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "Opened",
     "PreviewEngine",
     "PreviewLayer",
+    "PreviewScale",
     "Request",
     "Status",
 ]

@@ -123,12 +123,20 @@ class RandomAccess:
         Raises:
             UsageError: The edits do not suit the model or the film; the previous ones remain.
         """
-        plan_edits(edits, self._plain.model, has_instances=self.source.has_instances)
+        self.check(edits)
         stamps = [(edit, _changed_at(edit)) for edit in edits.edits]
         numbers = [self._numbers.setdefault(stamp, len(self._numbers)) for stamp in stamps]
         self._dependencies = EditDependencies(
             edits, numbers, self.cuts, memoryless=self._memoryless
         )
+
+    def check(self, edits: EditList) -> None:
+        """Refuse edits that do not suit the model or the film. Their pictures are not read.
+
+        Raises:
+            UsageError: They do not suit.
+        """
+        plan_edits(edits, self._plain.model, has_instances=self.source.has_instances)
 
     def version(self, frame: int) -> Version | None:
         """The numbers of the edits that ``frame`` depends on.
@@ -240,7 +248,13 @@ class RandomAccess:
         return frame - self._nearest_state(self._dependencies, frame).frame + 1
 
     def paint(
-        self, frame: int, layers: Sequence[str], stop: Stop, on_step: OnStep | None = None
+        self,
+        frame: int,
+        layers: Sequence[str],
+        stop: Stop,
+        on_step: OnStep | None = None,
+        *,
+        keep_state: bool = False,
     ) -> int | None:
         """Put the pictures of ``frame``, and of the frames painted for it, into the cache.
 
@@ -249,6 +263,8 @@ class RandomAccess:
             layers: The layers needed, without ``labels``.
             stop: Called between frames; True stops. Finished pictures stay cached.
             on_step: Called after each painted frame.
+            keep_state: Whether to keep a snapshot before ``frame``, as for a frame that may be
+                edited.
 
         Returns:
             The number of frames painted; None if it was stopped before ``frame``.
@@ -271,6 +287,8 @@ class RandomAccess:
                 return None
             # Whether there is a cut is found out once; only then is the previous frame needed.
             known = self.cuts.known(at) or self._memoryless
+            if at in dependencies.starts or (keep_state and at == frame):
+                self._keep_before(at, dependencies, state)
             began = time.perf_counter()
             read = self._read(painter, at, None if known else self._original(at - 1))
             if at == start.frame:
@@ -285,6 +303,15 @@ class RandomAccess:
                 on_step(at - start.frame + 1, frame - start.frame + 1, time.perf_counter() - began)
         self._store_finished(pending)
         return frame - start.frame + 1
+
+    def _keep_before(self, frame: int, dependencies: EditDependencies, state: State) -> None:
+        """Keep a snapshot before a frame at which edits begin, or may begin: what lies before it is
+        not painted again when they change."""
+        if frame == 0 or self._memoryless or dependencies.last_reset(frame) == frame:
+            return
+        version = dependencies.version(frame - 1)
+        if version is not None:
+            self.snapshots.put(frame, version, state)
 
     def _step(
         self,

@@ -17,7 +17,16 @@ from vidtrans.labels.edit import EditList
 from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans.preview.access import RandomAccess
 from vidtrans.preview.film import Film, open_film
-from vidtrans.preview.records import Answer, Approximation, Budgets, Event, Failed, Request, Status
+from vidtrans.preview.records import (
+    Answer,
+    Approximation,
+    Budgets,
+    Event,
+    Failed,
+    PreviewScale,
+    Request,
+    Status,
+)
 from vidtrans.sequence.model import Model
 
 _log = logging.getLogger(__name__)
@@ -25,8 +34,12 @@ _log = logging.getLogger(__name__)
 _QUICK_S = 0.04
 """Seconds of a step that may be spent on an approximation: a delay of the exact picture below 50 ms
 is hardly noticed."""
-_LONG = 32
-"""Frames of a replay from which on one more step, for an approximation, adds at most 3 %."""
+_LONG_S = 1.0
+"""Seconds of a replay from which on an approximation is worth one more step."""
+_LONG = 8
+"""Frames of a replay from which on one more step adds at most an eighth."""
+_LONG_UNKNOWN = 32
+"""The same where it is not known how long a step takes: it adds at most 3 %."""
 _PATIENCE_S = 0.2
 """Seconds of a replay below which no approximation is shown: it would only flash up."""
 _NEAR = 6
@@ -71,7 +84,7 @@ class PreviewEngine:
         self._budgets = budgets or Budgets()
         self._changed = threading.Condition()
         # Guarded by _changed: what is requested, and the open film.
-        self._opening: ConvertSettings | None = None
+        self._opening: tuple[ConvertSettings, PreviewScale] | None = None
         self._edits = EditList()
         self._generation = 0
         self._serial = 0
@@ -90,7 +103,13 @@ class PreviewEngine:
 
     # -- for any thread ----------------------------------------------------------------------------
 
-    def open(self, settings: ConvertSettings, edits: EditList | None = None) -> int:
+    def open(
+        self,
+        settings: ConvertSettings,
+        edits: EditList | None = None,
+        *,
+        scale: PreviewScale = "full",
+    ) -> int:
         """Open a film; an ``Opened`` or ``Failed`` event follows.
 
         Cancels running work. Requests wait until the film is open. A model that is loaded already
@@ -100,6 +119,7 @@ class PreviewEngine:
         Args:
             settings: As for ``convert``; output, layer and encoder are ignored.
             edits: None for those of ``settings``.
+            scale: The size of the pictures, as a part of that which ``convert`` writes.
 
         Returns:
             The generation that the event will carry.
@@ -107,7 +127,7 @@ class PreviewEngine:
         with self._changed:
             self._generation += 1
             self._serial += 1
-            self._opening = settings
+            self._opening = settings, scale
             self._edits = settings.render.edits if edits is None else edits
             self._film = None
             self._task = None
@@ -140,6 +160,17 @@ class PreviewEngine:
                 self._supersede()
                 return
         self._emit(failed)
+
+    def check(self, edits: EditList) -> VidtransError | None:
+        """What is wrong with these edits for the open film; None if nothing, or no film is open."""
+        with self._changed:
+            film = self._film
+        if film is not None:
+            try:
+                film.access.check(edits)
+            except VidtransError as error:
+                return error
+        return None
 
     def submit(self, request: Request) -> bool:
         """Request a frame.
@@ -242,7 +273,7 @@ class PreviewEngine:
                 try:
                     if opening is not None:
                         holder.close()
-                        self._open(holder, opening, generation)
+                        self._open(holder, *opening, generation)
                     elif film is not None and task is not None:
                         self._serve(film.access, task)
                     elif film is not None and ahead is not None:
@@ -258,12 +289,18 @@ class PreviewEngine:
         requested = self._task is not None or self._ahead is not None
         return self._stopping or self._opening is not None or (self._film is not None and requested)
 
-    def _open(self, holder: ExitStack, settings: ConvertSettings, generation: int) -> None:
+    def _open(
+        self,
+        holder: ExitStack,
+        settings: ConvertSettings,
+        scale: PreviewScale,
+        generation: int,
+    ) -> None:
         key = (settings.render.model, settings.render.device, settings.render.precision)
         if self._model is not None and self._model[0] != key:
             self._model = None  # freed before the next one is loaded: two may not fit in memory
         model = None if self._model is None else self._model[1]
-        film = holder.enter_context(open_film(settings, self._budgets, model=model))
+        film = holder.enter_context(open_film(settings, self._budgets, model=model, scale=scale))
         self._model = (key, film.model)
         unfit: Failed | None = None
         with self._changed:
@@ -303,7 +340,9 @@ class PreviewEngine:
                 access.paint_labels(request.frame)
             layers = [layer for layer in request.layers if layer != "labels"]
             if layers:
-                done = access.paint(request.frame, layers, stop, on_step)
+                done = access.paint(
+                    request.frame, layers, stop, on_step, keep_state=request.with_labels
+                )
                 if done is None:
                     return
                 painted = done
@@ -322,22 +361,28 @@ class PreviewEngine:
                     self._ahead = (request, task.serial)
 
     def _approximate(self, access: RandomAccess, task: _Task) -> None:
-        """Answer with an approximation during a long replay, unless it delays the exact picture."""
+        """Answer with an approximation during a long replay, unless it delays the exact picture too
+        much."""
         request = task.request
         layers = [layer for layer in request.layers if layer != "labels"]
         if not layers:
             return
         steps, step_s = access.replay(request.frame), access.step_s()
-        if steps < 2 or (step_s is not None and steps * step_s < _PATIENCE_S):
+        if steps * (step_s or 0) < _PATIENCE_S and (step_s is not None or steps < 2):
             return
+        if step_s is None:
+            worth = steps >= _LONG_UNKNOWN
+        else:
+            worth = step_s < _QUICK_S or (steps >= _LONG and steps * step_s >= _LONG_S)
         kind: Approximation
         near = access.nearest(request.frame, layers, _NEAR)
+        pictures: dict[str, Bytes]
         if near is not None:
             kind, pictures = "near", near[1]
-        elif steps >= _LONG or (step_s is not None and step_s < _QUICK_S):
+        elif worth and steps > 1:
             kind, pictures = "no_history", access.without_history(request.frame, layers)
         else:
-            kind, pictures = "labels", dict.fromkeys(layers, access.label_picture(request.frame))
+            kind, pictures = "waiting", {}
         if "labels" in request.layers:
             pictures["labels"] = access.label_picture(request.frame)
         self._emit_now(

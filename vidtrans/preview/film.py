@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from vidtrans.labels.edit import EditList
+from vidtrans.media.times import FilmTimes
 from vidtrans.model.card_styles import card_scheme
 from vidtrans.pipeline.settings import ConvertSettings
-from vidtrans.pipeline.setup import Render, open_input
+from vidtrans.pipeline.setup import Render, open_render, open_source
+from vidtrans.pipeline.sizing import Sizing
 from vidtrans.preview.access import RandomAccess
-from vidtrans.preview.records import Budgets, Opened
+from vidtrans.preview.records import Budgets, Opened, PreviewScale
+from vidtrans.preview.scale import scale_factor
 from vidtrans.preview.source import LabelSource
 from vidtrans.sequence.model import Model
 
@@ -23,10 +26,14 @@ class Film:
     Attributes:
         render: What ``convert`` opens for the same settings.
         access: Random access to the pictures.
+        full_hw: Height and width of the pictures that ``convert`` writes.
+        times: When each frame is shown.
     """
 
     render: Render
     access: RandomAccess
+    full_hw: tuple[int, int]
+    times: FilmTimes
 
     @property
     def model(self) -> Model:
@@ -51,12 +58,18 @@ class Film:
             has_instances=self.access.source.has_instances,
             device=str(model.device),
             precision=model.precision,
+            full_hw=self.full_hw,
+            times=self.times,
         )
 
 
 @contextmanager
 def open_film(
-    settings: ConvertSettings, budgets: Budgets, *, model: Model | None = None
+    settings: ConvertSettings,
+    budgets: Budgets,
+    *,
+    model: Model | None = None,
+    scale: PreviewScale = "full",
 ) -> Iterator[Film]:
     """Open what ``convert`` would open, without edits.
 
@@ -64,6 +77,7 @@ def open_film(
         settings: The settings; output and encoder are ignored.
         budgets: Limits of memory.
         model: The model that ``settings`` name, if it is loaded already.
+        scale: The size of the pictures.
 
     Yields:
         The open film. It is closed at the end of the context.
@@ -73,12 +87,20 @@ def open_film(
         ModelError: The model cannot be loaded.
         UsageError: The settings do not suit the film or the model.
     """
-    without_edits = settings.model_copy(update={"edits": EditList()})
-    with open_input(without_edits, model=model) as render:
+    asked = settings.render.model_copy(update={"edits": EditList()})
+    with ExitStack() as stack:
+        reader = stack.enter_context(open_source(settings))
+        full_hw = Sizing.plan(reader.info.size_hw, asked.size_hw, asked.fit).scaled_hw
+        factor = scale_factor(scale, full_hw, asked)
+        if factor > 1:
+            size_hw = max(1, round(full_hw[0] / factor)), max(1, round(full_hw[1] / factor))
+            asked = asked.model_copy(update={"size_hw": size_hw, "fit": "resize"})
+        render = stack.enter_context(open_render(reader, asked, model=model, given_hw=full_hw))
         source = LabelSource(
             render.reader,
             render.label_reader,
             instances=render.instances,
             budget=budgets.label_bytes,
         )
-        yield Film(render, RandomAccess(source, render.painter, render.start(), budgets))
+        access = RandomAccess(source, render.painter, render.start(), budgets)
+        yield Film(render, access, full_hw, reader.times())

@@ -8,12 +8,16 @@ from typing import Literal
 from vidtrans.errors import Remedy, VidtransError, WordSetting, python_words
 from vidtrans.frame import Bytes, FrameTime, LabelFrame, VideoInfo
 from vidtrans.labels.scheme import Scheme
+from vidtrans.media.times import FilmTimes
 from vidtrans.model.card import Card
 from vidtrans.pipeline.settings import PreviewLayer
 
-Approximation = Literal["no_history", "near", "labels"]
-"""What is shown instead of the exact picture: the frame painted without its history, the cached
-picture of a frame nearby, or the labels in their scheme's colours."""
+Approximation = Literal["no_history", "near", "waiting"]
+"""What comes before the exact picture: the frame painted without its history, the cached picture of
+a frame nearby, or, where a picture would delay the exact one too much, the labels alone."""
+PreviewScale = Literal["auto", "full", "half", "quarter"]
+"""The size of the preview's pictures, as a part of that which ``convert`` writes. ``auto`` is the
+largest that the device paints in a time that one waits for (``preview.scale``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,8 @@ class Answer:
 
     Attributes:
         request: The request.
-        pictures: uint8 RGB [H,W,3] by layer, all of one size, read-only. A layer that the model
+        pictures: uint8 RGB [H,W,3] by layer, all of one size, read-only; without the layers asked
+            for where the answer is ``waiting``. A layer that the model
             does not make at this frame (the flow of a first frame) is a neutral picture.
         time: The frame's timestamp; None if it was not read yet.
         approximation: None for exactly what ``convert`` would write.
@@ -86,7 +91,7 @@ class Opened:
         generation: The number that ``PreviewEngine.open`` returned.
         info: The input's properties.
         frames: The exact number of frames.
-        size_hw: Height and width of the pictures.
+        size_hw: Height and width of the preview's pictures.
         card: The model's card.
         scheme: The scheme in which the labels are read.
         encoding: The encoding of the labels; ``pictures`` where the model takes pictures.
@@ -96,6 +101,8 @@ class Opened:
         has_instances: Whether there are instance maps.
         device: The torch device.
         precision: ``fp32``, ``bf16`` or ``fp16``.
+        full_hw: Height and width of the pictures that ``convert`` writes.
+        times: When each frame is shown.
     """
 
     generation: int
@@ -111,6 +118,13 @@ class Opened:
     has_instances: bool
     device: str
     precision: str
+    full_hw: tuple[int, int]
+    times: FilmTimes
+
+    @property
+    def reduced(self) -> bool:
+        """Whether the preview's pictures are smaller than those that ``convert`` writes."""
+        return self.size_hw != self.full_hw
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,8 @@ class EditDependencies:
             (edit.start, edit.end, number)
             for edit, number in zip(edits.edits, numbers, strict=True)
         )
+        self.starts = frozenset(edit.start for edit in edits.edits)
+        """Frames at which edits begin: the state before them outlives changes of the edits."""
         self._resets = sorted(
             {0} | {edit.start for edit in edits.edits if isinstance(edit, ResetAt | FirstFrame)}
         )
