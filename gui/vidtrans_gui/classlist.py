@@ -178,6 +178,7 @@ class ClassList(QListView):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.clicked.connect(lambda index: self.class_picked.emit(index.data()))
         self.activated.connect(lambda index: self.class_picked.emit(index.data()))
+        self._choosing = False
         self.customContextMenuRequested.connect(self._request_menu)
 
     def _request_menu(self, position: QPoint) -> None:
@@ -186,10 +187,21 @@ class ClassList(QListView):
             self.setCurrentIndex(index)
             self.menu_wanted.emit(index.data(), self.viewport().mapToGlobal(position))
 
+    def currentChanged(self, current: _Index, previous: _Index) -> None:
+        """Select the class that the keys went to: a command acts on what is marked."""
+        super().currentChanged(current, previous)
+        if current.isValid() and not self._choosing and self.hasFocus():
+            self.class_picked.emit(current.data())
+
     def choose(self, name: str) -> None:
         """Select the class called ``name``; clear the selection where it is not listed."""
-        for row_number, row in enumerate(self.classes.rows):
-            if row.name == name:
-                self.setCurrentIndex(self.classes.index(row_number))
-                return
-        self.clearSelection()
+        self._choosing = True
+        try:
+            for row_number, row in enumerate(self.classes.rows):
+                if row.name == name:
+                    self.setCurrentIndex(self.classes.index(row_number))
+                    return
+            self.clearSelection()
+            self.setCurrentIndex(QModelIndex())
+        finally:
+            self._choosing = False

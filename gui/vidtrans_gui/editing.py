@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PySide6.QtCore import QObject, QPoint, Qt, Signal
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtWidgets import QMenu, QMessageBox, QWidget
 
+from vidtrans.frame import LabelFrame
 from vidtrans.labels.edit import (
     DeleteInstance,
     Edit,
+    EditList,
     FirstFrame,
     RelabelClass,
     RelabelInstance,
@@ -23,14 +27,16 @@ from vidtrans_gui import wording
 from vidtrans_gui.actions import Actions
 from vidtrans_gui.class_picker import ClassPicker
 from vidtrans_gui.classlist import ClassRow
-from vidtrans_gui.dialogs import choose_file
+from vidtrans_gui.dialogs import ask, choose_file
 from vidtrans_gui.document import Document
 from vidtrans_gui.edits_panel import EditsPanel, Selection
+from vidtrans_gui.fitted_picture import Fit, fitted_copy, picture_size
 from vidtrans_gui.pictures import mask_overlay
 from vidtrans_gui.preferences import Preferences
 from vidtrans_gui.selection import Classes, Spot, mask_of, spot
 from vidtrans_gui.session import Session, Shown
 from vidtrans_gui.style_dialog import StyleDialog
+from vidtrans_gui.style_names import StyleNames, style_names
 from vidtrans_gui.style_thumbs import around, paint_styles
 from vidtrans_gui.tasks import Tasks
 from vidtrans_gui.theme import theme_of
@@ -48,12 +54,14 @@ class Editing(QObject):
         rows_changed(rows): The ``ClassRow`` values of the current frame.
         marked(name, text): The class under the cursor and its description; empty for none.
         selected(name): The class that is selected; empty for none.
+        refused(title, message): An edit does not suit the film or the model, and was not added.
     """
 
     mask_changed = Signal(QImage)
     rows_changed = Signal(list)
     marked = Signal(str, str)
     selected = Signal(str)
+    refused = Signal(str, str)
 
     def __init__(
         self,
@@ -73,6 +81,7 @@ class Editing(QObject):
         self._spot: Spot | None = None
         self._frame = 0
         self._in_out = (0, 0)
+        self._styles_named = StyleNames()
         panel.range_changed.connect(self._change_range)
         panel.picked.connect(lambda _index: self._enable())
         for key, command in {
@@ -105,6 +114,9 @@ class Editing(QObject):
             Classes(None, 0) if film is None else Classes(film.model_scheme, film.label_nc)
         )
         self._shown, self._spot = None, None
+        names = {plane: name for plane, name, _ in self._classes.all()}
+        self._styles_named = StyleNames() if film is None else style_names(film.card, names)
+        self._panel.set_styles(self._styles_named)
         self.refresh()
 
     def set_frame(self, frame: int) -> None:
@@ -122,6 +134,7 @@ class Editing(QObject):
                 self.mask_changed.emit(QImage())
             return
         self._shown = shown
+        self._follow_instance(shown.labels)
         self.refresh()
 
     def refresh(self) -> None:
@@ -145,6 +158,18 @@ class Editing(QObject):
         ]
         self.rows_changed.emit(rows)
         self._show_selection()
+
+    def _follow_instance(self, labels: LabelFrame) -> None:
+        """Give the selected instance the class that it has now: an edit may have changed it."""
+        found = self._spot
+        if found is None or found.instance is None or labels.instances is None:
+            return
+        planes = labels.ids[labels.instances == found.instance]
+        if planes.size:
+            plane = int(np.bincount(planes.ravel()).argmax())
+            if plane != found.plane:
+                self._spot = Spot(plane, found.instance)
+                self.selected.emit(self._classes.name(plane))
 
     def hover(self, x: int, y: int) -> None:
         """Describe what is at picture pixel (x, y); (-1, -1) is outside of the picture."""
@@ -253,12 +278,25 @@ class Editing(QObject):
             case _:
                 return 0, None
 
-    def add(self, edit: Edit) -> None:
-        """Add an edit by an undoable step, and select it in the list."""
-        self._document.change_edits(
-            wording.describe(edit), self._document.project.render.edits.added(edit)
-        )
-        self._panel.select(len(self._document.project.render.edits.edits) - 1)
+    def add(self, edit: Edit) -> bool:
+        """Add an edit by an undoable step, and select it in the list.
+
+        Returns:
+            Whether it was added; ``refused`` tells why not.
+        """
+        edits = self._document.project.render.edits.added(edit)
+        if not self._suits(edits):
+            return False
+        self._document.change_edits(wording.describe(edit), edits)
+        self._panel.select(len(edits.edits) - 1)
+        return True
+
+    def _suits(self, edits: EditList) -> bool:
+        """Whether the film and the model take these edits; else they are refused."""
+        problem = self._session.problem_of(edits)
+        if problem:
+            self.refused.emit(self.tr("This edit is not possible"), problem)
+        return not problem
 
     def relabel(self) -> None:
         """Open a dialog that chooses the class that the selection becomes."""
@@ -285,17 +323,20 @@ class Editing(QObject):
             return
         start, end = self._range()
         if found.instance is None:
-            self.add(RelabelClass(self._classes.name(found.plane), target, start, end))
+            added = self.add(RelabelClass(self._classes.name(found.plane), target, start, end))
         else:
-            self.add(RelabelInstance(found.instance, target, start, end))
+            added = self.add(RelabelInstance(found.instance, target, start, end))
+        plane = self._classes.plane(target)
+        if added and plane is not None:  # what is selected has another name now
+            self._select(Spot(plane, found.instance))
 
     def delete(self) -> None:
         """Delete the selected instance."""
         found = self._spot
         if found is not None and found.instance is not None:
             start, end = self._range()
-            self.add(DeleteInstance(found.instance, start, end))
-            self.deselect()
+            if self.add(DeleteInstance(found.instance, start, end)):
+                self.deselect()
 
     def style(self) -> None:
         """Open a sheet of the model's styles, painted for the selection in the background."""
@@ -310,7 +351,10 @@ class Editing(QObject):
         name = self._classes.name(found.plane)
         target: str | int = name if found.instance is None else found.instance
         dialog = StyleDialog(
-            self.tr("Style of {0}").format(wording.target(target)), count, self._window
+            self.tr("Style of {0}").format(wording.target(target)),
+            count,
+            self._window,
+            names=[self._styles_named.name(name, style) for style in range(count)],
         )
         dialog.chosen.connect(lambda style: self.style_as(style, found))
         box = around(mask_of(shown.labels, found.plane, found.instance, self._size_hw()))
@@ -362,14 +406,63 @@ class Editing(QObject):
         )
 
     def use_picture(self, path: str) -> None:
-        """Use the picture ``path`` as the current frame; the generator continues from it."""
+        """Use the picture ``path`` as the current frame; the generator continues from it.
+
+        A picture of another size than the film's is offered fitted or cropped.
+        """
+        film = self._session.film
+        if film is None:
+            return
+        sizes = {film.full_hw, film.info.size_hw}
+
+        def looked(size_hw: tuple[int, int]) -> None:
+            if size_hw in sizes:
+                self._use_picture(path)
+            else:
+                self._offer_fitted(path, size_hw, film.full_hw)
+
+        self._tasks.start(
+            lambda report: picture_size(path),
+            done=looked,
+            failed=lambda message, _details: self.refused.emit(
+                self.tr("First-frame picture"), message
+            ),
+        )
+
+    def _offer_fitted(
+        self, path: str, size_hw: tuple[int, int], wanted_hw: tuple[int, int]
+    ) -> None:
+        def fitted(how: Fit) -> None:
+            self._tasks.start(
+                lambda report: fitted_copy(path, wanted_hw, how),
+                done=lambda made: self._use_picture(str(made)),
+                failed=lambda message, _details: self.refused.emit(
+                    self.tr("First-frame picture"), message
+                ),
+            )
+
+        ask(
+            self._window,
+            self.tr("First-frame picture"),
+            self.tr(
+                "{0} is {1} × {2}, and the film {3} × {4}. A copy that fits is made beside it."
+            ).format(Path(path).name, size_hw[1], size_hw[0], wanted_hw[1], wanted_hw[0]),
+            {
+                self.tr("Crop"): lambda: fitted("crop"),
+                self.tr("Stretch"): lambda: fitted("stretch"),
+                self.tr("Cancel"): None,
+            },
+            icon=QMessageBox.Icon.Question,
+        )
+
+    def _use_picture(self, path: str) -> None:
         edits = self._document.project.render.edits
         for index, edit in enumerate(edits.edits):
             if isinstance(edit, FirstFrame) and edit.start == self._frame:
                 changed = FirstFrame(path, self._frame)
-                self._document.change_edits(
-                    wording.describe(changed), edits.replaced(index, changed)
-                )
+                replaced = edits.replaced(index, changed)
+                if self._suits(replaced):
+                    self._document.change_edits(wording.describe(changed), replaced)
                 return
         self.add(FirstFrame(path, self._frame))
 
@@ -398,7 +491,7 @@ class Editing(QObject):
             changed = replace(edit, start=start)
         else:
             changed = replace(edit, start=start, end=None if end < 0 else max(end, start + 1))
-        if changed != edit:
+        if changed != edit and self._suits(edits.replaced(index, changed)):
             text = self.tr("Change range of {0}").format(wording.describe(edit))
             self._document.change_edits(
                 text, edits.replaced(index, changed), merge=f"range {index}"
@@ -411,7 +504,7 @@ class Editing(QObject):
                 index,
                 edit.start,
                 frames if edit.end is None else min(edit.end, frames),
-                wording.describe(edit),
+                wording.describe(edit, self._styles_named),
                 wording.colour_of(edit),
             )
             for index, edit in enumerate(self._document.project.render.edits.edits)

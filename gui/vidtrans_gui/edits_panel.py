@@ -26,7 +26,8 @@ from PySide6.QtWidgets import (
 from vidtrans.labels.edit import Edit, FirstFrame, ResetAt
 from vidtrans_gui import wording
 from vidtrans_gui.actions import Actions, plain
-from vidtrans_gui.forms import add_row, keep_arrows
+from vidtrans_gui.forms import add_row, keep_arrows, leave_on_enter
+from vidtrans_gui.style_names import StyleNames
 
 Reach = Literal["film", "range", "onward", "frame"]
 
@@ -79,9 +80,10 @@ class EditsPanel(QWidget):
             Qt.WidgetAttribute.WA_StyledBackground
         )  # the dock's colour, not the window's
         self.setMinimumWidth(
-            340
+            260
         )  # room for the range of an edit, so that the viewer keeps its size when it appears
         self._edits: tuple[Edit, ...] = ()
+        self._styles = StyleNames()
         self._frames = 0
         self._swatch = QLabel(self)
         self._name = QLabel(self)
@@ -125,6 +127,7 @@ class EditsPanel(QWidget):
         for box in (self.start, self.stop):
             box.setKeyboardTracking(False)  # half a number is no range
         keep_arrows(self.reach, self.list, self.start, self.stop)
+        leave_on_enter(self.start, self.stop)
         self._range = QWidget(self)
 
         layout = QVBoxLayout(self)
@@ -199,6 +202,10 @@ class EditsPanel(QWidget):
         else:
             self._more.setText(self.tr("Instance {0} · {1}").format(selection.instance, share))
 
+    def set_styles(self, styles: StyleNames) -> None:
+        """Use these names of styles from now on."""
+        self._styles = styles
+
     def show_edits(self, edits: Sequence[Edit], frames: int, pick: int | None = None) -> None:
         """Fill the list.
 
@@ -214,7 +221,7 @@ class EditsPanel(QWidget):
         for edit in edits:
             item = QListWidgetItem(
                 swatch(wording.colour_of(edit)),
-                f"{wording.describe(edit)}   {self._frames_of(edit)}",
+                f"{wording.describe(edit, self._styles)}   {self._frames_of(edit)}",
             )
             item.setToolTip(item.text())
             self.list.addItem(item)

@@ -23,7 +23,7 @@ from vidtrans.media.naming import names_pictures
 from vidtrans.pipeline.settings import format_size, parse_cuts, parse_rate, parse_size
 from vidtrans.preview import Opened
 from vidtrans_gui import wording
-from vidtrans_gui.forms import add_row, keep_arrows
+from vidtrans_gui.forms import add_row, keep_arrows, leave_on_enter
 from vidtrans_gui.project import Project
 
 PALETTE = "\0palette"
@@ -98,6 +98,7 @@ class FilmPanel(QWidget):
             )
             box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         keep_arrows(self.labels, self.instances, self.fit)
+        leave_on_enter(self.size_field, self.cuts, self.rate, self.seed)
 
         form = QFormLayout()
         form.setVerticalSpacing(7)
@@ -184,11 +185,23 @@ class FilmPanel(QWidget):
         height, width = info.size_hw
         lines = [
             f"<b>{escape(Path(info.source).name)}</b>",
-            self.tr("{0} × {1}, {2} frames at {3:.6g} a second").format(
-                width, height, film.frames, float(info.rate)
+            (
+                self.tr("{0} × {1}, {2} frames at {3:.6g} a second").format(
+                    width, height, film.frames, float(info.rate)
+                )
+                if film.times.constant
+                else self.tr(
+                    "{0} × {1}, {2} frames in {3} at a variable rate, {4:.3g} a second on average"
+                ).format(width, height, film.frames, film.times.length, _mean_rate(film))
             ),
             f"{info.codec}, {info.kind}",
         ]
+        if film.reduced:
+            lines.append(
+                self.tr("Preview at {0} × {1}, export at {2} × {3}").format(
+                    film.size_hw[1], film.size_hw[0], film.full_hw[1], film.full_hw[0]
+                )
+            )
         self.facts.setText("<br>".join(lines))
         self.read_as.setText(self.tr("Read as {0}").format(film.scheme.title))
         self.read_as.setToolTip("\n".join(film.reasons))
@@ -235,3 +248,7 @@ class FilmPanel(QWidget):
         if text and not text.isdecimal():
             raise ValueError(self.tr("a seed is a whole number from 0 up, not {0}").format(text))
         return int(text) if text else None
+
+
+def _mean_rate(film: Opened) -> float:
+    return film.frames / max(1e-3, float(film.times.seconds(film.frames)))

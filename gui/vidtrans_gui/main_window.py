@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QImage
 from PySide6.QtWidgets import (
     QApplication,
     QDockWidget,
@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from vidtrans.errors import VidtransError
-from vidtrans.preview import Opened, PreviewEngine, PreviewLayer, Status
+from vidtrans.preview import Opened, PreviewEngine, PreviewLayer, PreviewScale, Status
 from vidtrans_gui import theme, wording
 from vidtrans_gui.about import about_text
 from vidtrans_gui.actions import Actions
@@ -97,6 +97,7 @@ class MainWindow(QMainWindow):
             self.tasks,
         )
         self.exporting = ExportController(self, self.document, self.queue_panel, preferences)
+        self._exact: Shown | None = None  # what was shown last as it is exported
         self._another_film = (
             True  # whether the next film to open is another one, not the same with other settings
         )
@@ -209,6 +210,7 @@ class MainWindow(QMainWindow):
         self.session.opened.connect(self._opened)
         self.session.shown.connect(self._show)
         self.session.failed.connect(self._failed)
+        self.session.gap_found.connect(self._offer_gaps)
         self.session.status_changed.connect(self._show_status)
         self.viewer.hovered.connect(self.editing.hover)
         self.viewer.picked.connect(self.editing.pick)
@@ -221,7 +223,8 @@ class MainWindow(QMainWindow):
         self.class_list.menu_wanted.connect(self._class_menu)
         self.editing.mask_changed.connect(self.viewer.show_mask)
         self.editing.rows_changed.connect(self.class_list.classes.show_rows)
-        self.editing.selected.connect(self.class_list.choose)
+        self.editing.selected.connect(self._selected)
+        self.editing.refused.connect(self.show_problem)
         self.editing.marked.connect(self._mark)
         self.navigation.moved.connect(self.editing.set_frame)
         self.navigation.range_moved.connect(self.editing.set_range)
@@ -235,6 +238,7 @@ class MainWindow(QMainWindow):
         self.film_panel.refused.connect(lambda text: self.show_problem(self.tr("Film"), text))
         self.choices.failed.connect(self.show_problem)
         self.menus.layer_chosen.connect(self.set_layer)
+        self.menus.preview_chosen.connect(self.set_preview)
         self.menus.appearance_chosen.connect(self.set_appearance)
         self.menus.recent_chosen.connect(self.files.open)
         self.exporting.failed.connect(self.show_problem)
@@ -255,6 +259,8 @@ class MainWindow(QMainWindow):
         self.navigation.film_left()
         self._show_project(project)
         self.viewer.clear()
+        self._exact = None
+        self.menus.show_preview(project.view.preview)
         if project.input is None:
             self._show_page(self.welcome)
             self._film_gone()
@@ -262,6 +268,13 @@ class MainWindow(QMainWindow):
             self._show_page(self.editor)
             if self.document.path is not None:
                 self._show_view(self._view)
+            else:  # what the window shows is part of the project from the start
+                compare = self.viewer.compare
+                self.document.view(
+                    compare="off" if compare == "single" else compare,
+                    wipe=round(self.viewer.wipe, 4),
+                    layer=self.session.layer,
+                )
             self._open(project)
         self._title()
 
@@ -297,7 +310,7 @@ class MainWindow(QMainWindow):
             self.session.leave()
             self._failed(wording.sentence(error), "")
             return
-        self.session.open(settings, project.render.edits)
+        self.session.open(settings, project.render.edits, project.view.preview)
 
     def _film_gone(self) -> None:
         self.navigation.film_closed()
@@ -308,6 +321,7 @@ class MainWindow(QMainWindow):
 
     def _opened(self, film: Opened) -> None:
         self.viewer.show_message("")
+        self._show_reduced(film)
         self.actions_.enable_film(True)
         self.film_panel.show_film(film)
         self.status.show_film(film)
@@ -315,6 +329,24 @@ class MainWindow(QMainWindow):
         self.navigation.film_opened(film, self._view if self._another_film else None)
         self._another_film = False
         self._show_edits()
+
+    def _show_reduced(self, film: Opened) -> None:
+        """Mark a preview that is smaller than the export."""
+        if not film.reduced:
+            self.viewer.set_full_size(QSize())
+            return
+        (height, width), (full_height, full_width) = film.size_hw, film.full_hw
+        note = self.tr("Preview 1/{0} · {1} × {2}").format(round(full_width / width), width, height)
+        self.viewer.set_full_size(QSize(full_width, full_height), note)
+
+    def set_preview(self, scale: PreviewScale) -> None:
+        """Paint the preview at another part of the export's size."""
+        if scale == self.document.project.view.preview:
+            return
+        self.document.view(preview=scale)
+        self.menus.show_preview(scale)
+        if self.document.project.input is not None:
+            self._open(self.document.project)
 
     def _changed(self, before: Project, after: Project) -> None:
         self._show_project(after)
@@ -357,10 +389,14 @@ class MainWindow(QMainWindow):
     def _show(self, shown: Shown) -> None:
         self.viewer.show_message("")
         missing = shown.result.isNull() and shown.layer != "labels"
-        result = shown.result
-        self.viewer.show_pictures(
-            shown.label_picture, result, approximate=shown.approximation is not None
-        )
+        result, mark = shown.result, ""
+        if shown.approximation is None:
+            self._exact = shown
+        elif shown.approximation == "waiting":
+            result, mark = self._kept_picture(shown)
+        else:
+            mark = self.tr("Approximate – painting…")
+        self.viewer.show_pictures(shown.label_picture, result, mark=mark)
         if missing and shown.approximation is None:
             self.viewer.show_message(
                 self.tr("This frame has no layer “{0}”.").format(wording.layer_name(shown.layer))
@@ -368,10 +404,43 @@ class MainWindow(QMainWindow):
         self.editing.show(shown)
         self.navigation.show(shown)
 
+    def _kept_picture(self, waiting: Shown) -> tuple[QImage, str]:
+        """The last exact picture, and what it is, to look at until that of ``waiting`` is there."""
+        kept = self._exact
+        if kept is None or kept.layer != waiting.layer or kept.result.isNull():
+            return QImage(), self.tr("Painting…")
+        if kept.frame == waiting.frame:
+            return kept.result, self.tr("Before the change – painting…")
+        text = self.tr("Frame {0} – painting frame {1}…").format(kept.frame, waiting.frame)
+        return kept.result, text
+
     def _failed(self, message: str, details: str) -> None:
         self.navigation.failed()
-        self.viewer.show_message(message)
+        # The dialog tells why; the viewer, where there is nothing to see.
+        unopened = self.session.film is None
+        self.viewer.show_message(self.tr("This film could not be opened.") if unopened else "")
         self.show_problem(self.tr("Preview"), message, details)
+
+    def _offer_gaps(self, message: str) -> None:
+        """Ask whether to go on over missing numbers of an image sequence."""
+        self.navigation.failed()
+        self.viewer.show_message(self.tr("Pictures of this film are missing."))
+        ask(
+            self,
+            self.tr("Pictures are missing"),
+            message,
+            {
+                self.tr("Go on over the gaps"): lambda: self.document.change(
+                    self.tr("Go on over gaps"), allow_gaps=True
+                ),
+                self.tr("Leave it"): None,
+            },
+        )
+
+    def _selected(self, name: str) -> None:
+        self.class_list.choose(name)
+        if name:
+            self.docks["edits"].raise_()
 
     def _show_status(self, status: Status) -> None:
         self.navigation.show_status(status)

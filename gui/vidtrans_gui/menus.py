@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QActionGroup, QKeySequence, QShortcut
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence, QShortcut
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QMenu
 
 from vidtrans_gui import wording
@@ -23,11 +23,13 @@ class Menus(QObject):
 
     Signals:
         layer_chosen(layer): A layer was chosen.
+        preview_chosen(scale): A size of the preview was chosen, a ``PreviewScale``.
         appearance_chosen(appearance): ``system``, ``dark`` or ``light`` was chosen.
         recent_chosen(path): A recent file was chosen.
     """
 
     layer_chosen = Signal(str)
+    preview_chosen = Signal(str)
     appearance_chosen = Signal(str)
     recent_chosen = Signal(str)
 
@@ -60,6 +62,22 @@ class Menus(QObject):
             action.setShortcut(QKeySequence(f"Alt+{number}"))
             action.setStatusTip(wording.layer_tip(layer))
             action.triggered.connect(lambda _=False, chosen=layer: self.layer_chosen.emit(chosen))
+        sizes = view.addMenu(self.tr("Pre&view size"))
+        self._previews: dict[str, QAction] = {}
+        group = QActionGroup(sizes)
+        for value, text in (
+            ("auto", self.tr("Automatic")),
+            ("full", self.tr("As the export")),
+            ("half", self.tr("1/2")),
+            ("quarter", self.tr("1/4")),
+        ):
+            action = self._previews[value] = group.addAction(sizes.addAction(text))
+            action.setCheckable(True)
+            action.setStatusTip(
+                self.tr("The size at which the preview is painted; exports keep their own")
+            )
+            action.triggered.connect(lambda _=False, chosen=value: self.preview_chosen.emit(chosen))
+        self.show_preview("auto")
         panels = view.addMenu(self.tr("P&anels"))
         for dock in docks.values():
             panels.addAction(dock.toggleViewAction())
@@ -78,6 +96,10 @@ class Menus(QObject):
             )
         for keys, name in MORE_KEYS.items():
             QShortcut(QKeySequence(keys), window).activated.connect(actions[name].trigger)
+
+    def show_preview(self, scale: str) -> None:
+        """Mark the size of the preview."""
+        self._previews[scale].setChecked(True)
 
     def show_recent(self, paths: Sequence[Path]) -> None:
         """Fill the menu of recent files, newest first."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from fractions import Fraction
 
 from PySide6.QtCore import QObject, Signal
 
-from vidtrans.media.times import nominal_rate
+from vidtrans.media.times import FilmTimes, nominal_rate
 from vidtrans.preview import Opened, Status
 from vidtrans_gui.actions import Actions
 from vidtrans_gui.document import Document
@@ -17,8 +16,10 @@ from vidtrans_gui.player import Player
 from vidtrans_gui.project import View
 from vidtrans_gui.session import Session, Shown
 from vidtrans_gui.timeline import Timeline
-from vidtrans_gui.transport import Transport
+from vidtrans_gui.transport import NO_FILM, Transport
 
+_LABELS_EVERY_S = 0.4
+"""Seconds between two counts of the classes while playing."""
 ALL_AHEAD = 1 << 30
 """Frames to paint ahead for a whole film: more than any film has."""
 
@@ -49,6 +50,9 @@ class Navigation(QObject):
         self.player = Player(self)
         self._frames = 0
         self._second = 25
+        self._times = NO_FILM
+        self._labels_at = 0.0
+        self._counted = -1
         self._shown_at: deque[float] = deque(maxlen=50)
         self._marks: tuple[int, ...] = ()
         self.player.wanted.connect(self._play_frame)
@@ -64,8 +68,8 @@ class Navigation(QObject):
             "backward": lambda: self.player.faster(-1),
             "next": lambda: self.go(self.frame + 1),
             "previous": lambda: self.go(self.frame - 1),
-            "next-second": lambda: self.go(self.frame + self._second),
-            "previous-second": lambda: self.go(self.frame - self._second),
+            "next-second": lambda: self.go(self._a_second_on(1)),
+            "previous-second": lambda: self.go(self._a_second_on(-1)),
             "next-mark": lambda: self.go(
                 min((m for m in self._marks if m > self.frame), default=self._frames - 1)
             ),
@@ -109,7 +113,7 @@ class Navigation(QObject):
         """
         same = view is None and film.frames == self._frames
         if not same:
-            self._set_film(film.frames, film.info.rate)
+            self._set_film(film.times)
             view = view or View()
             self._actions["loop"].setChecked(view.loop)
             last = film.frames if view.out_point is None else min(film.frames, view.out_point + 1)
@@ -119,11 +123,19 @@ class Navigation(QObject):
             self.player.pause()
             self._request(self.frame)
 
-    def _set_film(self, frames: int, rate: Fraction) -> None:
-        self._frames, self._second = frames, nominal_rate(rate)
-        self._canvas.set_film(frames, rate)
-        self._transport.set_film(frames, rate)
-        self.player.set_film(frames, rate)
+    def _set_film(self, times: FilmTimes) -> None:
+        self._frames, self._second, self._times = times.frames, nominal_rate(times.rate), times
+        self._canvas.set_film(times)
+        self._transport.set_film(times)
+        self.player.set_film(times)
+
+    def _a_second_on(self, direction: int) -> int:
+        """The frame a second after the playhead, or before it; at least one frame on."""
+        if self._times.constant or not self._frames:
+            return self.frame + direction * self._second
+        at = float(self._times.seconds(self.frame)) + direction
+        frame = self._times.shown_at(max(0.0, at))
+        return frame if frame != self.frame else frame + direction
 
     def film_closed(self) -> None:
         """Stop playing; the timeline stays, because the film may be reopened."""
@@ -131,7 +143,7 @@ class Navigation(QObject):
 
     def film_left(self) -> None:
         """Clear the timeline: another film follows, or none."""
-        self._set_film(0, Fraction(25))
+        self._set_film(NO_FILM)
 
     def set_range(self, first: int, stop: int) -> None:
         """Set in and out points; ``stop`` is exclusive. Both are kept within the film."""
@@ -176,11 +188,17 @@ class Navigation(QObject):
 
     def _play_frame(self, frame: int) -> None:
         self._move_to(frame)
-        # While playing there is no pointing at labels, and a late picture is better than an
-        # approximate one.
-        backwards = self.player.speed < 0
+        # A late picture is better than an approximate one. The shares of the classes are counted
+        # now and then only: nobody reads them at every frame.
+        backwards, now = self.player.speed < 0, time.monotonic()
+        with_labels = now - self._labels_at >= _LABELS_EVERY_S
+        if with_labels:
+            self._labels_at = now
         self._session.seek(
-            frame, ahead=0 if backwards else self._second * 2, with_labels=False, approximate=False
+            frame,
+            ahead=0 if backwards else self._second * 2,
+            with_labels=with_labels,
+            approximate=False,
         )
 
     def _playing_changed(self) -> None:
@@ -193,6 +211,9 @@ class Navigation(QObject):
     def show(self, shown: Shown) -> None:
         """Continue playing after a picture was shown."""
         if shown.approximation is None:
+            if shown.request.id == self._counted:
+                return  # the labels of a picture that was shown already
+            self._counted = shown.request.id
             if self.player.playing:
                 self._shown_at.append(time.monotonic())
             self.player.arrived(shown.frame, cached=shown.cached)

@@ -9,7 +9,11 @@ import time
 from collections.abc import Callable
 from fractions import Fraction
 
+import numpy as np
+import numpy.typing as npt
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
+
+from vidtrans.media.times import FilmTimes
 
 SPEEDS = (1, 2, 4, 8)
 
@@ -37,7 +41,9 @@ class Player(QObject):
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self.tick)
-        self._frames, self._rate = 0, Fraction(25)
+        self._frames = 0
+        self._seconds: npt.NDArray[np.float64] = np.zeros(0)
+        self._period = 0.04
         self._first, self._stop = 0, 0
         self._frame = 0
         self._speed = 0
@@ -53,7 +59,7 @@ class Player(QObject):
 
     @property
     def speed(self) -> int:
-        """Multiple of the film's rate; negative backwards, 0 while paused."""
+        """Multiple of the film's own speed; negative backwards, 0 while paused."""
         return self._speed
 
     @property
@@ -61,12 +67,15 @@ class Player(QObject):
         """Whether it is playing."""
         return self._speed != 0
 
-    def set_film(self, frames: int, rate: Fraction) -> None:
-        """Begin with another film of ``frames`` frames at ``rate`` frames per second."""
+    def set_film(self, times: FilmTimes) -> None:
+        """Begin with another film, whose frames are shown at ``times``."""
         self.pause()
-        self._frames, self._rate = frames, max(rate, Fraction(1, 100))
+        self._frames = times.frames
+        ticks = times.pts - times.pts[:1] if times.frames else times.pts
+        self._seconds = np.asarray(ticks * float(times.time_base), np.float64)
+        self._period = float(1 / max(times.rate, Fraction(1, 100)))
         self._frame, self._pending = 0, False
-        self._first, self._stop = 0, frames
+        self._first, self._stop = 0, self._frames
 
     def set_range(self, first: int, stop: int) -> None:
         """Set in and out points, where playing ends, or begins again with ``loop``."""
@@ -87,7 +96,7 @@ class Player(QObject):
                 self._schedule()
 
     def play(self, speed: int = 1) -> None:
-        """Play at a multiple of the film's rate; negative plays backwards."""
+        """Play at a multiple of the film's speed; negative plays backwards."""
         if self._frames < 2:
             return
         low, high = self._ends()
@@ -96,7 +105,7 @@ class Player(QObject):
         elif not self.loop and speed < 0 and self._frame <= low:
             self._request(high - 1)
         self._speed = speed
-        self._due = self._clock() + float(1 / (self._rate * abs(speed)))
+        self._due = self._clock() + self._between(self._frame, self._next()) / abs(speed)
         self._late = True  # until a picture comes from the cache
         self._schedule()
         self.changed.emit()
@@ -121,6 +130,28 @@ class Player(QObject):
         else:
             self.play(direction)
 
+    def _next(self) -> int:
+        return self._frame + (1 if self._speed > 0 else -1)
+
+    def _at(self, frame: int) -> float:
+        """When a frame is shown, seconds; beyond the ends as if the film went on at its rate."""
+        kept = min(max(0, frame), self._frames - 1)
+        return float(self._seconds[kept]) + (frame - kept) * self._period
+
+    def _between(self, frame: int, other: int) -> float:
+        return abs(self._at(other) - self._at(frame))
+
+    def _due_now(self, late_s: float) -> int:
+        """The frame that is due ``late_s`` film seconds after the next one was."""
+        following = self._next()
+        if not 0 <= following < self._frames:
+            return following
+        if self._speed > 0:
+            at = self._at(following) + late_s + 1e-9
+            return int(np.searchsorted(self._seconds, at, side="right")) - 1
+        at = self._at(following) - late_s - 1e-9
+        return int(np.searchsorted(self._seconds, at, side="left"))
+
     def _ends(self) -> tuple[int, int]:
         if self._first <= self._frame < self._stop:
             return self._first, self._stop
@@ -143,16 +174,17 @@ class Player(QObject):
         if now < self._due:
             self._schedule()
             return
-        period = float(1 / self._rate)
         direction = 1 if self._speed > 0 else -1
-        due = 1 + int((now - self._due) / period * abs(self._speed)) if not self._late else 1
-        steps = max(due, abs(self._speed) if self._late else 1)
+        following = self._next()
+        if self._late:
+            target = self._frame + self._speed
+        else:
+            target = self._due_now((now - self._due) * abs(self._speed))
         # Late: the clock restarts with every picture. In time: it continues, so that rounding
         # errors do not add up.
-        spent = period * steps / abs(self._speed)
-        self._due = max(self._due + spent, now) if not self._late else max(now, self._due + spent)
+        spent = self._between(following, target + direction) / abs(self._speed)
+        self._due = max(self._due + spent, now)
         low, high = self._ends()
-        target = self._frame + direction * steps
         if low <= target < high:
             self._request(target)
         elif self.loop:

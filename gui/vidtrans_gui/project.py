@@ -18,6 +18,7 @@ from vidtrans.labels.edit import EditList, FirstFrame, absolute_path, relative_p
 from vidtrans.media.naming import is_pattern
 from vidtrans.pipeline.options import reopening_fields
 from vidtrans.pipeline.settings import ConvertSettings, WithRender, format_size
+from vidtrans.preview import PreviewScale
 from vidtrans.untrusted import UntrustedTextError, json_text, parse_json, read_text
 from vidtrans.validation import did_you_mean, first_problem
 
@@ -38,6 +39,7 @@ class View(BaseModel):
         compare: ``off``, ``wipe``, ``side`` or ``blink``.
         wipe: Where the wipe divides the picture, 0 to 1.
         zoom: Device pixels for one picture pixel; None fits the window.
+        preview: The size of the preview's pictures: ``auto``, ``full``, ``half`` or ``quarter``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,6 +52,7 @@ class View(BaseModel):
     compare: str = "off"
     wipe: float = 0.5
     zoom: float | None = None
+    preview: PreviewScale = "auto"
 
 
 class Project(WithRender):

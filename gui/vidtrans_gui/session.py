@@ -11,10 +11,20 @@ import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QImage
 
+from vidtrans.errors import VidtransError
 from vidtrans.frame import LabelFrame
 from vidtrans.labels.edit import EditList
 from vidtrans.pipeline.settings import ConvertSettings
-from vidtrans.preview import Answer, Failed, Opened, PreviewEngine, PreviewLayer, Request, Status
+from vidtrans.preview import (
+    Answer,
+    Failed,
+    Opened,
+    PreviewEngine,
+    PreviewLayer,
+    PreviewScale,
+    Request,
+    Status,
+)
 from vidtrans_gui import wording
 from vidtrans_gui.inbox import Inbox
 from vidtrans_gui.pictures import to_qimage
@@ -23,8 +33,15 @@ from vidtrans_gui.pictures import to_qimage
 class Engine(Protocol):
     """The methods of ``PreviewEngine`` that the window uses."""
 
-    def open(self, settings: ConvertSettings, edits: EditList | None = None) -> int: ...
+    def open(
+        self,
+        settings: ConvertSettings,
+        edits: EditList | None = None,
+        *,
+        scale: PreviewScale = "full",
+    ) -> int: ...
     def edit(self, edits: EditList) -> None: ...
+    def check(self, edits: EditList) -> VidtransError | None: ...
     def submit(self, request: Request) -> bool: ...
     def cancel(self) -> None: ...
     def status(self) -> Status: ...
@@ -103,12 +120,14 @@ class Session(QObject):
         opened(film): A film is open; ``film`` is an ``Opened``.
         shown(shown): A picture came; ``shown`` is a ``Shown``.
         failed(message, details): Opening, an edit or a request failed.
+        gap_found(message): The film was not opened, because pictures of it are missing.
         status_changed(status): The preview's ``Status``, five times a second.
     """
 
     opened = Signal(object)
     shown = Signal(object)
     failed = Signal(str, str)
+    gap_found = Signal(str)
     status_changed = Signal(object)
 
     def __init__(
@@ -140,11 +159,18 @@ class Session(QObject):
         """The layer that is shown."""
         return self._layer
 
-    def open(self, settings: ConvertSettings, edits: EditList) -> None:
-        """Open a film; ``opened`` or ``failed`` follows."""
+    def open(
+        self, settings: ConvertSettings, edits: EditList, scale: PreviewScale = "full"
+    ) -> None:
+        """Open a film; ``opened``, ``failed`` or ``gap_found`` follows."""
         self._film = None
         self._last = None
-        self._generation = self._engine.open(settings, edits)
+        self._generation = self._engine.open(settings, edits, scale=scale)
+
+    def problem_of(self, edits: EditList) -> str:
+        """Why these edits do not suit the open film, in a sentence; empty where they do."""
+        error = self._engine.check(edits)
+        return "" if error is None else wording.sentence(error)
 
     def edit(self, edits: EditList) -> None:
         """Use these edits from now on, and request the current frame again."""
@@ -224,7 +250,11 @@ class Session(QObject):
             )
             older = event.request is None and event.generation not in (0, self._generation)
             if not (newer or older):
-                self.failed.emit(event.sentence(wording.setting_words), event.details)
+                sentence = event.sentence(wording.setting_words)
+                if any("allow_gaps" in remedy.settings for remedy in event.remedies):
+                    self.gap_found.emit(sentence)
+                else:
+                    self.failed.emit(sentence, event.details)
 
     def _poll(self) -> None:
         if self._film is not None:

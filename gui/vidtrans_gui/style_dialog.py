@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QColor, QIcon, QImage, QPixmap
@@ -38,8 +39,10 @@ class StyleDialog(QDialog):
 
     chosen = Signal(int)
 
-    def __init__(self, title: str, count: int, parent: QWidget | None = None) -> None:
-        """Make a sheet of ``count`` styles."""
+    def __init__(
+        self, title: str, count: int, parent: QWidget | None = None, *, names: Sequence[str] = ()
+    ) -> None:
+        """Make a sheet of ``count`` styles; ``names``: what they are called, empty for none."""
         super().__init__(parent)
         self.setWindowTitle(title)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -57,7 +60,9 @@ class StyleDialog(QDialog):
         blank = QPixmap(_THUMB)
         blank.fill(QColor(theme_of(self.palette()).field))
         for style in range(count):
-            item = QListWidgetItem(QIcon(blank), self.tr("Style {0}").format(style))
+            name = names[style] if style < len(names) else ""
+            text = self.tr("Style {0}").format(style) + (f" · {name}" if name else "")
+            item = QListWidgetItem(QIcon(blank), text)
             item.setTextAlignment(Qt.AlignmentFlag.AlignHCenter)
             self.sheet.addItem(item)
         self.sheet.setCurrentRow(0)

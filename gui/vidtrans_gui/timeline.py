@@ -21,12 +21,14 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QScrollBar, QSizePolicy, QToolTip, QVBoxLayout, QWidget
 
-from vidtrans.media.times import to_timecode
+from vidtrans.media.times import FilmTimes
 from vidtrans_gui.theme import Theme, theme_of
 from vidtrans_gui.timescale import TimeScale
 
 RULER, TRACK, LANE, CACHE, GAP = 24, 26, 16, 6, 4
 _GRIP = 6
+_TENS = Fraction(10)
+"""Where frames have no common length, the ruler's ticks are round numbers of frames."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class TimelineCanvas(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._rate = Fraction(25)
+        self._times = FilmTimes.at_rate(0, Fraction(25))
         self._frame = 0
         self._in, self._out = 0, 0
         self._cuts: tuple[int, ...] = ()
@@ -132,8 +134,8 @@ class TimelineCanvas(QWidget):
         """The first frame of the range, and the frame after its last."""
         return self._in, self._out
 
-    def set_film(self, frames: int, rate: Fraction) -> None:
-        self._rate = rate
+    def set_film(self, times: FilmTimes) -> None:
+        frames, self._times = times.frames, times
         self._frame, self._in, self._out = 0, 0, frames
         self._cuts = self._resets = self._snapshots = ()
         self._cached, self._edits, self._picked = (), (), None
@@ -230,7 +232,7 @@ class TimelineCanvas(QWidget):
         font = QFont(self.font())
         font.setPointSizeF(max(6.5, font.pointSizeF() - 1.5))
         painter.setFont(font)
-        large, fine = self._scale.ticks(self._rate)
+        large, fine = self._scale.ticks(self._times.rate if self._times.constant else _TENS)
         first, last = int(self._scale.first), self._scale.frame(self.width()) + 1
         for frame in range(first - first % fine, last + 1, fine):
             x = round(self._scale.x(frame)) + 0.5
@@ -238,7 +240,7 @@ class TimelineCanvas(QWidget):
             painter.setPen(QColor(theme.muted if written else theme.faint))
             painter.drawLine(QPointF(x, RULER - (9 if written else 5)), QPointF(x, RULER - 1))
             if written:
-                painter.drawText(QPointF(x + 4, RULER - 10), to_timecode(frame, self._rate))
+                painter.drawText(QPointF(x + 4, RULER - 10), self._times.timecode(frame))
 
     def _paint_track(self, painter: QPainter, theme: Theme) -> None:
         track = self._track()
@@ -443,7 +445,7 @@ class TimelineCanvas(QWidget):
         return super().event(event)
 
     def _tooltip(self, frame: int) -> str:
-        lines = [self.tr("Frame {0} · {1}").format(frame, to_timecode(frame, self._rate))]
+        lines = [self.tr("Frame {0} · {1}").format(frame, self._times.timecode(frame))]
         if frame in self._resets:
             lines.append(self.tr("Reset forced here"))
         elif frame in self._cuts:

@@ -8,11 +8,12 @@ from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QSpinBox, QToolButton, QWidget
 
-from vidtrans.media.times import from_timecode, to_timecode
+from vidtrans.media.times import FilmTimes, from_timecode
 from vidtrans_gui.actions import Actions
 from vidtrans_gui.forms import keep_arrows
 from vidtrans_gui.theme import mono_font
 
+NO_FILM = FilmTimes.at_rate(0, Fraction(25))
 BUTTONS = ("first", "previous", "play", "next", "last", "loop", "mark-in", "mark-out")
 
 
@@ -38,32 +39,38 @@ class TimecodeField(QLineEdit):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._rate, self._frame, self._frames = Fraction(25), 0, 0
+        self._times, self._frame = NO_FILM, 0
         self.setFont(mono_font())
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.setFixedWidth(self.fontMetrics().horizontalAdvance("00:00:00:00") + 26)
+        self.setFixedWidth(self.fontMetrics().horizontalAdvance("00:00:00.000") + 26)
         self.returnPressed.connect(self._enter)
         self.show_frame(0)
 
-    def set_film(self, frames: int, rate: Fraction) -> None:
-        self._frames, self._rate = frames, rate
+    def set_film(self, times: FilmTimes) -> None:
+        self._times = times
         self.show_frame(0)
 
     def show_frame(self, frame: int) -> None:
         self._frame = frame
         if not (self.hasFocus() and self.isModified()):
-            self.setText(to_timecode(frame, self._rate))
+            self.setText(self._times.timecode(frame))
 
     def _enter(self) -> None:
         try:
-            frame = from_timecode(self.text(), self._rate)
+            # A constant rate has timecode, of which the last parts are enough.
+            read = self._times
+            frame = (
+                from_timecode(self.text(), read.rate)
+                if read.constant
+                else read.frame_of(self.text())
+            )
         except ValueError as error:
             self.setToolTip(str(error))
             self.selectAll()
             return
         self.setToolTip(self.tr("Timecode; Enter goes there"))
         self.setModified(False)
-        self.entered.emit(min(frame, max(0, self._frames - 1)))
+        self.entered.emit(min(frame, max(0, self._times.frames - 1)))
         self.clearFocus()
 
     def event(self, event: QEvent) -> bool:
@@ -98,7 +105,6 @@ class Transport(QFrame):
         super().__init__(parent)
         self.setObjectName("bar")
         self.setProperty("edge", "top")
-        self._rate = Fraction(25)
         self.timecode = TimecodeField(self)
         self.timecode.setAccessibleName(self.tr("Timecode"))
         self.timecode.setToolTip(self.tr("Timecode; Enter goes there"))
@@ -139,18 +145,25 @@ class Transport(QFrame):
             self.frame.clearFocus
         )  # so that J, K and L are commands again
         keep_arrows(self.frame)
-        self.set_film(0, Fraction(25))
+        self.set_film(NO_FILM)
 
-    def set_film(self, frames: int, rate: Fraction) -> None:
-        self._rate = rate
-        self.timecode.set_film(frames, rate)
+    def set_film(self, times: FilmTimes) -> None:
+        frames = times.frames
+        self.timecode.set_film(times)
         self.frame.blockSignals(True)
         self.frame.setRange(0, max(0, frames - 1))
         self.frame.setValue(0)
         self.frame.blockSignals(False)
-        self.length.setText(f"{to_timecode(frames, rate)}  ·  {frames} f")
+        varying = "" if times.constant else "  ·  VFR"
+        self.length.setText(f"{times.length}  ·  {frames} f{varying}")
         self.length.setToolTip(
-            self.tr("Length: {0} frames at {1:.6g} frames a second").format(frames, float(rate))
+            self.tr("Length: {0} frames at {1:.6g} frames a second").format(
+                frames, float(times.rate)
+            )
+            if times.constant
+            else self.tr("Length: {0} frames at a variable rate, each with its own time").format(
+                frames
+            )
         )
         self.length.setVisible(frames > 0)
         self.setEnabled(frames > 0)

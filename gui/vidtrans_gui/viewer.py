@@ -61,7 +61,9 @@ class Viewer(QWidget):
         self._centre = QPointF(
             0.5, 0.5
         )  # the point of the picture, 0 to 1, at the centre of a pane
-        self._approximate = False
+        self._mark = ""
+        self._note = ""
+        self._full = QSize()
         self._message = ""
         self._captions = (self.tr("Labels"), self.tr("Result"))
         self._drag: str | None = None
@@ -86,13 +88,29 @@ class Viewer(QWidget):
     def minimumSizeHint(self) -> QSize:
         return QSize(240, 160)
 
-    def show_pictures(self, labels: QImage, result: QImage, *, approximate: bool = False) -> None:
-        """Show both pictures of a frame; a null image stands for a missing one."""
+    def show_pictures(self, labels: QImage, result: QImage, *, mark: str = "") -> None:
+        """Show both pictures of a frame; a null image stands for a missing one.
+
+        Args:
+            labels: The labels in colours.
+            result: The picture.
+            mark: Why ``result`` is not the exact picture of the frame; empty where it is.
+        """
         size = self._picture_size()
-        self._labels, self._result, self._approximate = labels, result, approximate
+        self._labels, self._result, self._mark = labels, result, mark
         if self._picture_size() != size:
             self.zoom_changed.emit(self.zoom)
         self.update()
+
+    def set_full_size(self, size: QSize, note: str = "") -> None:
+        """Set the size that the pictures stand for, where they are smaller: zoom counts its pixels.
+
+        Args:
+            size: The size of the export; empty for that of the pictures.
+            note: What is written over the picture.
+        """
+        self._full, self._note = size, note
+        self._changed_zoom()
 
     def show_mask(self, mask: QImage) -> None:
         """Show an ARGB overlay of the picture's size; a null image removes it."""
@@ -110,7 +128,7 @@ class Viewer(QWidget):
 
     def clear(self) -> None:
         self._labels, self._result, self._mask = QImage(), QImage(), QImage()
-        self._approximate, self._message = False, ""
+        self._mark, self._message, self._note, self._full = "", "", "", QSize()
         self.fit()
 
     @property
@@ -123,7 +141,17 @@ class Viewer(QWidget):
 
     @property
     def approximate(self) -> bool:
-        return self._approximate
+        return bool(self._mark)
+
+    @property
+    def mark(self) -> str:
+        """Why the picture is not the exact one of the frame; empty where it is."""
+        return self._mark
+
+    @property
+    def note(self) -> str:
+        """What is written over the picture of a reduced preview."""
+        return self._note
 
     @property
     def message(self) -> str:
@@ -209,6 +237,11 @@ class Viewer(QWidget):
         self.update()
 
     def _picture_size(self) -> QSize:
+        """The size that the pictures stand for."""
+        size = self._image_size()
+        return size if size.isEmpty() or self._full.isEmpty() else self._full
+
+    def _image_size(self) -> QSize:
         return self._result.size() if not self._result.isNull() else self._labels.size()
 
     def _fitted(self) -> float:
@@ -246,9 +279,9 @@ class Viewer(QWidget):
         )
 
     def picture_point(self, position: QPointF) -> tuple[int, int] | None:
-        """The picture pixel (x, y) under a point of the widget; None outside of the picture."""
+        """The pixel (x, y) of the pictures, as they are, under a point; None outside."""
         target = self._target(self._pane(self._pane_at(position)))
-        size = self._picture_size()
+        size = self._image_size()
         if target.isEmpty() or not target.contains(position):
             return None
         x = int((position.x() - target.x()) / target.width() * size.width())
@@ -306,8 +339,18 @@ class Viewer(QWidget):
             self._chip(
                 painter, self._captions[0 if labels else 1], pane, Qt.AlignmentFlag.AlignLeft
             )
-        if self._approximate:
-            self._paint_approximate(painter)
+        if self._mark:
+            self._paint_mark(painter)
+        if self._note:
+            pane = self._pane(0)
+            self._label(
+                painter,
+                self._note,
+                self._target(pane).intersected(pane),
+                Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop,
+                QColor(0, 0, 0, 150),
+                QColor(255, 255, 255, 225),
+            )
 
     def _draw(
         self, painter: QPainter, image: QImage, pane: QRectF, clip: QRectF | None = None
@@ -381,13 +424,13 @@ class Viewer(QWidget):
         painter.setPen(front)
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
 
-    def _paint_approximate(self, painter: QPainter) -> None:
+    def _paint_mark(self, painter: QPainter) -> None:
         pane = self._pane(1 if self._compare == "side" else 0)
         area = self._target(pane).intersected(pane)
         side = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop
         self._label(
             painter,
-            self.tr("Approximate – painting…"),
+            self._mark,
             area,
             side,
             QColor("#d9a441"),

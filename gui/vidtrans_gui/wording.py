@@ -18,13 +18,24 @@ from vidtrans.labels.edit import (
     StyleInstance,
 )
 from vidtrans.preview import PREVIEW_LAYERS, PreviewLayer
+from vidtrans_gui.style_names import StyleNames
 
 translate = QCoreApplication.translate
 RELABEL, DELETE, STYLE, PICTURE, RESET = "#6f9fd8", "#cf7f86", "#a98bd0", "#6fb39a", "#d9a441"
 
 
-def describe(edit: Edit) -> str:
-    """An edit in one line, for the list of edits, the timeline and the undo menu."""
+_INSTANCES = 1000
+"""Instances of a class are numbered from 1000 times its id on, in maps of Cityscapes' kind."""
+
+
+def describe(edit: Edit, styles: StyleNames | None = None) -> str:
+    """An edit in one line, for the list of edits, the timeline and the undo menu.
+
+    Args:
+        edit: The edit.
+        styles: The names of the model's styles; None leaves them to their numbers.
+    """
+    named = styles or StyleNames()
     match edit:
         case RelabelClass():
             return f"{edit.source} → {edit.target}"
@@ -33,13 +44,19 @@ def describe(edit: Edit) -> str:
         case DeleteInstance():
             return translate("Wording", "Delete instance {0}").format(edit.instance)
         case StyleClass():
-            return translate("Wording", "{0}: style {1}").format(edit.name, edit.style)
+            text = translate("Wording", "{0}: style {1}").format(edit.name, edit.style)
+            return _with_name(text, named.name(edit.name, edit.style))
         case StyleInstance():
-            return translate("Wording", "Instance {0}: style {1}").format(edit.instance, edit.style)
+            text = translate("Wording", "Instance {0}: style {1}").format(edit.instance, edit.style)
+            return _with_name(text, named.name(str(edit.instance // _INSTANCES), edit.style))
         case FirstFrame():
             return translate("Wording", "Picture {0}").format(Path(edit.picture).name)
         case ResetAt():
             return translate("Wording", "Reset")
+
+
+def _with_name(text: str, name: str) -> str:
+    return f"{text} ({name})" if name else text
 
 
 def target(what: str | int) -> str:
@@ -112,7 +129,9 @@ def setting_words(setting: str, value: str | None = None) -> str:
         "pixel_format": translate("Wording", "Pixel format"),
         "start": translate("Wording", "“from” of the range"),
         "end": translate("Wording", "“up to” of the range"),
-        "allow_gaps": translate("Wording", "the command line's leave to pass over gaps"),
+        "allow_gaps": translate("Wording", "“Go on over the gaps”"),
+        "even_sides": translate("Wording", "“even sides”"),
+        "audio_codec": translate("Wording", "Sound"),
         "allow_protocols": translate("Wording", "the command line's allowed protocols"),
         "overwrite": translate("Wording", "“replace what is there”"),
         "resume": translate("Wording", "“go on where an interrupted export stopped”"),

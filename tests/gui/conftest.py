@@ -19,6 +19,7 @@ from vidtrans_gui.app import restore_environment
 from vidtrans.frame import FrameTime, LabelFrame, VideoInfo
 from vidtrans.labels.palette import colourise
 from vidtrans.labels.scheme import load_scheme
+from vidtrans.media.times import FilmTimes
 from vidtrans.model.card import Card
 from vidtrans.preview import Answer, Opened, Status
 
@@ -95,15 +96,30 @@ def preferences(tmp_path):
 
 class Painter:
     """A preview without a network: frame n is a flat picture of brightness n. It answers from a
-    thread of its own, after ``delay`` seconds, with the labels' colours as an approximation before;
-    frames that it painted are at hand."""
+    thread of its own, after ``delay`` seconds, with ``approximation`` before; frames that it
+    painted are at hand. ``times``: when its frames are shown, else 25 a second."""
 
-    def __init__(self, on_event, *, frames=100, delay=0.0, styles=None, instances=True, scene=None):
+    def __init__(
+        self,
+        on_event,
+        *,
+        frames=100,
+        delay=0.0,
+        styles=None,
+        instances=True,
+        scene=None,
+        approximation="no_history",
+        times=None,
+        size_hw=(32, 64),
+    ):
         self.on_event, self.frames, self.delay, self.instances = on_event, frames, delay, instances
         self.scheme = load_scheme("cityscapes")
         self.styles = styles or {}
         self.scene = scene or (lambda n: np.full((32, 64), 7, np.uint8))
-        self.opened, self.edited, self.asked = [], [], []
+        self.approximation, self.size_hw = approximation, size_hw
+        self.times = times or FilmTimes.at_rate(frames, Fraction(25))
+        self.opened, self.edited, self.asked, self.scales = [], [], [], []
+        self.refused = None
         self.painted = set()
         self.closed = False
         self._task = None
@@ -111,8 +127,9 @@ class Painter:
         self._thread = threading.Thread(target=self._work, name="painter")
         self._thread.start()
 
-    def open(self, settings, edits=None):
+    def open(self, settings, edits=None, *, scale="full"):
         self.opened.append(settings)
+        self.scales.append(scale)
         self.edited.append(edits)
         self.painted.clear()
         self._put(("open", len(self.opened)))
@@ -121,6 +138,9 @@ class Painter:
     def edit(self, edits):
         self.edited.append(edits)
         self.painted.clear()
+
+    def check(self, edits):
+        return self.refused
 
     def submit(self, request):
         self.asked.append(request)
@@ -164,9 +184,10 @@ class Painter:
     def answer(self, request, approximation=None):
         labels = self.labels(request.frame)
         height, width = labels.ids.shape
+        waiting = approximation == "waiting"
         pictures = {
             layer: np.full((height, width, 3), request.frame % 256, np.uint8)
-            for layer in request.layers
+            for layer in (() if waiting else request.layers)
         }
         pictures["labels"] = colourise(labels.ids, self.scheme)
         return Answer(
@@ -192,7 +213,7 @@ class Painter:
                 self.on_event(self._film(value))
                 continue
             if self.delay and value.approximate:
-                self.on_event(self.answer(value, "labels"))
+                self.on_event(self.answer(value, self.approximation))
             time.sleep(self.delay)
             self.painted.add(value.frame)
             self.on_event(self.answer(value))
@@ -200,9 +221,9 @@ class Painter:
     def _film(self, generation):
         info = VideoInfo(
             "labels.mkv",
-            (32, 64),
-            Fraction(25),
-            Fraction(1, 25),
+            self.size_hw,
+            self.times.rate,
+            self.times.time_base,
             self.frames,
             "grey8",
             "ffv1",
@@ -211,8 +232,7 @@ class Painter:
         card = Card(name="painter", system="vid2vid", generator={}, styles=self.styles)
         return Opened(
             generation, info, self.frames, (32, 64), card, self.scheme, "ids8", ("because",),
-            self.scheme, 35,
-            self.instances, "cpu", "fp32",
+            self.scheme, 35, self.instances, "cpu", "fp32", self.size_hw, self.times,
         )  # fmt: skip
 
 

@@ -121,7 +121,7 @@ def test_only_the_newest_request_is_shown(session, qtbot):
         session.seek(frame)
     qtbot.waitUntil(lambda: bool(session.seen) and session.seen[-1].approximation is None)
     assert {shown.frame for shown in session.seen} == {5}
-    assert [shown.approximation for shown in session.seen] == ["labels", None]
+    assert [shown.approximation for shown in session.seen] == ["no_history", None]
 
 
 def test_a_frame_at_hand_says_so(session, qtbot):

@@ -6,7 +6,7 @@ import pytest
 from vidtrans_gui.player import Player
 from vidtrans_gui.timescale import TimeScale
 
-from vidtrans.media.times import from_timecode, to_timecode
+from vidtrans.media.times import FilmTimes, from_timecode, to_timecode
 
 NTSC = Fraction(30000, 1001)
 
@@ -85,7 +85,7 @@ def playing(qapp):
     """A player under a clock of ours; ``asked`` collects the frames that it wants."""
     now = [0.0]
     player = Player(clock=lambda: now[0])
-    player.set_film(100, Fraction(25))
+    player.set_film(FilmTimes.at_rate(100, Fraction(25)))
     player.now, player.asked = now, []
     player.wanted.connect(player.asked.append)
     yield player

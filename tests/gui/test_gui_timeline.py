@@ -9,6 +9,8 @@ from PySide6.QtWidgets import QApplication
 from vidtrans_gui.classlist import ClassList, ClassRow, UnderCursorRole
 from vidtrans_gui.timeline import RULER, TRACK, EditRange, Timeline
 
+from vidtrans.media.times import FilmTimes
+
 
 @pytest.fixture
 def timeline(qtbot):
@@ -16,7 +18,7 @@ def timeline(qtbot):
     qtbot.addWidget(made)
     made.resize(800, 120)
     made.show()
-    made.canvas.set_film(200, Fraction(25))
+    made.canvas.set_film(FilmTimes.at_rate(200, Fraction(25)))
     return made
 
 

@@ -145,7 +145,7 @@ def test_clicks_and_hovering_tell_picture_pixels(viewer, qtbot, pixels):
 
 def test_an_approximate_picture_is_marked(viewer):
     plain = viewer.grab().toImage()
-    viewer.show_pictures(flat(RED), flat(BLUE), approximate=True)
+    viewer.show_pictures(flat(RED), flat(BLUE), mark="Painting…")
     assert viewer.approximate
     assert viewer.grab().toImage() != plain
 

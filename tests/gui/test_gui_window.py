@@ -145,6 +145,103 @@ def test_lists_are_gone_through_by_keys(opened, qtbot):
     assert opened.navigation.frame == 0, "elsewhere Down jumps to the next cut"
 
 
+def test_a_command_acts_on_the_class_that_the_keys_marked(opened, qtbot):
+    classes = opened.class_list
+    opened.editing.pick_class("road")
+    focus(opened, qtbot, classes)
+    qtbot.keyClick(classes, Qt.Key.Key_Home)
+    qtbot.keyClick(classes, Qt.Key.Key_Down)
+    marked = classes.currentIndex().data()
+    assert marked != "road"
+    assert opened.editing.selection.plane == opened.editing.classes.plane(marked)
+    qtbot.keyClick(classes, Qt.Key.Key_R)
+    dialog = next(widget for widget in opened.findChildren(QDialog) if widget.isVisible())
+    dialog.reject()
+    opened.editing.relabel_as("wall")
+    assert edits(opened) == (RelabelClass(marked, "wall"),)
+
+
+@pytest.mark.parametrize("window", [{"instances": False}], indirect=True)
+def test_the_key_of_a_disabled_command_does_nothing(opened, qtbot):
+    """T is for styles, which this model has none of; "terrain" and "truck" begin with it."""
+    classes = opened.class_list
+    focus(opened, qtbot, classes)
+    qtbot.keyClick(classes, Qt.Key.Key_Home)
+    before = classes.currentIndex().row()
+    assert not opened.actions_["style"].isEnabled()
+    qtbot.keyClick(classes, Qt.Key.Key_T)
+    assert classes.currentIndex().row() == before
+    box = opened.render_bar.device
+    focus(opened, qtbot, box)
+    qtbot.keyClick(box, Qt.Key.Key_C)
+    assert opened.document.project.render.device == "auto"
+
+
+def test_after_enter_in_a_number_field_keys_are_commands_again(opened, qtbot):
+    opened.editing.add(RelabelClass("road", "sidewalk"))
+    opened.navigation.go(7)
+    for field, text in ((opened.edits_panel.start, "5"), (opened.film_panel.seed, "3")):
+        opened.docks["edits" if field is opened.edits_panel.start else "film"].raise_()
+        qtbot.waitUntil(field.isVisible)
+        focus(opened, qtbot, field)
+        field.selectAll()
+        qtbot.keyClicks(field, text)
+        qtbot.keyClick(field, Qt.Key.Key_Return)
+        qtbot.waitUntil(lambda field=field: not field.hasFocus())
+    assert edits(opened)[0].start == 5
+    assert opened.document.project.render.seed == 3
+    qtbot.waitUntil(lambda: opened.actions_["first"].isEnabled())
+    qtbot.keyClick(opened, Qt.Key.Key_Home)
+    assert opened.navigation.frame == 0
+
+
+def test_selecting_shows_the_panel_of_edits(opened):
+    opened.docks["film"].raise_()
+    opened.viewer.picked.emit(*CAR)
+    assert opened.edits_panel.isVisible()
+
+
+def test_what_was_relabelled_has_its_new_name(opened, qtbot):
+    opened.viewer.picked.emit(*CAR)
+    opened.editing.relabel_as("truck")
+    assert opened.edits_panel._name.text() == "truck"
+    qtbot.waitUntil(
+        lambda: "truck" in {row.name for row in opened.class_list.classes.rows if row.share > 0}
+    )
+    assert opened.edits_panel._more.text() == "Instance 26001 · 3.1% of this frame"
+    trigger(opened, "undo")
+    qtbot.waitUntil(lambda: opened.edits_panel._name.text() == "car")
+
+
+def test_an_edit_that_would_fail_is_not_added(opened):
+    opened.painter.refused = InputError("there are no instance maps.")
+    assert not opened.editing.add(DeleteInstance(26001))
+    problem = next(widget for widget in opened.findChildren(QDialog) if widget.isVisible())
+    assert "there are no instance maps" in problem.message
+    problem.accept()
+    assert edits(opened) == ()
+    assert not opened.actions_["undo"].isEnabled()
+
+
+@pytest.mark.parametrize(("how", "left"), [("Crop", (0, 200, 0)), ("Stretch", (200, 0, 0))])
+def test_a_picture_of_another_size_is_fitted_first(opened, qtbot, tmp_path, how, left):
+    """96x32: a third red, a third green, a third red; the film is 64x32."""
+    picture = np.zeros((32, 96, 3), np.uint8)
+    picture[:, :32, 2] = picture[:, 64:, 2] = picture[:, 32:64, 1] = 200
+    cv2.imwrite(str(tmp_path / "wide.png"), picture)
+    opened.editing.use_picture(str(tmp_path / "wide.png"))
+    qtbot.waitUntil(lambda: any(box.isVisible() for box in opened.findChildren(QMessageBox)))
+    box = next(box for box in opened.findChildren(QMessageBox) if box.isVisible())
+    assert "wide.png is 96 × 32, and the film 64 × 32" in box.text()
+    next(button for button in box.buttons() if button.text() == how).click()
+    qtbot.waitUntil(lambda: bool(edits(opened)))
+    made = tmp_path / f"wide-64x32-{how.lower()}.png"
+    assert edits(opened) == (FirstFrame(str(made), 0),)
+    fitted = cv2.imread(str(made))[..., ::-1]
+    assert fitted.shape == (32, 64, 3)
+    assert tuple(fitted[16, 18]) == left
+
+
 def test_a_narrow_window_keeps_what_has_no_other_place(opened, qtbot):
     bar = opened.render_bar
     opened.resize(1100, 650)
@@ -330,10 +427,16 @@ def test_a_reset_is_forced_and_taken_back(opened, qtbot):
     assert edits(opened) == ()
 
 
-def test_a_first_frame_picture_and_its_replacement(opened, tmp_path):
+def test_a_first_frame_picture_and_its_replacement(opened, qtbot, tmp_path):
     opened.navigation.go(12)
-    opened.editing.use_picture(str(tmp_path / "a.png"))
-    opened.editing.use_picture(str(tmp_path / "b.png"))
+    for name in ("a.png", "b.png"):
+        QImage(64, 32, QImage.Format.Format_RGB32).save(str(tmp_path / name))
+        opened.editing.use_picture(str(tmp_path / name))
+        qtbot.waitUntil(
+            lambda name=name: (
+                bool(edits(opened)) and edits(opened)[0].picture == str(tmp_path / name)
+            )
+        )
     assert edits(opened) == (FirstFrame(str(tmp_path / "b.png"), 12),)
 
 
@@ -475,9 +578,10 @@ def test_films_models_and_pictures_can_be_dropped(window, qtbot, label_film, tmp
     assert window.document.project.render.model == str(tmp_path / "mine.safetensors")
     shown(window, qtbot, 0)
     picture = tmp_path / "look.png"
-    QImage(8, 8, QImage.Format.Format_RGB32).save(str(picture))
+    QImage(64, 32, QImage.Format.Format_RGB32).save(str(picture))
     qtbot.waitUntil(lambda: window.session.film is not None)
     drop(window, picture)
+    qtbot.waitUntil(lambda: bool(edits(window)))
     assert edits(window) == (FirstFrame(str(picture), 0),)
     window.document.load(window.document.project, None)  # nothing unsaved
     window.files.new()

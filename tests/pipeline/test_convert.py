@@ -147,6 +147,16 @@ def test_odd_sizes(settings, grey_film, scene, tmp_path, decoded):
     assert decoded(convert(settings(input=str(film))).output).shape == (3, 31, 45, 3)
 
 
+def test_odd_sides_are_filled_up_where_asked(settings, grey_film, scene, tmp_path, decoded):
+    film = str(grey_film(tmp_path / "odd.mkv", [scene(n, 31, 45) for n in range(3)]))
+    plain = decoded(convert(settings(input=film)).output)
+    even = decoded(convert(settings(input=film, even_sides=True, overwrite=True)).output)
+    assert even.shape == (3, 32, 46, 3)
+    assert np.array_equal(even[:, :31, :45], plain)
+    assert np.array_equal(even[:, 31, :45], plain[:, 30])
+    assert np.array_equal(even[:, :, 45], even[:, :, 44])
+
+
 def test_instances_are_read_beside_the_labels(settings, grey_film, scene, tmp_path, decoded):
     without = decoded(convert(settings()).output)
     maps = [scene(n).astype(np.uint16) for n in range(12)]

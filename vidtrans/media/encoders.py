@@ -313,5 +313,5 @@ def _check_format(encoder: Codec, name: str, size_hw: tuple[int, int], target: P
                 f"{encoder.name} in {name} needs even sides, and the picture is"
                 f" {size_hw[1]}x{size_hw[0]}.",
                 where=target,
-                remedy=Remedy("Use {pixel_format:yuv444p}, or an even {size_hw}."),
+                remedy=Remedy("Use {even_sides}, {pixel_format:yuv444p}, or an even {size_hw}."),
             )

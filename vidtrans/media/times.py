@@ -160,6 +160,11 @@ class FilmTimes:
         ticks = seconds / float(self.time_base) + int(self.pts[0])
         return max(0, int(np.searchsorted(self.pts, ticks + 1e-6, side="right")) - 1)
 
+    @property
+    def length(self) -> str:
+        """How long the film is, as ``timecode`` writes it."""
+        return self.timecode(self.frames)
+
     def timecode(self, frame: int) -> str:
         """SMPTE timecode; ``HH:MM:SS.mmm`` where the timing varies."""
         if self.constant:

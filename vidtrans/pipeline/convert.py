@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from vidtrans.atomic_write import cannot_write, discard_folder
 from vidtrans.errors import InputError, Interrupted, OutputError, Remedy, UsageError, VidtransError
-from vidtrans.frame import Frame, LabelFrame
+from vidtrans.frame import Bytes, Frame, LabelFrame
 from vidtrans.labels.edit import FirstFrame
 from vidtrans.labels.report import LabelReport, ReportBuilder
 from vidtrans.media.naming import exists, names_pictures, resolve
@@ -151,6 +152,7 @@ def convert(
         meter = ProgressMeter(_frames_to_paint(render, chosen, done=done), done=done)
         cuts: list[int] = []
         frames = done
+        size_hw = _size_hw(settings, render)
         try:
             sink = stack.enter_context(_open_output(settings, render, run, chosen))
             if isinstance(sink, FilmOutput):
@@ -176,7 +178,7 @@ def convert(
                         with errors_at(painted.index, "encoding"):
                             sink.write(
                                 Made(
-                                    translation.picture,
+                                    _filled(translation.picture, size_hw),
                                     chosen.in_output(translation.time),
                                     painted.read.frame,
                                     painted.state,
@@ -275,7 +277,16 @@ def _would_replace(output: Path, source: str) -> bool:
 def _size_hw(settings: ConvertSettings, render: Render) -> tuple[int, int]:
     """The size of the pictures that are written."""
     height, width = render.painter.sizing.scaled_hw
-    return (height, 2 * width) if settings.render.layer == "compare" else (height, width)
+    width *= 2 if settings.render.layer == "compare" else 1
+    return (height + height % 2, width + width % 2) if settings.even_sides else (height, width)
+
+
+def _filled(picture: Bytes, size_hw: tuple[int, int]) -> Bytes:
+    """``picture`` with its last row and column repeated up to a size."""
+    bottom, right = size_hw[0] - picture.shape[0], size_hw[1] - picture.shape[1]
+    if not (bottom or right):
+        return picture
+    return np.pad(picture, ((0, bottom), (0, right), (0, 0)), "edge")
 
 
 def _stems(render: Render, chosen: FrameRange) -> Sequence[str] | None:
@@ -462,7 +473,8 @@ def _make_again(
                 continue
             with errors_at(painted.index, "encoding"):
                 translation = painted.translation()
-                writer.write(translation.picture, chosen.in_output(translation.time))
+                picture = _filled(translation.picture, _size_hw(settings, render))
+                writer.write(picture, chosen.in_output(translation.time))
         if isinstance(writer, FolderWriter):
             writer.sync()
             run.replace(span, None)

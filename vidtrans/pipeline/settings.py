@@ -502,6 +502,8 @@ class ConvertSettings(WithRender):
         codec: ffmpeg's own name, as ``pixel_format``; None for the container's usual one.
         encoder_options: Of the encoder, by ffmpeg's names.
         pixel_format: ffmpeg's own name.
+        even_sides: Repeat the last column and row of pictures where a side is odd, since many
+            players and pixel formats take even sides only.
         audio_codec: The encoder, by ffmpeg's name, of sound that is not in this codec; ``copy``
             keeps the input's sound as it is.
         resume: Go on with an interrupted run.
@@ -574,6 +576,19 @@ class ConvertSettings(WithRender):
             (Option("pixel-format", "FORMAT", "As ffmpeg calls it (default yuv420p)."),), "Encoding"
         ),
     ] = None
+    even_sides: Annotated[
+        bool,
+        Setting(
+            (
+                Option(
+                    "even-sides",
+                    "",
+                    "Repeat the last column and row where a side is odd: yuv420p takes even ones.",
+                ),
+            ),
+            "Encoding",
+        ),
+    ] = False
     audio_codec: Annotated[
         str,
         Setting(
