@@ -58,6 +58,7 @@ def ask(
     answers: Mapping[str, Callable[[], None] | None],
     *,
     icon: QMessageBox.Icon = QMessageBox.Icon.Warning,
+    default: str = "",
 ) -> QMessageBox:
     """Open a question.
 
@@ -65,9 +66,9 @@ def ask(
         parent: The dialog's parent.
         title: The dialog's title.
         text: The question.
-        answers: The text of each button and what it calls. The first is the default; Escape
-            selects the last.
+        answers: The text of each button and what it calls. Escape selects the last.
         icon: The dialog's icon.
+        default: The button that Enter presses; empty for the first.
     """
     box = QMessageBox(icon, title, text, QMessageBox.StandardButton.NoButton, parent)
     box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -84,7 +85,7 @@ def ask(
         )
         button = box.addButton(name, role)
         calls[button] = call
-        if first:
+        if name == default or (first and not default):
             box.setDefaultButton(button)
         if last:
             box.setEscapeButton(button)

@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
+from vidtrans.errors import VidtransError
+from vidtrans.labels.detect import parse_labels
+from vidtrans.model import find_bundle, read_card
+from vidtrans.pipeline.look_ahead import look_ahead
 from vidtrans.pipeline.settings import RenderSettings
+from vidtrans.pipeline.setup import open_source
+from vidtrans_gui import wording
 from vidtrans_gui.dialogs import ask, choose_file
 from vidtrans_gui.document import Document
 from vidtrans_gui.preferences import Preferences
 from vidtrans_gui.project import (
+    ANY,
     SUFFIX,
+    ChangedOnDiskError,
     Loaded,
     Missing,
     Project,
+    file_digest,
     load_project,
     missing_media,
     relink,
     save_project,
 )
-from vidtrans_gui.recovery import RecentFiles, Recovered, Recovery
+from vidtrans_gui.recovery import ProjectLock, RecentFiles, Recovered, Recovery
 from vidtrans_gui.tasks import Tasks
 
 FILMS = "*.mkv *.mp4 *.mov *.webm *.avi *.nut *.y4m *.m4v *.png *.bmp *.tif *.tiff"
@@ -45,6 +54,32 @@ class Demo:
     labels: Path
     instances: Path
     seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a film cannot be opened.
+
+    Attributes:
+        sentence: The reason.
+        curable: Whether a setting of the window may help.
+    """
+
+    sentence: str
+    curable: bool
+
+
+def probe(project: Project) -> Problem | None:
+    """Whether a project's film can be read, without its model; may be slow."""
+    try:
+        settings = project.settings()
+        takes_pictures = read_card(find_bundle(settings.render.model)).system == "pix2pix"
+        with open_source(settings) as reader:
+            if not takes_pictures:  # a pix2pix may do so
+                look_ahead(reader, parse_labels(settings.render.labels))
+    except VidtransError as error:
+        return Problem(wording.sentence(error), bool(error.remedies))
+    return None
 
 
 class Files(QObject):
@@ -84,9 +119,12 @@ class Files(QObject):
         self._demo = demo
         self.recent = RecentFiles(folder / "recent.json")
         self.recovery = Recovery(folder / "recovery")
+        self.lock = ProjectLock(folder / "open")
+        self._on_disk: str | None = ANY  # digest of what this window read or wrote last
         self._autosave = QTimer(self, singleShot=True, interval=AUTOSAVE_MS)
         self._autosave.timeout.connect(self.autosave)
         document.changed.connect(lambda _before, _after: self._autosave.start())
+        document.undo.cleanChanged.connect(self._clean_changed)
 
     # -- new and open ------------------------------------------------------------------------------
 
@@ -148,8 +186,40 @@ class Files(QObject):
             Project(render=RenderSettings(model=model))
         ):  # the model used last may have been removed
             project = project.model_copy(update={"model": model, "seed": None})
-        self._load(project, None)
-        self._remember(path)
+
+        def load() -> None:
+            self._load(project, None)
+            self._remember(path)
+
+        self._once_readable(project, load)
+
+    def _once_readable(self, project: Project, then: Callable[[], None]) -> None:
+        """Call ``then``; where a film is open that it would close, only if the new one can be read,
+        or the user wants to see to it that it can."""
+        if self._document.project.input is None or project.input is None:
+            then()
+            return
+
+        def looked(problem: Problem | None) -> None:
+            if problem is None:
+                then()
+            elif problem.curable:
+                ask(
+                    self._window,
+                    self.tr("Open"),
+                    problem.sentence,
+                    {
+                        self.tr("Open it all the same"): then,
+                        self.tr("Keep the open film"): None,
+                    },
+                    default=self.tr("Keep the open film"),
+                )
+            else:
+                self.failed.emit(self.tr("Open"), problem.sentence, "")
+
+        self._tasks.start(
+            lambda report: probe(project), done=looked, failed=self._problem(self.tr("Open"))
+        )
 
     def _open_project(self, path: Path) -> None:
         self.notified.emit(self.tr("Opening {0}…").format(path.name))
@@ -163,20 +233,44 @@ class Files(QObject):
         if loaded.ignored:
             self.notified.emit(" ".join(loaded.ignored))
         self._remember(loaded.path)
+
+        def load(project: Project, new: bool) -> None:
+            self._load_unless_open(replace(loaded, project=project), unsaved=new)
+
         if loaded.missing:
-            name = loaded.path.stem
-            self._relink(
-                loaded.project,
-                name,
-                loaded.missing,
-                lambda project, new: self._load(project, loaded.path, unsaved=new),
-            )
+            self._relink(loaded.project, loaded.path.stem, loaded.missing, load)
         else:
-            self._load(loaded.project, loaded.path)
+            self._once_readable(loaded.project, lambda: load(loaded.project, False))
+
+    def _load_unless_open(self, loaded: Loaded, *, unsaved: bool) -> None:
+        """Load a project; ask before, where another window has it open."""
+
+        def load(path: Path | None, unsaved: bool) -> None:
+            self._load(loaded.project, path, unsaved=unsaved)
+            self._on_disk = loaded.digest
+
+        if self._document.path == loaded.path or self.lock.acquire(loaded.path):
+            load(loaded.path, unsaved)
+            return
+        ask(
+            self._window,
+            self.tr("Open project"),
+            self.tr(
+                "{0} is open in another window. What one of them saves, the other does not have."
+            ).format(loaded.path.name),
+            {
+                self.tr("Open a copy"): lambda: load(None, True),
+                self.tr("Open it all the same"): lambda: load(loaded.path, unsaved),
+                self.tr("Cancel"): None,
+            },
+        )
 
     def _load(self, project: Project, path: Path | None, *, unsaved: bool = False) -> None:
         self._autosave.stop()
         self._forget()
+        if path is None:
+            self.lock.release()
+        self._on_disk = ANY
         self._document.load(project, path, unsaved=unsaved)
 
     def _remember(self, path: Path) -> None:
@@ -258,7 +352,7 @@ class Files(QObject):
         if self._document.path is None:
             self.save_as(then)
         else:
-            self._write(self._document.path, then)
+            self._write(self._document.path, then, expected=self._on_disk)
 
     def save_as(self, then: Callable[[], None] | None = None) -> None:
         """Save the project under a name to choose; ``then`` is called afterwards."""
@@ -282,10 +376,25 @@ class Files(QObject):
         """Save the project to ``path``."""
         self._write(path, None)
 
-    def _write(self, path: Path, then: Callable[[], None] | None) -> None:
+    def _write(
+        self, path: Path, then: Callable[[], None] | None, *, expected: str | None = ANY
+    ) -> None:
+        """Save to ``path``, if it holds what is ``expected``; else ask what to do."""
         project = self._document.project
 
-        def done(written: Path) -> None:
+        def work(_report: object) -> tuple[Path, str | None] | None:
+            try:
+                written = save_project(project, path, expected=expected)
+            except ChangedOnDiskError:
+                return None
+            self.lock.acquire(written)
+            return written, file_digest(written)
+
+        def done(saved: tuple[Path, str | None] | None) -> None:
+            if saved is None:
+                self._ask_about_change(path, then)
+                return
+            written, self._on_disk = saved
             self._document.saved(written, project)
             if not self._document.modified:
                 self._autosave.stop()
@@ -295,10 +404,23 @@ class Files(QObject):
             if then is not None:
                 then()
 
-        self._tasks.start(
-            lambda report: save_project(project, path),
-            done=done,
-            failed=self._problem(self.tr("Save project")),
+        self._tasks.start(work, done=done, failed=self._problem(self.tr("Save project")))
+
+    def _ask_about_change(self, path: Path, then: Callable[[], None] | None) -> None:
+        """The project's file was changed by somebody else since it was opened or saved."""
+        ask(
+            self._window,
+            self.tr("Save project"),
+            self.tr(
+                "{0} was changed by another window or program since it was opened here. Overwriting"
+                " loses these changes, reloading loses yours."
+            ).format(path.name),
+            {
+                self.tr("Save as…"): lambda: self.save_as(then),
+                self.tr("Reload"): lambda: self._open_project(path),
+                self.tr("Overwrite"): lambda: self._write(path, then),
+                self.tr("Cancel"): None,
+            },
         )
 
     def unless_unsaved(self, then: Callable[[], None]) -> None:
@@ -326,14 +448,23 @@ class Files(QObject):
     # -- recovery ----------------------------------------------------------------------------------
 
     def autosave(self) -> None:
-        """Write a recovery copy of unsaved work."""
-        if self._document.modified and self._document.project.input is not None:
-            project, path = self._document.project, self._document.path
+        """Write a recovery copy of unsaved work; remove it where there is none any more."""
+        if not self._document.modified:
+            self._forget()
+        elif self._document.project.input is not None:
+            project, path, known = self._document.project, self._document.path, self._on_disk
             self._tasks.start(
-                lambda report: self.recovery.autosave(project, path),
+                lambda report: self.recovery.autosave(project, path, known),
                 done=lambda _none: None if self._document.modified else self._forget(),
                 failed=lambda message, _details: self.notified.emit(message),
             )
+
+    # A method and not a function: Qt disconnects it when the receiver is destroyed.
+    def _clean_changed(self, clean: bool) -> None:
+        """What was undone is not to be recovered."""
+        if clean and not self._document.modified:
+            self._autosave.stop()
+            self._forget()
 
     def _forget(self) -> None:
         self._tasks.start(
@@ -368,6 +499,9 @@ class Files(QObject):
 
         def load(project: Project, _changed: bool) -> None:
             self._load(project, newest.path, unsaved=True)
+            self._on_disk = newest.digest
+            if newest.path is not None:
+                self.lock.acquire(newest.path)
             self.autosave()
             discard()
 
@@ -399,4 +533,6 @@ class Files(QObject):
     def close(self) -> None:
         """Remove the recovery copy: the window closes with nothing left to save."""
         self._autosave.stop()
+        self._document.undo.cleanChanged.disconnect(self._clean_changed)
         self.recovery.forget()
+        self.lock.release()

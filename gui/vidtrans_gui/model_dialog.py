@@ -174,6 +174,9 @@ class ModelDialog(QDialog):
         self.import_.clicked.connect(self._import)
         self.remove.clicked.connect(self._remove)
         close.clicked.connect(self.reject)
+        for button in (self.add, self.import_, self.remove, close):
+            button.setAutoDefault(False)  # Enter is for the model that is selected
+        self.use.setDefault(True)
         self._show_progress(False)
         self.refresh()
 
@@ -218,7 +221,11 @@ class ModelDialog(QDialog):
     def _show_card(self, _row: int = 0) -> None:
         entry = self._entry()
         self.use.setEnabled(entry is not None and entry.card is not None)
-        self.remove.setEnabled(entry is not None and not entry.embedded)
+        in_use = entry is not None and self._current in (entry.name, str(entry.path))
+        self.remove.setEnabled(entry is not None and not entry.embedded and not in_use)
+        self.remove.setToolTip(
+            self.tr("This model is in use; choose another one first") if in_use else ""
+        )
         if entry is None:
             self.title.setText(self.tr("No models"))
             self.card.setText("")
@@ -252,7 +259,8 @@ class ModelDialog(QDialog):
     def _use(self) -> None:
         entry = self._entry()
         if entry is not None and entry.card is not None:
-            self.chosen.emit(entry.name if entry.embedded else str(entry.path))
+            self._current = entry.name if entry.embedded else str(entry.path)
+            self.chosen.emit(self._current)
             self.accept()
 
     def _add(self) -> None:
@@ -297,6 +305,8 @@ class ModelDialog(QDialog):
             self,
         )
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setDefaultButton(QMessageBox.StandardButton.Cancel)
+        box.setEscapeButton(QMessageBox.StandardButton.Cancel)
         delete = box.addButton(self.tr("Delete"), QMessageBox.ButtonRole.DestructiveRole)
         delete.clicked.connect(lambda: self.remove_file(entry))
         box.open()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from vidtrans.atomic_write import whole_file
-from vidtrans.errors import InputError, UsageError
+from vidtrans.errors import InputError, OutputError, UsageError
 from vidtrans.labels.edit import EditList, FirstFrame, absolute_path, relative_path
 from vidtrans.media.naming import is_pattern
 from vidtrans.pipeline.options import reopening_fields
@@ -117,30 +118,58 @@ class Loaded:
         path: Its file.
         missing: Files that it names and that do not exist.
         ignored: A sentence for each unknown key.
+        digest: Of what the file held when it was read, see ``file_digest``.
     """
 
     project: Project
     path: Path
     missing: tuple[Missing, ...] = ()
     ignored: tuple[str, ...] = ()
+    digest: str | None = None
+
+
+class ChangedOnDiskError(OutputError):
+    """The project's file is not what this window read or wrote last."""
 
 
 # -- the file --------------------------------------------------------------------------------------
 
 
-def save_project(project: Project, path: str | Path) -> Path:
+ANY = "any"
+"""A digest that every file has, see ``save_project``."""
+
+
+def save_project(project: Project, path: str | Path, *, expected: str | None = ANY) -> Path:
     """Write a project's file, completely or not at all.
+
+    Args:
+        project: The project.
+        path: Its file.
+        expected: The digest of what the file holds; ``ANY`` replaces it whatever it holds. A file
+            that is gone is written again.
 
     Returns:
         The absolute path.
 
     Raises:
+        ChangedOnDiskError: The file holds something else.
         OutputError: The file cannot be written; an existing one is unchanged.
     """
     target = Path(path).absolute()
+    if expected != ANY and file_digest(target) not in (None, expected):
+        raise ChangedOnDiskError("was changed by another window or program.", where=target)
     with whole_file(target, what="the project") as draft:
         draft.write_text(as_text(to_data(project, target.parent)), encoding="utf-8")
     return target
+
+
+def file_digest(path: Path) -> str | None:
+    """Digest of a file's content; None where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "blake2b").hexdigest()
+    except OSError:
+        return None
 
 
 def load_project(path: str | Path) -> Loaded:
@@ -151,6 +180,7 @@ def load_project(path: str | Path) -> Loaded:
             version.
     """
     file = Path(path).absolute()
+    digest = file_digest(file)  # before reading: a change in between is found when saving
     data = read_json(file, "this project")
     if not isinstance(data, dict) or not isinstance(data.get("version"), int):
         raise InputError("is not a project of vidtrans.", where=file)
@@ -163,7 +193,7 @@ def load_project(path: str | Path) -> Loaded:
         )
     ignored: list[str] = []
     project = from_data(unversioned(data), file.parent, str(file), ignored)
-    return Loaded(project, file, missing_media(project), tuple(ignored))
+    return Loaded(project, file, missing_media(project), tuple(ignored), digest)
 
 
 def unversioned(data: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import threading
 import time
 import uuid
@@ -15,7 +17,7 @@ from filelock import lock_descriptor
 
 from vidtrans.atomic_write import whole_file
 from vidtrans.errors import InputError, OutputError
-from vidtrans_gui.project import Project, as_text, from_data, read_json, to_data, unversioned
+from vidtrans_gui.project import ANY, Project, as_text, from_data, read_json, to_data, unversioned
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,14 @@ class Recovered:
         path: The project's file; None if it was never saved.
         saved_at: When the copy was written, Unix time in seconds.
         file: The copy.
+        digest: Of what the project's file held as the window knew it, see ``file_digest``.
     """
 
     project: Project
     path: Path | None
     saved_at: float
     file: Path
+    digest: str | None = ANY
 
 
 class Recovery:
@@ -48,12 +52,13 @@ class Recovery:
         self._lock: IO[str] | None = None
         self._mutex = threading.Lock()
 
-    def autosave(self, project: Project, path: Path | None) -> None:
+    def autosave(self, project: Project, path: Path | None, digest: str | None = ANY) -> None:
         """Write this window's copy.
 
         Args:
             project: The project.
             path: Its file; None if it was never saved.
+            digest: Of what the file held as this window knows it.
 
         Raises:
             OutputError: The copy cannot be written.
@@ -76,6 +81,7 @@ class Recovery:
             data = {
                 "path": saved,
                 "saved_at": time.time(),
+                "digest": digest,
                 "folder": str(folder),
                 "project": to_data(project, folder),
             }
@@ -105,7 +111,11 @@ class Recovery:
                 )
                 found.append(
                     Recovered(
-                        project, None if path is None else Path(path), float(data["saved_at"]), file
+                        project,
+                        None if path is None else Path(path),
+                        float(data["saved_at"]),
+                        file,
+                        data.get("digest", ANY),
                     )
                 )
         return tuple(sorted(found, key=lambda one: -one.saved_at))
@@ -130,6 +140,53 @@ def _is_running(lock: Path) -> bool:
             return not _try_lock(file)
     except OSError as error:
         return not isinstance(error, FileNotFoundError)
+
+
+class ProjectLock:
+    """Tells other windows of this user which project is open here.
+
+    The lock is a file in ``folder`` whose name is a digest of the project's path; the operating
+    system releases it however the window ends. Methods may be called from any thread.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self._folder = Path(folder)
+        self._held: tuple[Path, IO[str]] | None = None
+        self._mutex = threading.Lock()
+
+    def acquire(self, project: Path) -> bool:
+        """Lock a project instead of the one before. False where another window has it open."""
+        with self._mutex:
+            file = self._file(project)
+            if self._held is not None and self._held[0] == file:
+                return True
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                lock = file.open("a")
+            except OSError:
+                self._release()
+                return True  # without a folder for locks nothing is known of other windows
+            if not _try_lock(lock):
+                lock.close()
+                return False
+            self._release()
+            self._held = file, lock
+            return True
+
+    def release(self) -> None:
+        """Unlock."""
+        with self._mutex:
+            self._release()
+
+    def _release(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            # The file stays: another window may be about to lock it.
+            held[1].close()
+
+    def _file(self, project: Path) -> Path:
+        name = os.fsencode(Path(project).resolve())
+        return self._folder / f"{hashlib.blake2b(name, digest_size=12).hexdigest()}.lock"
 
 
 class RecentFiles:

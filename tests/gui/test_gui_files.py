@@ -3,10 +3,11 @@ question."""
 
 import json
 
+import numpy as np
 import pytest
 from PySide6.QtWidgets import QFileDialog, QMessageBox
-from vidtrans_gui.project import Project, save_project
-from vidtrans_gui.recovery import Recovery
+from vidtrans_gui.project import Project, load_project, save_project
+from vidtrans_gui.recovery import ProjectLock, Recovery
 
 from vidtrans.labels.edit import EditList, RelabelClass
 from vidtrans.preview import Failed
@@ -55,6 +56,110 @@ def test_save_and_open_give_the_same_project(opened, qtbot, tmp_path):
     assert (opened.viewer.wipe, opened.viewer.zoom, opened.session.layer) == (0.25, 3.0, "raw")
     assert not opened.document.modified
     assert opened.painter.edited[-1].edits == kept.render.edits.edits
+
+
+@pytest.fixture
+def saved(opened, qtbot, tmp_path):
+    """The window with a saved project, and its file."""
+    file = tmp_path / "p.vidtrans"
+    opened.files.write(file)
+    qtbot.waitUntil(lambda: not opened.tasks.busy)
+    return opened, file
+
+
+def change_behind_its_back(file):
+    """What another window saves: other edits."""
+    found = load_project(file).project
+    save_project(found.model_copy(update={"edits": EDIT}), file)
+
+
+@pytest.mark.parametrize("choice", ["Overwrite", "Reload", "Cancel", "Save as…"])
+def test_what_another_window_saved_is_not_replaced_unasked(saved, qtbot, tmp_path, choice):
+    window, file = saved
+    change_behind_its_back(file)
+    window.editing.add(RelabelClass("road", "sidewalk"))
+    window.files.save()
+    qtbot.waitUntil(lambda: question(window) is not None)
+    assert "changed by another window" in question(window).text()
+    assert "bus" in file.read_text()
+    answer(window, choice)
+    if choice == "Overwrite":
+        qtbot.waitUntil(lambda: not window.document.modified)
+        assert "sidewalk" in file.read_text()
+        assert "bus" not in file.read_text()
+        window.editing.add(RelabelClass("sky", "wall"))
+        window.files.save()  # now it holds what this window wrote
+        qtbot.waitUntil(lambda: not window.document.modified)
+        return
+    if choice == "Save as…":
+        dialog = next(found for found in window.findChildren(QFileDialog) if found.isVisible())
+        dialog.fileSelected.emit(str(tmp_path / "q.vidtrans"))
+        dialog.reject()
+        qtbot.waitUntil(lambda: not window.document.modified)
+        assert "sidewalk" in (tmp_path / "q.vidtrans").read_text()
+    if choice == "Reload":
+        qtbot.waitUntil(lambda: window.document.project.render.edits == EDIT)
+        assert not window.document.modified
+    if choice == "Cancel":
+        assert window.document.modified
+    assert "bus" in file.read_text()
+
+
+def test_a_project_that_is_open_elsewhere_is_opened_as_a_copy(saved, qtbot, tmp_path):
+    window, file = saved
+    other = ProjectLock(tmp_path / "state" / "open")
+    assert not other.acquire(file), "this window has it"
+    window.files.new()
+    assert other.acquire(file)
+    window.files.open(str(file))
+    qtbot.waitUntil(lambda: question(window) is not None)
+    assert "open in another window" in question(window).text()
+    answer(window, "Open a copy")
+    assert window.document.project.input is not None
+    assert window.document.path is None
+    assert window.document.modified
+    other.release()
+
+
+def test_work_that_was_undone_is_not_offered(opened, qtbot, tmp_path):
+    opened.editing.add(RelabelClass("road", "sidewalk"))
+    opened.files.autosave()
+    qtbot.waitUntil(lambda: bool(list((tmp_path / "state" / "recovery").glob("*.json"))))
+    opened.actions_["undo"].trigger()
+    qtbot.waitUntil(lambda: not list((tmp_path / "state" / "recovery").glob("*.json")))
+
+
+def test_a_film_that_cannot_be_opened_leaves_the_open_one(opened, qtbot, tmp_path):
+    before = opened.document.project
+    (tmp_path / "broken.mkv").write_bytes(b"no film" * 100)
+    opened.files.open(str(tmp_path / "broken.mkv"))
+    found = []
+    qtbot.waitUntil(lambda: bool(found.extend(problems(opened)) or found))
+    assert "broken.mkv" in found[0].message
+    assert len(problems(opened)) == 1
+    assert opened.document.project == before
+    assert opened.session.film is not None
+    found[0].accept()
+
+
+def problems(window):
+    return [box for box in window.children() if hasattr(box, "message") and box.isVisible()]
+
+
+@pytest.mark.parametrize("choice", ["Keep the open film", "Open it all the same"])
+def test_a_film_that_a_setting_may_help_is_opened_if_one_wants(
+    opened, qtbot, grey_film, tmp_path, choice
+):
+    """Noise is no label film; its scheme could be named."""
+    rng = np.random.default_rng(1)
+    noise = [rng.integers(0, 256, (32, 64), dtype=np.uint8) for _ in range(3)]
+    film = grey_film(tmp_path / "noise.mkv", noise)
+    before = opened.document.project.input
+    opened.files.open(str(film))
+    qtbot.waitUntil(lambda: question(opened) is not None)
+    answer(opened, choice)
+    expected = before if choice.startswith("Keep") else str(film)
+    assert opened.document.project.input == expected
 
 
 def test_save_asks_for_a_name_the_first_time(opened, qtbot, tmp_path):
@@ -205,8 +310,9 @@ def test_a_film_that_opens_when_it_is_no_longer_wanted(opened):
 
 
 def test_a_film_that_cannot_be_opened_leaves_nothing_of_the_one_before(opened, tmp_path):
-    opened.session._engine.open = lambda settings, edits: 99
-    opened.files.open(str(tmp_path / "broken.mkv"))
+    """It can be read, so that the other one was left, and fails afterwards."""
+    opened.session._engine.open = lambda settings, edits, scale: 99
+    opened.document.load(Project(input=str(tmp_path / "broken.mkv")), None)
     opened.session._take(Failed("broken.mkv: is damaged.", generation=99))
     box = next(box for box in opened.children() if hasattr(box, "message"))
     assert "damaged" in box.message
@@ -233,8 +339,8 @@ def test_recent_files(opened, qtbot, label_film, tmp_path):
     names = [action.text() for action in opened.menus.recent.actions()]
     assert names == ["p.vidtrans", "labels.mkv"]
     opened.menus.recent.actions()[1].trigger()
+    qtbot.waitUntil(lambda: opened.document.path is None)
     shown(opened, qtbot)
-    assert opened.document.path is None
     assert opened.document.project.input == str(label_film)
 
 
