@@ -36,9 +36,9 @@ def main(source, out, options):
     class Gated(on_ray._Actor):
         """Without it, the first actor would do all jobs before the third one has started."""
 
-        def _progress(self, now):
-            super()._progress(now)
-            end = time.monotonic() + 120
+        def _progress(self, name, now):
+            super()._progress(name, now)
+            end = time.monotonic() + 300
             while now.done >= GATE and not gate.exists() and time.monotonic() < end:
                 time.sleep(0.05)
 

@@ -76,6 +76,20 @@ def test_a_tree_with_two_workers_and_again(films, batch, out, decoded):
     assert {*out.iterdir()} == {out / "a", out / "b", out / RECORD}
 
 
+def test_a_worker_does_several_jobs_together(films, batch, out, decoded, tmp_path):
+    top = films(3)
+    assert batch(top, tmp_path / "alone", "--workers", 1)[0] == 0
+    code, printed, _ = batch(top, out, "--workers", 1, "--together", 2, "--progress", "json")
+    assert code == 0
+    lines = [json.loads(line) for line in printed.splitlines()]
+    told = [(line["event"], line["job"]) for line in lines if line["event"] in ("started", "done")]
+    assert [event for event, _ in told[:2]] == ["started", "started"]
+    for name in entries(out):
+        theirs, ours = decoded(out / name), decoded(tmp_path / "alone" / name)
+        # 1e-3 of a picture in [-1,1] is an eighth of a step of 8 bits; coding may double a step.
+        assert abs(theirs.astype(int) - ours).max() <= 2
+
+
 def test_one_bad_input_among_good_ones(films, batch, out):
     top = films(2)
     (top / "a" / "bad.mkv").write_bytes(b"no film")

@@ -20,8 +20,9 @@ from vidtrans.batches.runner import JobRunner, Order
 from vidtrans.cli import main
 
 SCRIPT = Path(__file__).with_name("ray_cluster.py")
-LIMIT_S = 170
-"""Of the cluster and its batch: about 25 s on two idle cores, some 80 s on two busy ones."""
+LIMIT_S = 480
+"""Of the cluster and its batch: 62 s where seven programs wanted two cores, minutes where sixteen
+did."""
 
 
 @pytest.fixture
@@ -33,9 +34,9 @@ def cluster_run(tmp_path):
     patient = {
         "RAY_health_check_period_ms": "5000",
         "RAY_health_check_timeout_ms": "60000",
-        "RAY_gcs_server_request_timeout_seconds": "120",
-        "RAY_raylet_start_wait_time_s": "120",
-        "RAY_worker_register_timeout_seconds": "150",
+        "RAY_gcs_server_request_timeout_seconds": "300",
+        "RAY_raylet_start_wait_time_s": "300",
+        "RAY_worker_register_timeout_seconds": "300",
         "RAY_USAGE_STATS_ENABLED": "0",
     }
 
@@ -97,7 +98,7 @@ def lose(tmp_path, monkeypatch):
         monkeypatch.setattr(ray, "kill", lambda actor: None)
         with Ledger(tmp_path) as record:
             record.enter([Job("a.mp4", "/a.mkv")], {"street": ""}, exists=bool)
-            crew = on_ray._Crew(record, tmp_path, str(tmp_path), "me", "cpu", overwrite=False)
+            crew = on_ray._Crew(record, tmp_path, str(tmp_path), "me", "cpu", 1, overwrite=False)
             monkeypatch.setattr(crew, "_hire", lambda make: None)
             for error in errors:
                 entry = record.claim("me")

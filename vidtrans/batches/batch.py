@@ -31,6 +31,7 @@ class BatchSettings:
         out: The folder of the outputs, or its URL.
         workers: Worker processes; None for one for each GPU, or for each core of a CPU.
         device: ``auto``, ``cpu``, ``cuda`` (every GPU), or names divided by commas.
+        together: Jobs that each worker does at the same time.
         overwrite: Whether outputs that the batch did not make may be replaced.
         skip_existing: Whether new jobs whose output is there count as done.
         only_failed: Whether nothing but the jobs that failed is done.
@@ -42,6 +43,7 @@ class BatchSettings:
     out: str
     workers: int | None = None
     device: str = "auto"
+    together: int = 1
     overwrite: bool = False
     skip_existing: bool = False
     only_failed: bool = False
@@ -87,6 +89,7 @@ class OpenBatch:
                 address=settings.ray,
                 workers=settings.workers,
                 device=settings.device,
+                together=settings.together,
                 overwrite=settings.overwrite,
                 drain=drain,
                 cancel=cancel,
@@ -97,7 +100,7 @@ class OpenBatch:
             if not self.ledger.waiting():
                 return
         workers = settings.workers or (1 if self.joined else None)
-        plans = worker_plans(settings.device, workers)
+        plans = worker_plans(settings.device, workers, together=settings.together)
         yield from work(
             self.ledger,
             self.folder,
@@ -186,6 +189,7 @@ def batch(
     *,
     workers: int | None = None,
     device: str = "auto",
+    together: int = 1,
     name: str | None = None,
     overwrite: bool = False,
     skip_existing: bool = False,
@@ -206,6 +210,8 @@ def batch(
         out: The folder of the outputs, or its URL.
         workers: Worker processes; None for one for each GPU, or for each core of a CPU.
         device: ``auto``, ``cpu``, ``cuda`` (every GPU), or names divided by commas.
+        together: Jobs that each worker does at the same time; frames of one size go through the
+            generator together.
         name: A template of the outputs' names, such as ``{path}.mkv``.
         overwrite: Whether outputs that the batch did not make may be replaced.
         skip_existing: Whether new jobs whose output is there count as done.
@@ -241,6 +247,7 @@ def batch(
         place,
         workers=workers,
         device=device,
+        together=together,
         overwrite=overwrite,
         skip_existing=skip_existing,
         ledger=None if ledger is None else os.fspath(ledger),

@@ -38,25 +38,25 @@ _MAX_LOST = 20
 
 
 class _Actor:
-    """Runs jobs on a node. It is made a Ray actor with two threads, so that ``progress`` and
-    ``stop`` answer while ``run`` is at work.
+    """Runs jobs on a node. It is made a Ray actor with a thread for each job at a time, and one so
+    that ``progress`` and ``stop`` answer while they are at work.
 
     Args:
         device: For jobs that name none.
         threads: Of the CPU.
+        together: Jobs at a time.
     """
 
-    def __init__(self, device: str, threads: int) -> None:
+    def __init__(self, device: str, threads: int, together: int = 1) -> None:
         import threading
 
         os.environ["OMP_NUM_THREADS"] = str(threads)
         from vidtrans.batches.runner import JobRunner
 
-        self._runner = JobRunner(device=device, threads=threads)
+        self._runner = JobRunner(device=device, threads=threads, together=together)
         self._cancel = threading.Event()
-        self._now: dict[str, Any] | None = None
+        self._now: dict[str, dict[str, Any]] = {}
         self._frames = _frames_counter()
-        self._painted = 0
 
     def ready(self) -> tuple[str, str]:
         """The identifier and the host name of the actor's node, once the actor works."""
@@ -68,22 +68,30 @@ class _Actor:
 
     def run(self, order: dict[str, Any], model: bytes | None) -> dict[str, Any]:
         """Do a job. ``model``: the content of its model's file, where the node may lack it."""
-        self._now, self._painted = None, 0
         found = Order.from_json(order)
         if model is not None:
             found = _with_model(found, model)
-        return asdict(self._runner.run(found, on_progress=self._progress, cancel=self._cancel))
+        name = found.job.name
+        try:
+            outcome = self._runner.run(
+                found,
+                on_progress=lambda now: self._progress(name, now),
+                cancel=self._cancel,
+            )
+        finally:
+            self._now.pop(name, None)
+        return asdict(outcome)
 
-    def progress(self) -> dict[str, Any] | None:
-        """How far the job at work is."""
-        return self._now
+    def progress(self, name: str) -> dict[str, Any] | None:
+        """How far a job at work is."""
+        return self._now.get(name)
 
     def stop(self) -> None:
         """Let the job at work keep its finished frames and end."""
         self._cancel.set()
 
-    def _progress(self, now: Any) -> None:
-        self._now = {"done": now.done, "frames": now.total, "fps": now.fps}
+    def _progress(self, name: str, now: Any) -> None:
+        self._now[name] = {"done": now.done, "frames": now.total, "fps": now.fps}
         if self._frames is not None:
             self._frames.inc(1)
 
@@ -126,7 +134,7 @@ def _with_model(order: Order, content: bytes) -> Order:
 
 @dataclass(eq=False)
 class _Hand:
-    """An actor and its job.
+    """An actor, or one of its places where it does several jobs at a time, and the job.
 
     Attributes:
         actor: Ray's handle.
@@ -155,6 +163,7 @@ def work_on_ray(
     address: str,
     workers: int | None = None,
     device: str = "auto",
+    together: int = 1,
     overwrite: bool = False,
     drain: Flag | None = None,
     cancel: Flag | None = None,
@@ -168,6 +177,7 @@ def work_on_ray(
         address: Of the cluster: ``auto``, ``ray://HOST:PORT``; ``local`` starts one here.
         workers: Actors; None for one for each GPU, or for each two CPUs.
         device: ``auto``, ``cpu`` or ``cuda``.
+        together: Jobs that each does at the same time.
         overwrite: Whether outputs that the batch did not make may be replaced.
         drain: Once set, jobs at work are finished and no other one begins.
         cancel: Once set, jobs at work end with the frame at work.
@@ -196,7 +206,7 @@ def work_on_ray(
             raise UsageError(f"there is no Ray cluster at {address!r} ({what}).") from error
     try:
         with Owner(folder) as owner:
-            crew = _Crew(ledger, folder, out, owner.id, device, overwrite=overwrite)
+            crew = _Crew(ledger, folder, out, owner.id, device, together, overwrite=overwrite)
             try:
                 yield from crew.work(workers, drain or Never(), cancel or Never())
             finally:
@@ -231,9 +241,11 @@ class _Crew:
         out: str,
         owner: str,
         device: str,
+        together: int,
         *,
         overwrite: bool,
     ) -> None:
+        self._together = together
         self._ledger = ledger
         self._folder = folder
         self._out = out
@@ -254,7 +266,7 @@ class _Crew:
         if not waiting:
             return
         make = self._maker()
-        count = min(workers or self._places(), waiting)
+        count = min(workers or self._places(), -(-waiting // self._together))
         for _ in range(count):
             self._hire(make)
         stopped = False
@@ -302,15 +314,19 @@ class _Crew:
         gpu = self._on_gpu(there)
         cpus = 1 if gpu else self._cpus(there)
         kind = ray.remote(_Actor).options(
-            num_cpus=cpus, num_gpus=1 if gpu else 0, max_concurrency=2, max_restarts=0
+            num_cpus=cpus,
+            num_gpus=1 if gpu else 0,
+            max_restarts=0,
+            max_concurrency=self._together + 1,
         )
         # Ray shows each actor the GPU that it may use as the only one.
-        return lambda: kind.remote("cuda:0" if gpu else "cpu", cpus)
+        return lambda: kind.remote("cuda:0" if gpu else "cpu", cpus, self._together)
 
     def _hire(self, make: Any) -> None:
         self._number += 1
         actor = make()
-        self._hands.append(_Hand(actor, actor.ready.remote(), self._number))
+        for _ in range(self._together):
+            self._hands.append(_Hand(actor, actor.ready.remote(), self._number))
 
     def _give_out(self) -> Iterator[Event]:
         while self._idle:
@@ -367,7 +383,7 @@ class _Crew:
 
     def _end(self, hand: _Hand, entry: Entry, outcome: Outcome) -> Event:
         """An actor answered for its job, and takes another one."""
-        hand.entry = None
+        hand.entry = hand.asked = None
         self._idle.append(hand)
         return conclude(self._ledger, entry, outcome, hand.number)
 
@@ -376,6 +392,9 @@ class _Crew:
         import ray
 
         self._hands.remove(hand)
+        for place in [each for each in self._idle if each.actor is hand.actor]:
+            self._idle.remove(place)
+            self._hands.remove(place)
         # One that cannot be reached may still be at work.
         with contextlib.suppress(ray.exceptions.RayError):
             ray.kill(hand.actor)
@@ -398,7 +417,8 @@ class _Crew:
                 # A job may take an actor's memory, again and again; it does not take nodes down.
                 counts=not died,
             )
-        self._hire(make)
+        if not any(other.actor is hand.actor for other in self._hands):
+            self._hire(make)
 
     def _ask(self) -> Iterator[Event]:
         """Ask the actors at work for their progress, and take up what they answered."""
@@ -423,7 +443,7 @@ class _Crew:
                         )
                 hand.asked = None
             if hand.asked is None:
-                hand.asked = hand.actor.progress.remote()
+                hand.asked = hand.actor.progress.remote(hand.entry.name)
 
     def close(self) -> None:
         """End the actors; the jobs at work keep their finished frames and wait."""
@@ -435,7 +455,7 @@ class _Crew:
                 hand.actor.stop.remote()
             if busy:
                 ray.wait([hand.pending for hand in busy], num_returns=len(busy), timeout=20)
-        for hand in self._hands:
+        for hand in self._hands:  # those of one actor kill it several times, which is allowed
             with contextlib.suppress(ray.exceptions.RayError):
                 ray.kill(hand.actor)
         for hand in busy:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,12 @@ class WorkerPlan:
     Attributes:
         device: For jobs that name none.
         threads: Of the CPU.
+        together: Jobs that it does at the same time, see ``vidtrans.sequence.together``.
     """
 
     device: str
     threads: int
+    together: int = 1
 
 
 class WorkerProcess:
@@ -62,7 +64,7 @@ class WorkerProcess:
         """Its lock among ``owners``; empty until it is ready."""
         self.log = folder / f"worker-{number}.log"
         self._events = events
-        settings = {"ledger": str(folder), "device": plan.device, "threads": plan.threads}
+        settings = {"ledger": str(folder), **asdict(plan)}
         words = [sys.executable, "-P", "-m", "vidtrans.batches.worker", json.dumps(settings)]
         # OpenMP and MKL read it as torch is loaded.
         env = os.environ | {"OMP_NUM_THREADS": str(plan.threads)}
@@ -95,7 +97,7 @@ class WorkerProcess:
         self._write({"do": "job", "order": order.to_json()})
 
     def stop(self) -> None:
-        """Let it keep the frames of the job at work and end it."""
+        """Let it keep the frames of the jobs at work and end them."""
         self._write({"do": "stop"})
 
     def ended_by(self) -> str:

@@ -158,22 +158,28 @@ class _Floor:
         self._out = out
         self._overwrite = overwrite
         self._events: queue.Queue[tuple[WorkerProcess, dict[str, Any]]] = queue.Queue()
-        self._idle: list[WorkerProcess] = []
+        self._idle: list[
+            WorkerProcess
+        ] = []  # one that does several jobs at once has as many places
         self._starting: list[WorkerProcess] = []
-        self._busy: dict[WorkerProcess, Entry] = {}
+        self._busy: dict[str, tuple[WorkerProcess, Entry]] = {}  # by the job's name
         self._number = 0
         self._plans = plans
 
     def work(self, drain: Flag, cancel: Flag) -> Iterator[Event]:
         recover(self._ledger, self._folder, self._out)
-        for plan in self._plans[: max(1, self._ledger.waiting())]:
+        waiting = self._ledger.waiting()
+        for plan in self._plans:
             self._start(plan)
+            waiting -= plan.together
+            if waiting <= 0:
+                break
         stopped = False
         while True:
             draining = drain.is_set() or cancel.is_set()
             if cancel.is_set() and not stopped:
                 stopped = True
-                for worker in self._busy:
+                for worker in {worker for worker, _ in self._busy.values()}:
                     worker.stop()
             if not draining:
                 yield from self._give_out()
@@ -201,7 +207,7 @@ class _Floor:
             if entry is None:
                 return
             worker = self._idle.pop()
-            self._busy[worker] = entry
+            self._busy[entry.name] = worker, entry
             scratch = str(self._folder / "scratch")
             worker.send(order_of(self._ledger, entry, self._out, scratch, self._overwrite))
             yield Event(
@@ -210,13 +216,13 @@ class _Floor:
 
     def _hear(self, worker: WorkerProcess, event: dict[str, Any]) -> Iterator[Event]:
         kind = event.pop("event")
-        entry = self._busy.get(worker)
+        _, entry = self._busy.get(event.pop("job", ""), (worker, None))
         if kind == "ready":
             worker.owner = event["owner"]
             self._starting.remove(worker)
-            self._idle.append(worker)
+            self._idle += [worker] * worker.plan.together
         elif kind == "gone":
-            yield from self._gone(worker, entry)
+            yield from self._gone(worker)
         elif entry is None:
             return
         elif kind == "progress":
@@ -227,12 +233,12 @@ class _Floor:
         elif kind == "note":
             yield Event("note", entry.name, entry.input, text=event["text"], worker=worker.number)
         else:
-            del self._busy[worker]
+            del self._busy[entry.name]
             self._idle.append(worker)
             yield conclude(self._ledger, entry, Outcome(**event), worker.number)
 
-    def _gone(self, worker: WorkerProcess, entry: Entry | None) -> Iterator[Event]:
-        """A worker has ended by itself: its job gets another try, and its place another worker."""
+    def _gone(self, worker: WorkerProcess) -> Iterator[Event]:
+        """A worker has ended by itself: its jobs get another try, and its place another worker."""
         how = worker.ended_by()
         if worker in self._starting:
             self._starting.remove(worker)
@@ -240,23 +246,23 @@ class _Floor:
                 words = worker.last_words()
                 raise VidtransError(f"a worker could not start: it {how}. {words}".strip())
             return
-        if worker in self._idle:
-            self._idle.remove(worker)
+        self._idle = [each for each in self._idle if each is not worker]
         worker.close()
-        if entry is not None:
-            del self._busy[worker]
+        lost = [entry for other, entry in self._busy.values() if other is worker]
+        for entry in lost:
+            del self._busy[entry.name]
             outcome = Outcome("failed", error=f"its worker {how}.", exit_code=1, retry=True)
             yield conclude(self._ledger, entry, outcome, worker.number, lost=True)
         self._start(worker.plan)
 
     def close(self) -> None:
         """End the workers, all at once; the jobs at work wait."""
-        workers = [*self._busy, *self._idle, *self._starting]
+        workers = {*(worker for worker, _ in self._busy.values()), *self._idle, *self._starting}
         for worker in workers:
             worker.stop()
         for worker in workers:
             worker.close()
-        for entry in self._busy.values():
+        for _, entry in self._busy.values():
             self._ledger.give_back(entry.name, counts=False)
 
 
@@ -343,7 +349,7 @@ def conclude(
 
 
 def worker_plans(
-    device: str, workers: int | None, *, cores: int | None = None
+    device: str, workers: int | None, *, together: int = 1, cores: int | None = None
 ) -> tuple[WorkerPlan, ...]:
     """Workers for devices: one for each GPU; on a CPU one for each core, as far as memory goes.
 
@@ -353,6 +359,7 @@ def worker_plans(
     Args:
         device: ``auto``, ``cpu``, ``cuda`` (every GPU), or names divided by commas.
         workers: How many; None for the default.
+        together: Jobs that each does at the same time.
         cores: Of the CPU; None to ask the system.
     """
     names = _devices(device)
@@ -360,7 +367,8 @@ def worker_plans(
     memory = psutil.virtual_memory().available // WORKER_BYTES
     on_cpu = max(1, min(cores, memory)) if names == ["cpu"] else len(names)
     count = workers or on_cpu
-    return tuple(WorkerPlan(names[n % len(names)], max(1, cores // count)) for n in range(count))
+    threads = max(1, cores // count)
+    return tuple(WorkerPlan(names[n % len(names)], threads, together) for n in range(count))
 
 
 def _devices(device: str) -> list[str]:

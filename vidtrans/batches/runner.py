@@ -1,8 +1,9 @@
-"""Runs jobs one after the other in this process: the model is loaded once and kept."""
+"""Runs jobs in this process: the model is loaded once and kept."""
 
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from vidtrans.pipeline.settings import ConvertSettings, RenderSettings
 from vidtrans.pipeline.stream import Cancel
 from vidtrans.sequence.loading import load_model
 from vidtrans.sequence.model import Model
+from vidtrans.sequence.together import painting_together
 
 _KEPT_MODELS = 2
 """Models that stay loaded; a batch that changes between more loads them again."""
@@ -89,15 +91,21 @@ class Outcome:
 
 
 class JobRunner:
-    """Runs jobs. Not for use by several threads at once.
+    """Runs jobs.
 
     Args:
         device: For jobs that name none: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: Of the CPU, for the network; None for torch's own choice.
+        together: How many threads call ``run`` at once. Frames of one size that they paint at the
+            same time go through the generator together.
     """
 
-    def __init__(self, *, device: str = "auto", threads: int | None = None) -> None:
+    def __init__(
+        self, *, device: str = "auto", threads: int | None = None, together: int = 1
+    ) -> None:
         self._device = device
+        self._together = together
+        self._loading = threading.Lock()
         self._models: OrderedDict[tuple[Any, ...], Model] = OrderedDict()
         if threads is not None:
             import cv2
@@ -229,14 +237,14 @@ class JobRunner:
         path = find_bundle(render.model)
         found = path.stat()
         key = (str(path), found.st_mtime_ns, found.st_size, render.device, render.precision)
-        if key not in self._models:
-            self._models[key] = load_model(
-                render.model, device=render.device, precision=render.precision
-            )
-            while len(self._models) > _KEPT_MODELS:
-                self._models.popitem(last=False)
-        self._models.move_to_end(key)
-        return self._models[key]
+        with self._loading:
+            if key not in self._models:
+                model = load_model(render.model, device=render.device, precision=render.precision)
+                self._models[key] = painting_together(model) if self._together > 1 else model
+                while len(self._models) > _KEPT_MODELS:
+                    self._models.popitem(last=False)
+            self._models.move_to_end(key)
+            return self._models[key]
 
 
 def _made_by_lost(order: Order) -> bool:

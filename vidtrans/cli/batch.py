@@ -100,6 +100,16 @@ def run(
             rich_help_panel="Batch",
         ),
     ] = None,
+    together: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=64,
+            help="Jobs that a worker does at the same time; frames of one size go through the"
+            " generator together. For GPUs.",
+            rich_help_panel="Batch",
+        ),
+    ] = 1,
     name: Template = None,
     dry_run: Annotated[
         bool,
@@ -177,6 +187,7 @@ def run(
         out,
         workers=workers,
         device=device,
+        together=together,
         overwrite=bool(overwrite),
         skip_existing=skip_existing,
         only_failed=retry_failed,
