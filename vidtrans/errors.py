@@ -21,7 +21,7 @@ WordSetting = Callable[[str, str | None], str]
 """How an interface names a setting: (field name of the settings, suggested value or None) to
 words."""
 
-_SWITCHES = frozenset({"allow_gaps", "even_sides", "overwrite", "resume"})
+_SWITCHES = frozenset({"allow_gaps", "even_sides", "overwrite", "resume", "skip_damaged"})
 
 
 def python_words(setting: str, value: str | None = None) -> str:

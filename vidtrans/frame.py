@@ -41,6 +41,7 @@ class Frame:
         time: when it is shown.
         palette: uint8 RGB [256,3] of a palette picture, else None.
         source: the file's name, for messages.
+        damaged: whether the file's frame is damaged, and the pixels are those of a frame near it.
     """
 
     index: int
@@ -48,6 +49,7 @@ class Frame:
     time: FrameTime
     palette: Bytes | None = None
     source: str = ""
+    damaged: bool = False
 
     @property
     def size_hw(self) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from av.video.format import VideoFormat
 from av.video.stream import VideoStream
 
 from vidtrans.errors import InputError, UsageError
+from vidtrans.media.damage import DamageError
 from vidtrans.media.films import FilmReader
 from vidtrans.media.pixels import ColourTags
 from vidtrans.media.truncation import frame_bytes
@@ -91,6 +92,7 @@ def open_input(
     max_side: int,
     raw: RawVideoFormat | None,
     tags: ColourTags,
+    skip_damaged: bool = False,
 ) -> FilmReader:
     """Open a reader of the pipe that reports a truncated last frame.
 
@@ -101,6 +103,7 @@ def open_input(
         max_side: The greatest height and width that are read.
         raw: The format of rawvideo; None for the other containers.
         tags: Replaces what the stream says of its YUV.
+        skip_damaged: Give the frame before in place of a damaged one.
 
     Raises:
         InputError: The stream cannot be read.
@@ -128,6 +131,7 @@ def open_input(
         low_latency=True,
         truncation=FramingCheck(pipe, framing, cancel),
         tags=tags,
+        skip_damaged=skip_damaged,
     )
     if isinstance(framing, Y4mFraming):
         height, width = reader.info.size_hw
@@ -161,7 +165,7 @@ class FramingCheck:
             self.framing.frame_bytes = frame_bytes(stream.format)
         said = self.framing.incomplete()
         if said is not None:
-            raise InputError(f"is truncated: {said}.", where=self.pipe.name, frame=frames)
+            raise DamageError(f"is truncated: {said}.", where=self.pipe.name, frame=frames)
 
 
 def _raw_bytes(raw: RawVideoFormat) -> int:

@@ -105,6 +105,7 @@ def run_filter(
                     max_side=MAX_SIDE,
                     raw=settings.raw,
                     tags=settings.tags,
+                    skip_damaged=settings.render.skip_damaged,
                 )
             )
         except InputError:
@@ -213,22 +214,27 @@ def _identity(settings: FilterSettings, reader: FilmReader, name: str) -> Iterat
 
 
 def _translated(render: Render) -> Generator[OutputFrame, None, None]:
+    from vidtrans.labels.report import ReportBuilder
     from vidtrans.pipeline.stream import translate_stream
 
     if render.detection is not None:
         _log.info("labels are read as %s: %s", render.detection, " ".join(render.detection.reasons))
         for warning in render.detection.warnings:
             _log.warning("%s", warning)
+    report = ReportBuilder(render.label_reader.scheme, render.label_reader.encoding)
     translations = translate_stream(
         render.frames,
         render.label_reader,
         render.painter,
         instances=render.instances,
         state=render.start(),
+        report=report,
     )
     with contextlib.closing(translations):
         for translation in translations:
             yield OutputFrame(translation.picture, translation.time)
+    for sentence in report.report().notes():
+        _log.warning("%s", sentence)
 
 
 def _muxer_settings(

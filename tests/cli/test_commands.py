@@ -238,6 +238,29 @@ def test_an_unusable_bundle_is_listed_with_its_problem(run, tmp_path, monkeypatc
     assert re.search(r"^broken\s+unusable: ", out, re.MULTILINE)
 
 
+def test_inspect_reads_on_over_gaps_and_damage_when_asked(run, scene, tmp_path):
+    for n in (0, 1, 2, 5, 6):
+        cv2.imwrite(str(tmp_path / f"{n:03}.png"), scene(n))
+    hurt = tmp_path / "002.png"
+    hurt.write_bytes(hurt.read_bytes()[:70])
+    code, _, err = run("inspect", tmp_path)
+    assert code == 3
+    assert "--allow-gaps" in err
+    code, _, err = run("inspect", tmp_path, "--allow-gaps")
+    assert code == 3
+    assert "--skip-damaged" in err
+    code, out, _ = run("inspect", tmp_path, "--allow-gaps", "--skip-damaged", "--json")
+    assert code == 0
+    assert json.loads(out)["labels"]["damaged_frames"] == [2]
+
+
+def test_inspect_prints_what_is_known_where_a_scheme_does_not_fit(run, label_film):
+    code, out, err = run("inspect", label_film, "--json", "--labels", "cityscapes:instances")
+    assert code == 3
+    assert json.loads(out)["labels"] is None
+    assert json.loads(out)["refusal"] in err
+
+
 def test_inspect_for_a_model_by_its_name(run, grey_film, tiny_model, tmp_path, monkeypatch):
     monkeypatch.setenv("VIDTRANS_MODELS", str(tiny_model.parent))
     carla = grey_film(

@@ -1,5 +1,6 @@
 """Damage is seen: whatever bytes of a lossless film were altered, no wrong picture passes."""
 
+import itertools
 import random
 
 import av
@@ -88,3 +89,122 @@ def test_a_nut_that_went_through_text_mode_is_refused(tmp_path):
     path = encode(tmp_path / "film.nut", frames, "rawvideo")
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     assert read(path) is None
+
+
+def held(path):
+    """The pictures, and the numbers of those that are another frame's."""
+    with open_reader(path, skip_damaged=True) as reader:
+        found = list(reader)
+        assert reader.count() == len(found)
+    assert [frame.index for frame in found] == list(range(len(found)))
+    assert all(a.time.pts < b.time.pts for a, b in itertools.pairwise(found))
+    return [frame.pixels for frame in found], [frame.index for frame in found if frame.damaged]
+
+
+def test_a_damaged_ffv1_frame_is_skipped_up_to_the_next_key_frame(tmp_path, frames):
+    path = encode(tmp_path / "film.mkv", frames, "ffv1", {"level": "3", "g": "6"})
+    with av.open(str(path)) as film:
+        places = [(p.pos, p.size) for p in film.demux(video=0) if p.size]
+    data = bytearray(path.read_bytes())
+    start, size = places[8]
+    data[start + size // 2] ^= 0x10
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"frame 8: its data are damaged here.*skip_damaged=True"):
+        read_all(path)
+    pictures, damaged = held(path)
+    assert damaged == [8, 9, 10, 11]
+    wanted = [frames[7] if n in damaged else frame for n, frame in enumerate(frames)]
+    assert all(map(np.array_equal, pictures, wanted))
+    assert len(pictures) == len(frames)
+
+
+def read_all(path):
+    with open_reader(path) as reader:
+        return list(reader)
+
+
+@pytest.mark.parametrize("first", [0, 5, FRAMES - 1])
+def test_frames_that_are_lost_in_nut_are_filled_in(tmp_path, frames, first):
+    path = encode(tmp_path / "film.nut", frames, "rawvideo")
+    data = path.read_bytes()
+    at = data.index(frames[first].tobytes()) + frames[first].size // 2
+    path.write_bytes(data[:at] + bytes(2 * frames[0].size) + data[at + 2 * frames[0].size :])
+    pictures, damaged = held(path)
+    if 0 < first < FRAMES - 1:
+        assert len(pictures) == FRAMES
+    good = [n for n in range(len(pictures)) if n not in damaged]
+    # NUT has no checksum of a picture: what it cannot tell is the frame whose end was zeroed.
+    exact = [n for n in good if n != first]
+    assert all(np.array_equal(pictures[n], frames[n]) for n in exact if len(pictures) == FRAMES)
+    # Its demuxer goes on at the next syncpoint, some ten frames of this size on.
+    assert len(exact) >= 9
+
+
+def test_a_damaged_h264_film_keeps_its_frames_and_times(tmp_path, frames):
+    path = tmp_path / "film.mp4"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=25, options={"g": "8", "bf": "2", "crf": "5"})
+        stream.height, stream.width = frames[0].shape
+        stream.pix_fmt = "yuv420p"
+        for picture in frames:
+            colour = np.repeat(picture[:, :, None] * 5, 3, axis=2)
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(colour, format="rgb24")))
+        out.mux(stream.encode())
+    with open_reader(path) as reader:
+        whole = list(reader)
+    with av.open(str(path)) as film:
+        places = [(p.pos, p.size, p.pts) for p in film.demux(video=0) if p.size]
+    data = bytearray(path.read_bytes())
+    start, size, pts = places[10]
+    data[start + 4 : start + size] = b"\xff" * (size - 4)
+    path.write_bytes(data)
+    with open_reader(path, skip_damaged=True) as reader:
+        found = list(reader)
+    assert [frame.time.pts for frame in found] == [frame.time.pts for frame in whole]
+    assert any(frame.damaged and frame.time.pts == pts for frame in found)
+    assert all(
+        np.array_equal(a.pixels, b.pixels)
+        for a, b in zip(found, whole, strict=True)
+        if not a.damaged
+    )
+    assert sum(frame.damaged for frame in found) <= 8
+
+
+@pytest.mark.parametrize("hurt", [[0], [3], [0, 1, 5], [4, 5]])
+def test_damaged_images_take_the_picture_before(tmp_path, frames, write_images, hurt):
+    paths = write_images(frames[:6], tmp_path / "in")
+    for n in hurt:
+        paths[n].write_bytes(paths[n].read_bytes()[: 60 if n else 0])
+    with pytest.raises(InputError, match="skip_damaged"):
+        read_all(tmp_path / "in")
+    pictures, damaged = held(tmp_path / "in")
+    assert damaged == hurt
+    good = [n for n in range(6) if n not in hurt]
+    for n in range(6):
+        before = [m for m in good if m <= n]
+        assert np.array_equal(pictures[n], frames[before[-1] if before else good[0]])
+
+
+def test_a_truncated_film_is_read_up_to_its_end(tmp_path, frames, caplog):
+    path = encode(tmp_path / "film.mkv", frames, "ffv1", {"level": "3", "g": "1"})
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    pictures, _ = held(path)
+    assert 8 < len(pictures) < FRAMES
+    assert "truncated" in caplog.text
+
+
+def test_seeking_in_a_damaged_film_gives_the_same_frames(tmp_path, frames):
+    path = encode(tmp_path / "film.mkv", frames, "ffv1", {"level": "3", "g": "6"})
+    with av.open(str(path)) as film:
+        places = [(p.pos, p.size) for p in film.demux(video=0) if p.size]
+    data = bytearray(path.read_bytes())
+    data[places[6][0] + 20] ^= 0x10
+    path.write_bytes(data)
+    with open_reader(path, skip_damaged=True) as reader:
+        whole = list(reader)
+        for index in (12, 7, 20, 0):
+            reader.seek(index, whole[index].time)
+            found = next(iter(reader))
+            assert found.index == index
+            assert found.damaged == whole[index].damaged
+            assert np.array_equal(found.pixels, whole[index].pixels)

@@ -392,3 +392,23 @@ def test_originals_behind_links_are_never_replaced(tmp_path):
                 input=str(links), output=str(picture), overwrite=True, first_frame=[str(picture)]
             )
         )
+
+
+def test_damaged_frames_are_skipped_when_asked_and_told(tmp_path, tiny_model, scene, decoded):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for n in range(6):
+        assert cv2.imwrite(str(folder / f"{n:03}.png"), scene(n))
+    hurt = folder / "003.png"
+    hurt.write_bytes(hurt.read_bytes()[:70])
+    values = {"input": str(folder), "model": str(tiny_model), "device": "cpu"}
+    with pytest.raises(InputError, match="skip_damaged=True"):
+        convert(ConvertSettings.read(**values, output=str(tmp_path / "a")))
+    settings = ConvertSettings.read(**values, output=str(tmp_path / "b"), skip_damaged=True)
+    summary = convert(settings)
+    assert summary.frames == 6
+    assert summary.labels.held == (3,)
+    assert summary.labels.notes()[-1].startswith("1 frame is damaged (3)")
+    assert cv2.imwrite(str(hurt), scene(2))
+    convert(ConvertSettings.read(**values, output=str(tmp_path / "c")))
+    assert np.array_equal(decoded(tmp_path / "b"), decoded(tmp_path / "c"))

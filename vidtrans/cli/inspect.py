@@ -39,6 +39,16 @@ def inspect(
     frames: Annotated[
         int | None, typer.Option(min=1, help="Read only the first FRAMES.", metavar="FRAMES")
     ] = None,
+    allow_gaps: Annotated[
+        bool, typer.Option("--allow-gaps", help="As in convert: numbers may be missing.")
+    ] = False,
+    skip_damaged: Annotated[
+        bool, typer.Option("--skip-damaged", help="As in convert: go on over damaged frames.")
+    ] = False,
+    allow_protocols: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="As in convert: read addresses of this protocol."),
+    ] = None,
 ) -> None:
     """Describe a label video and how its labels are read.
 
@@ -51,18 +61,23 @@ def inspect(
     from vidtrans.pipeline.look_ahead import look_ahead
 
     choice = parse_labels(labels)
-    with open_reader(input) as reader:
+    with open_reader(
+        input,
+        protocols=allow_protocols or (),
+        allow_gaps=allow_gaps,
+        skip_damaged=skip_damaged,
+    ) as reader:
         refusal: InputError | None = None
         detection: Detection | None = None
         report: LabelReport | None = None
+        info = reader.info
         try:
             looked_at = look_ahead(reader, choice)
+            found = looked_at.detection
+            report = _read(islice(looked_at.frames, frames), found, info, model)
+            detection = found
         except InputError as error:
             refusal = error
-        info = reader.info
-        if refusal is None:
-            detection = looked_at.detection
-            report = _read(islice(looked_at.frames, frames), detection, info, model)
     facts = _facts(info, detection, report)
     if refusal is not None:
         facts["refusal"] = refusal.sentence(option_words)

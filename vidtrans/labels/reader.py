@@ -3,7 +3,7 @@ maps."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal, cast
 
 import cv2
@@ -107,7 +107,7 @@ class LabelReader:
             height, width = frame.size_hw
             blank = np.zeros((height, width), np.uint8)
             label = LabelFrame(frame.index, blank, frame.time, beside, image_of(frame))
-            return label, ReadReport(frame.index, height * width)
+            return label, ReadReport(frame.index, height * width, held=_held(frame, instances))
         if self.encoding == "colours":
             ids, report = self._read_colours(frame)
             own = None
@@ -117,6 +117,7 @@ class LabelReader:
         else:
             values, own = self._values(frame)
             ids, report = self._read_ids(frame, values)
+        report = replace(report, held=_held(frame, instances))
         return LabelFrame(frame.index, ids, frame.time, own if beside is None else beside), report
 
     def _values(self, frame: Frame) -> tuple[Ids, npt.NDArray[np.int32] | None]:
@@ -302,6 +303,10 @@ def _deep_instance_ids(frame: Frame) -> npt.NDArray[np.int32]:
             hint="Write the instances as grey values of 16 bits.",
         )
     return packed.astype(np.int32)
+
+
+def _held(frame: Frame, instances: Frame | None) -> bool:
+    return frame.damaged or (instances is not None and instances.damaged)
 
 
 def _beside(frame: Frame, instances: Frame) -> npt.NDArray[np.int32]:

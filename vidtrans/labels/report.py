@@ -9,6 +9,9 @@ from typing import Any
 
 from vidtrans.labels.scheme import Scheme
 
+_SHOWN_RANGES = 8
+"""Ranges of damaged frames that a sentence names."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReadReport:
@@ -24,6 +27,7 @@ class ReadReport:
         unmatched: class name -> pixels, for classes that the model does not have.
         unknown_ids: id -> pixels, for ids that the scheme or the model does not have, where these
             are read as unlabeled.
+        held: whether the frame is damaged, and the labels are those of a frame near it.
     """
 
     index: int
@@ -33,6 +37,7 @@ class ReadReport:
     cleaned: int = 0
     unmatched: Mapping[str, int] = field(default_factory=dict)
     unknown_ids: Mapping[int, int] = field(default_factory=dict)
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ class LabelReport:
         cleaned: the share of pixels that the vote along edges changed.
         unmatched: class name -> share, for classes that the model does not have.
         unknown_ids: id -> share, for ids that the scheme or the model does not have.
+        held: the frames that are damaged, whose labels are those of a frame near them.
     """
 
     scheme: str
@@ -81,6 +87,7 @@ class LabelReport:
     cleaned: float
     unmatched: Mapping[str, float]
     unknown_ids: Mapping[int, float]
+    held: tuple[int, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -105,6 +112,7 @@ class LabelReport:
             "unmatched": {name: round(share, 6) for name, share in self.unmatched.items()},
             # The key of ``inspect --json`` since its first version.
             "beyond": {str(value): round(share, 6) for value, share in self.unknown_ids.items()},
+            "damaged_frames": list(self.held),
         }
 
     def notes(self) -> tuple[str, ...]:
@@ -125,7 +133,24 @@ class LabelReport:
                 f"{self.unreadable:.3%} of the pixels matched no class and took their neighbours'"
                 " class."
             )
+        if self.held:
+            found.append(
+                f"{len(self.held)} frame{'s are' if len(self.held) > 1 else ' is'} damaged"
+                f" ({_ranges(self.held)}); the labels of the frame before were held."
+            )
         return tuple(found)
+
+
+def _ranges(frames: tuple[int, ...]) -> str:
+    """Sorted numbers as '3, 7 to 9'; of many ranges the first ones."""
+    ranges: list[tuple[int, int]] = []
+    for frame in frames:
+        if ranges and frame == ranges[-1][1] + 1:
+            ranges[-1] = (ranges[-1][0], frame)
+        else:
+            ranges.append((frame, frame))
+    shown = ", ".join(str(a) if a == b else f"{a} to {b}" for a, b in ranges[:_SHOWN_RANGES])
+    return shown + (", ..." if len(ranges) > _SHOWN_RANGES else "")
 
 
 class ReportBuilder:
@@ -143,6 +168,7 @@ class ReportBuilder:
         self._seen: Counter[int] = Counter()
         self._unmatched: Counter[str] = Counter()
         self._unknown_ids: Counter[int] = Counter()
+        self._held: list[int] = []
 
     def add(self, read: ReadReport) -> None:
         """Counts one more frame."""
@@ -154,6 +180,8 @@ class ReportBuilder:
         self._seen.update(read.counts.keys())
         self._unmatched.update(read.unmatched)
         self._unknown_ids.update(read.unknown_ids)
+        if read.held:
+            self._held.append(read.index)
 
     def report(self) -> LabelReport:
         """What the frames counted so far held."""
@@ -179,4 +207,5 @@ class ReportBuilder:
             self._cleaned / total,
             {name: pixels / total for name, pixels in self._unmatched.most_common()},
             {value: pixels / total for value, pixels in self._unknown_ids.most_common()},
+            tuple(sorted(self._held)),
         )

@@ -25,6 +25,7 @@ from av.video.stream import VideoStream
 
 from vidtrans.errors import InputError
 from vidtrans.frame import Frame, FrameTime, VideoInfo
+from vidtrans.media.damage import DamageError, Decoded, HeldFrames
 from vidtrans.media.ffmpeg_errors import cannot_read
 from vidtrans.media.ffv1_crc import Ffv1Check
 from vidtrans.media.h264_sps import read_sps
@@ -63,6 +64,7 @@ _BEHIND: dict[str, tuple[bytes, ...]] = {
     ),
 }
 """How what follows the last frame begins in a whole file of one stream."""
+_DAMAGED = "its data are damaged here."
 AVIO_BUFFER_BYTES = 1 << 16
 """Bytes of the buffer between a file object and its demuxer. Larger reads, of a frame's data,
 bypass it in one call."""
@@ -132,6 +134,7 @@ class FilmReader:
         low_latency: Decode every packet before the next one is read.
         truncation: Tells whether a pipe was truncated.
         tags: Replaces what the stream says of its YUV.
+        skip_damaged: Give another frame's picture for each damaged frame, instead of an error.
 
     Attributes:
         info: See ``Reader.info``.
@@ -156,6 +159,7 @@ class FilmReader:
         low_latency: bool = False,
         truncation: TruncationCheck | None = None,
         tags: ColourTags | None = None,
+        skip_damaged: bool = False,
     ) -> None:
         self._source = source
         self._path = source if isinstance(source, Path) else None
@@ -167,6 +171,7 @@ class FilmReader:
         self._low_latency = low_latency
         self._truncation = truncation
         self._max_side = max_side
+        self._skip_damaged = skip_damaged
         self._closed = threading.Event()
         self._lock = threading.Lock()
         self._container: InputContainer | None = None
@@ -181,15 +186,15 @@ class FilmReader:
                 self._reopen()
             self._check_size(self._stream.codec_context.width, self._stream.codec_context.height)
             if self._path is not None:
-                check_whole(self._path, self._opened(), self._stream)
-            first = self._decode_one()
-            if first is None:
+                self._check_whole(self._path)
+            decoded = self._decode_one()
+            if decoded is None:
                 raise InputError("holds no frames.", where=self._name)
-            self._waiting.appendleft(first)
+            self._waiting.appendleft(decoded)
             self._decoded = 0
-            self._first_pts = first.pts
+            self._first_pts = decoded.pts
+            first = decoded.picture
             codec = self._stream.codec_context.codec
-            lasting = codec.intra_only and codec.canonical_name != "ffv1"
             self._sps = (
                 read_sps(self._stream.codec_context.extradata)
                 if codec.canonical_name == "h264"
@@ -198,7 +203,7 @@ class FilmReader:
             self._monochrome = self._sps is not None and self._sps.chroma_format == 0
             self._pixels = PixelReader(
                 labels=labels,
-                shared=not lasting,
+                shared=not self._independent,
                 source=self._name,
                 monochrome=self._monochrome,
                 tags=tags,
@@ -255,14 +260,21 @@ class FilmReader:
             # These carry checksums, which FFmpeg mentions in its log only. Ids that are wrong must
             # not pass.
             context.options["err_detect"] = "crccheck+explode"
-        self._stream.thread_type = "SLICE" if self._low_latency else "AUTO"
+        self._held = HeldFrames() if self._skip_damaged else None
+        # With threads for frames, an error comes with a later packet than its own.
+        in_order = self._low_latency or self._skip_damaged
+        self._stream.thread_type = "SLICE" if in_order else "AUTO"
         self._packets: Iterator[Packet[VideoStream]] = container.demux(self._stream)
-        self._held: Packet[VideoStream] | None = None
-        self._waiting: deque[av.VideoFrame] = deque()
+        self._next_packet: Packet[VideoStream] | None = None
+        self._ended = False
+        self._sent: int | None = 0
+        self._waiting: deque[Decoded] = deque()
         self._index = 0
         self._decoded = 0
         self._last_pts: int | None = None
         is_ffv1 = context.codec.canonical_name == "ffv1"
+        # FFV1 counts as intra coding, but its frames share the coder's contexts up to a key frame.
+        self._independent = context.codec.intra_only and not is_ffv1
         self._ffv1 = Ffv1Check() if is_ffv1 else None
         alone = len(container.streams) == 1
         self._between = _BETWEEN.get(container.format.name) if alone else None
@@ -295,6 +307,14 @@ class FilmReader:
                 hint="Convert it first, for example: ffmpeg -i IN -pix_fmt rgb24 -c:v ffv1 OUT.mkv",
             )
         return chosen
+
+    def _check_whole(self, path: Path) -> None:
+        try:
+            check_whole(path, self._opened(), self._stream)
+        except DamageError as error:
+            if not self._skip_damaged:
+                raise
+            _log.warning("%s", error.description)
 
     def _opened(self) -> InputContainer:
         assert self._container is not None
@@ -361,34 +381,40 @@ class FilmReader:
     # -- reading -----------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Frame]:
-        for picture, time in self.pictures():
-            pixels, palette = self._pixels.read(picture)
+        while (found := self._next()) is not None:
+            decoded, time = found
+            pixels, palette = self._pixels.read(decoded.picture)
             self._check_same(pixels.shape[1], pixels.shape[0])
             yield Frame(
-                index=self._index - 1, pixels=pixels, time=time, palette=palette, source=self._name
+                index=self._index - 1,
+                pixels=pixels,
+                time=time,
+                palette=palette,
+                source=self._name,
+                damaged=decoded.damaged,
             )
 
     def pictures(self) -> Iterator[tuple[av.VideoFrame, FrameTime]]:
         """Iterate over the frames as FFmpeg decoded them, with their timestamps, for callers that
         pass frames on without converting them."""
         while (found := self._next()) is not None:
-            yield found
+            yield found[0].picture, found[1]
 
-    def _next(self) -> tuple[av.VideoFrame, FrameTime] | None:
+    def _next(self) -> tuple[Decoded, FrameTime] | None:
         with self._lock:
             try:
                 if self._closed.is_set():
                     return None
-                picture = self._decode_one()
-                if picture is None or self._closed.is_set():
+                decoded = self._decode_one()
+                if decoded is None or self._closed.is_set():
                     return None
-                width, height = picture.width, picture.height
+                width, height = decoded.picture.width, decoded.picture.height
                 self._check_same(
                     *((height, width) if self.info.rotation % 180 == 90 else (width, height))
                 )
-                time = self._time(picture)
+                time = self._time(decoded)
                 self._index += 1
-                return picture, time
+                return decoded, time
             finally:
                 if self._closed.is_set():
                     self._shut()
@@ -404,10 +430,11 @@ class FilmReader:
                 hint="Cut the film there, or scale it to one size first.",
             )
 
-    def _time(self, picture: av.VideoFrame) -> FrameTime:
+    def _time(self, decoded: Decoded) -> FrameTime:
+        picture = decoded.picture
         base = picture.time_base or self.info.time_base
         step = max(1, round(1 / (self.info.rate * base)))
-        pts = picture.pts
+        pts = decoded.pts
         if pts is None:  # raw elementary streams carry no times
             pts = 0 if self._last_pts is None else self._last_pts + step
         elif self._last_pts is not None and pts <= self._last_pts:
@@ -420,47 +447,98 @@ class FilmReader:
         self._last_pts = pts
         return FrameTime(pts=pts, time_base=Fraction(base), duration=picture.duration or None)
 
-    def _decode_one(self) -> av.VideoFrame | None:
+    def _decode_one(self) -> Decoded | None:
         """The next frame that FFmpeg decodes, or None at the end."""
-        while not self._waiting:
+        while not self._waiting and not self._ended:
             try:
-                packet, self._held = self._held or next(self._packets, None), None
-                if packet is None:
-                    if self._truncation is not None:
-                        self._truncation.check(self._stream, self._decoded)
-                    self._check_end()
-                    return None
-                if self._truncation is not None and self._truncation.at_eof:
-                    # All bytes are there, so the demuxer can tell which packet is the last one.
-                    # That one must be whole.
-                    self._held = next(self._packets, None)
-                    if packet.size and (self._held is None or not self._held.size):
-                        self._truncation.check(self._stream, self._decoded)
-                if packet.is_corrupt:
-                    raise InputError(
-                        "is truncated or damaged here.", where=self._name, frame=self._decoded
-                    )
-                if self._is_damaged(packet):
-                    raise InputError(
-                        "its data are damaged here.", where=self._name, frame=self._decoded
-                    )
-                self._waiting.extend(packet.decode())
+                self._decode_packet()
             except av.error.EOFError:
-                return None
+                self._ended = True
             except av.error.FFmpegError as error:
-                raise InputError(
+                raise DamageError(
                     "cannot be decoded: the data are truncated or damaged.",
                     where=self._name,
                     frame=self._decoded,
                 ) from error
-        picture = self._waiting.popleft()
+        if not self._waiting:
+            return None
+        decoded = self._waiting.popleft()
+        picture = decoded.picture
         if picture.is_corrupt:
-            raise InputError("its data are damaged.", where=self._name, frame=self._decoded)
+            raise DamageError("its data are damaged.", where=self._name, frame=self._decoded)
         if (refused := refused_format(picture.format.name)) is not None:
             raise InputError(refused, where=self._name, frame=self._decoded)
         self._check_size(picture.width, picture.height)
         self._decoded += 1
-        return picture
+        return decoded
+
+    def _decode_packet(self) -> None:
+        """Decode the next packet into ``_waiting``."""
+        packet = self._read_packet()
+        if packet is None:
+            self._ended = True
+            if self._held is not None:
+                self._waiting.extend(self._held.rest())
+            return
+        damage = self._damage_of(packet)
+        after_gap = self._follows_gap(packet)
+        held = self._held
+        if held is None:
+            if damage is not None or after_gap:
+                raise DamageError(damage or _DAMAGED, where=self._name, frame=self._frame_sent())
+            if self._sent is not None and packet.size:
+                self._sent += 1
+            self._waiting.extend(Decoded(picture, picture.pts) for picture in packet.decode())
+            return
+        held.packet(packet, damaged=damage is not None, after_gap=after_gap)
+        if damage is not None:
+            return
+        try:
+            pictures = packet.decode()
+        except av.error.EOFError:
+            raise
+        except av.error.FFmpegError:
+            held.failed(packet)
+            return
+        for picture in pictures:
+            self._waiting.extend(held.decoded(picture, independent=self._independent))
+
+    def _frame_sent(self) -> int:
+        """The frame of the packet that is sent to the decoder next, which may hold back some."""
+        reorders = self._stream.codec_context.has_b_frames
+        return self._decoded if self._sent is None or reorders else self._sent
+
+    def _read_packet(self) -> Packet[VideoStream] | None:
+        """The next packet; None at the end."""
+        try:
+            packet, self._next_packet = self._next_packet or next(self._packets, None), None
+            if packet is None:
+                if self._truncation is not None:
+                    self._truncation.check(self._stream, self._decoded)
+                self._check_end()
+                return None
+            if self._truncation is not None and self._truncation.at_eof:
+                # All bytes are there, so the demuxer can tell which packet is the last one. That
+                # one must be whole.
+                self._next_packet = next(self._packets, None)
+                if packet.size and (self._next_packet is None or not self._next_packet.size):
+                    self._truncation.check(self._stream, self._decoded)
+        except av.error.EOFError:
+            raise
+        except (DamageError, av.error.FFmpegError):
+            if self._held is None:
+                raise
+            _log.warning("%s: ends in damaged data, after %d frames", self._name, self._decoded)
+            return None
+        return packet
+
+    def _damage_of(self, packet: Packet[VideoStream]) -> str | None:
+        """What is wrong with a packet, as FFmpeg does not report."""
+        if packet.is_corrupt:
+            return "is truncated or damaged here."
+        if packet.size and self._ffv1 is not None and self._ffv1.is_damaged(bytes(packet)):
+            return _DAMAGED
+        return None
 
     def _check_end(self) -> None:
         """Raises InputError where a file goes on behind the last packet as no such file does: its
@@ -476,17 +554,13 @@ class FilmReader:
         except OSError as error:
             raise InputError(cannot_read(error), where=self._name) from error
         if head and not head.startswith(_BEHIND[self._opened().format.name]):
-            raise InputError("its data are damaged here.", where=self._name, frame=self._decoded)
+            raise DamageError(_DAMAGED, where=self._name, frame=self._decoded)
 
-    def _is_damaged(self, packet: Packet[VideoStream]) -> bool:
-        """Whether a packet is damaged, or what lay before it, as FFmpeg does not report."""
-        if not packet.size:
+    def _follows_gap(self, packet: Packet[VideoStream]) -> bool:
+        """Whether bytes before a packet are no headers: after damage some demuxers skip bytes up to
+        the next header, frames and all."""
+        if not packet.size or self._between is None or packet.pos is None or packet.pos < 0:
             return False
-        if self._ffv1 is not None and self._ffv1.is_damaged(bytes(packet)):
-            return True
-        if self._between is None or packet.pos is None or packet.pos < 0:
-            return False
-        # After damage these demuxers skip bytes up to the next header, frames and all.
         end, self._packet_end = self._packet_end, packet.pos + packet.size
         return end is not None and packet.pos - end > self._between
 
@@ -502,19 +576,19 @@ class FilmReader:
             if index < self._index:
                 raise InputError(f"is a pipe that is past frame {index} already.", where=self._name)
             while self._index < index:
-                picture = self._decode_one()
-                if picture is None:
+                decoded = self._decode_one()
+                if decoded is None:
                     raise InputError(
                         f"ends after {self._index} frames; frame {index} is asked for.",
                         where=self._name,
                     )
-                self._time(picture)
+                self._time(decoded)
                 self._index += 1
 
     def _jump(self, index: int, time: FrameTime | None) -> bool:
         """Seek by timestamp to a keyframe and decode from there; False where the frame cannot be
         told exactly."""
-        if index == 0:
+        if index == 0 or self._skip_damaged:
             return False
         if time is not None:
             exact = time.pts * time.time_base / self.info.time_base
@@ -534,24 +608,28 @@ class FilmReader:
         except av.error.FFmpegError:
             return False
         self._packets = container.demux(self._stream)
-        self._held = None
+        self._next_packet = None
         self._packet_end = None
+        self._ended = False
+        self._sent = None
         self._waiting.clear()
         while (
-            (picture := self._decode_one()) is not None
-            and picture.pts is not None
-            and picture.pts < wanted
+            (decoded := self._decode_one()) is not None
+            and decoded.pts is not None
+            and decoded.pts < wanted
         ):
             pass
-        if picture is None or picture.pts != wanted:
+        if decoded is None or decoded.pts != wanted:
             return False
-        self._waiting.appendleft(picture)
+        self._waiting.appendleft(decoded)
         self._index = self._decoded = index
         self._last_pts = None
         return True
 
     def _packet_times(self) -> list[int] | None:
         """Every frame's timestamp, from the packets alone; None where they have none."""
+        if self._skip_damaged:
+            return None
         if self._times is None and self._path is not None:
             with av.open(
                 f"file:{self._path.absolute()}", "r", format=self._format, metadata_errors="replace"
@@ -577,7 +655,11 @@ class FilmReader:
         if times is not None:
             return len(times)
         with FilmReader(
-            self._path, labels=True, max_side=self._max_side, container_format=self._format
+            self._path,
+            labels=True,
+            max_side=self._max_side,
+            container_format=self._format,
+            skip_damaged=self._skip_damaged,
         ) as other:
             total = 0
             while other._decode_one() is not None:

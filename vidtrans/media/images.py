@@ -19,6 +19,7 @@ from av.video.codeccontext import VideoCodecContext
 
 from vidtrans.errors import InputError
 from vidtrans.frame import Frame, FrameTime, VideoInfo
+from vidtrans.media.damage import DamageError
 from vidtrans.media.ffmpeg_errors import cannot_read
 from vidtrans.media.naming import ImageSequence
 from vidtrans.media.pixels import PixelReader, kind_of
@@ -45,7 +46,9 @@ def _codec_of(data: bytes, path: Path) -> str:
         return "webp"
     if data.startswith(b"P") and data[1:2] in _PNM:
         return _PNM[data[1:2]]
-    raise InputError("is not an image that can be read." if data else "is empty.", where=path)
+    if not data:
+        raise DamageError("is empty.", where=path)
+    raise InputError("is not an image that can be read.", where=path)
 
 
 class ImageReader:
@@ -57,6 +60,7 @@ class ImageReader:
         labels: Keep grey and palette samples as ids.
         max_side: The greatest height and width that are read.
         rate: Frames a second; None for 25.
+        skip_damaged: Give the image before in place of a damaged one, instead of an error.
 
     Raises:
         InputError: The first image cannot be read, or the PNGs differ in size.
@@ -70,6 +74,7 @@ class ImageReader:
         labels: bool,
         max_side: int,
         rate: Fraction | None = None,
+        skip_damaged: bool = False,
     ) -> None:
         self._files = tuple(path for sequence in sequences for path in sequence.files)
         self._max_side = max_side
@@ -77,15 +82,43 @@ class ImageReader:
         self._pixels = PixelReader(labels=labels, shared=False, source=source)
         self._closed = threading.Event()
         self._index = 0
+        self._skip_damaged = skip_damaged
+        self._good: tuple[int, av.VideoFrame] | None = None
         self._lossy = False
         self.stems: Sequence[str] | None = tuple(path.stem for path in self._files)
         starts = list(accumulate(len(sequence.files) for sequence in sequences))
         self.sequence_starts = frozenset(starts[:-1])
-        first = self._decode(0)
-        self._decoded: av.VideoFrame | None = first
+        ahead = self._read(0)
+        self._decoded: tuple[av.VideoFrame, bool] | None = ahead
+        first = ahead[0]
         self.info = self._describe(first, source, rate or Fraction(25))
         self._kind = kind_of(first.format.name)
         self._check_sizes(first)
+
+    def _read(self, index: int) -> tuple[av.VideoFrame, bool]:
+        """The picture of an image; where damaged images are skipped, another's in place of a
+        damaged one. Also whether it is another's."""
+        try:
+            picture = self._decode(index)
+        except DamageError:
+            if not self._skip_damaged:
+                raise
+            return self._nearest(index), True
+        if self._skip_damaged:
+            self._good = index, picture
+        return picture, False
+
+    def _nearest(self, index: int) -> av.VideoFrame:
+        """The last good image before a damaged one; the next one where there is none."""
+        damage: DamageError | None = None
+        for other in (*range(index - 1, -1, -1), *range(index + 1, len(self._files))):
+            if self._good is not None and self._good[0] == other:
+                return self._good[1]
+            try:
+                return self._decode(other)
+            except DamageError as error:
+                damage = error
+        raise damage or DamageError("is truncated or damaged.", where=self._files[index])
 
     def _decode(self, index: int) -> av.VideoFrame:
         path = self._files[index]
@@ -120,9 +153,9 @@ class ImageReader:
             pictures = context.decode(packet)
         except av.error.FFmpegError as error:
             del self._contexts[codec]
-            raise InputError("is truncated or damaged.", where=path, frame=index) from error
+            raise DamageError("is truncated or damaged.", where=path, frame=index) from error
         if not pictures or pictures[0].is_corrupt:
-            raise InputError("is truncated or damaged.", where=path, frame=index)
+            raise DamageError("is truncated or damaged.", where=path, frame=index)
         self._check_side(pictures[0].width, pictures[0].height, path)
         self._lossy |= codec == "mjpeg" or (codec == "webp" and data[12:16] != b"VP8L")
         self._codec = codec
@@ -181,7 +214,7 @@ class ImageReader:
             index = self._index
             # The first image was decoded for `info`; it is handed out without decoding it again.
             ahead, self._decoded = self._decoded, None
-            picture = ahead if ahead is not None and index == 0 else self._decode(index)
+            picture, damaged = ahead if ahead is not None and index == 0 else self._read(index)
             kind = kind_of(picture.format.name)
             if self._pixels.labels and kind != self._kind:
                 raise InputError(
@@ -200,6 +233,7 @@ class ImageReader:
                 time=time,
                 palette=palette,
                 source=str(self._files[index]),
+                damaged=damaged,
             )
 
     def as_pictures(self) -> None:

@@ -129,6 +129,7 @@ def open_reader(
     rate: Fraction | None = None,
     protocols: Collection[str] = (),
     allow_gaps: bool = False,
+    skip_damaged: bool = False,
     max_side: int = MAX_SIDE,
     low_latency: bool = False,
 ) -> Reader:
@@ -144,6 +145,8 @@ def open_reader(
         protocols: Network protocols that an address may have (``https``). None by default: a
             project or a manifest of a stranger would connect to what it names.
         allow_gaps: Read a numbered image sequence although numbers are missing.
+        skip_damaged: Give the frame before in place of a damaged one (``Frame.damaged``), instead
+            of an error.
         max_side: The greatest height and width that are read.
         low_latency: Give every frame before the next one is read (pipes).
 
@@ -159,13 +162,19 @@ def open_reader(
             container_format=container_format,
             hwaccel=False,
             low_latency=low_latency,
+            skip_damaged=skip_damaged,
         )
     path = Path(source)
     text = str(source)
     if not exists(path) and "://" in text:
         _check_protocol(text, protocols)
         return FilmReader(
-            text, labels=labels, max_side=max_side, container_format=container_format, hwaccel=False
+            text,
+            labels=labels,
+            max_side=max_side,
+            container_format=container_format,
+            hwaccel=False,
+            skip_damaged=skip_damaged,
         )
     pattern = is_pattern(text)
     if not pattern and not exists(path):
@@ -179,7 +188,14 @@ def open_reader(
         )
     if names_pictures(text) and not (container_format is not None and path.is_file()):
         sequences = resolve(source, allow_gaps=allow_gaps)
-        return ImageReader(sequences, source=text, labels=labels, max_side=max_side, rate=rate)
+        return ImageReader(
+            sequences,
+            source=text,
+            labels=labels,
+            max_side=max_side,
+            rate=rate,
+            skip_damaged=skip_damaged,
+        )
     return FilmReader(
         path,
         labels=labels,
@@ -187,4 +203,5 @@ def open_reader(
         container_format=container_format,
         hwaccel=hwaccel == "auto",
         low_latency=low_latency,
+        skip_damaged=skip_damaged,
     )

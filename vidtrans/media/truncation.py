@@ -12,7 +12,7 @@ from av.container import InputContainer
 from av.video.format import VideoFormat
 from av.video.stream import VideoStream
 
-from vidtrans.errors import InputError
+from vidtrans.media.damage import DamageError
 from vidtrans.media.ebml import ElementId, read_element
 
 _INDEX_TAIL = 20_000
@@ -29,7 +29,7 @@ def check_whole(path: Path, container: InputContainer, stream: VideoStream) -> N
         stream: Its video stream.
 
     Raises:
-        InputError: The file ends before what its container says it holds.
+        DamageError: The file ends before what its container says it holds.
     """
     names = set(container.format.name.split(","))
     size = path.stat().st_size
@@ -38,12 +38,12 @@ def check_whole(path: Path, container: InputContainer, stream: VideoStream) -> N
     elif "matroska" in names:
         missing = matroska_bytes_missing(path, size)
         if missing:
-            raise InputError(f"is truncated: the last {missing} bytes are missing.", where=path)
+            raise DamageError(f"is truncated: the last {missing} bytes are missing.", where=path)
     elif "yuv4mpegpipe" in names:
         whole = len(b"FRAME\n") + frame_bytes(stream.format)
         extra = (size - _y4m_header(path)) % whole
         if extra:
-            raise InputError(
+            raise DamageError(
                 f"is truncated: its last frame has {extra} bytes, not {whole}.", where=path
             )
 
@@ -63,7 +63,7 @@ def _check_mp4(path: Path, stream: VideoStream, size: int) -> None:
     for number in range(max(0, count - _INDEX_TAIL), count):
         entry = entries[number]
         if entry.pos + entry.size > size:
-            raise InputError(f"is truncated: it ends in frame {number} of {count}.", where=path)
+            raise DamageError(f"is truncated: it ends in frame {number} of {count}.", where=path)
 
 
 def _y4m_header(path: Path) -> int:

@@ -218,6 +218,7 @@ class RenderSettings(Settings):
         allow_protocols: Network protocols that inputs may be read by, as ``https``; none by
             default.
         allow_gaps: Read image sequences although numbers are missing; a gap of many is a cut.
+        skip_damaged: Go on over damaged frames: each takes the labels of the frame before it.
         model: The name of a model that comes with vidtrans, a bundle's path, or the folder of a
             published checkpoint.
         size_hw: Translate at this (height, width); labels are resized to their nearest pixel. None
@@ -299,6 +300,19 @@ class RenderSettings(Settings):
             ),
             "Input",
             piped=False,
+        ),
+    ] = False
+    skip_damaged: Annotated[
+        bool,
+        Setting(
+            (
+                Option(
+                    "skip-damaged",
+                    "",
+                    "Go on over damaged frames: each takes the labels of the frame before it.",
+                ),
+            ),
+            "Input",
         ),
     ] = False
     model: Annotated[

@@ -127,6 +127,7 @@ def open_render(
                     rate=settings.rate,
                     protocols=settings.allow_protocols,
                     allow_gaps=settings.allow_gaps,
+                    skip_damaged=settings.skip_damaged,
                 )
             )
             check_instances(reader.info, instances.info)
@@ -188,6 +189,7 @@ def open_source(settings: ConvertSettings) -> Reader:
         rate=settings.render.rate,
         protocols=settings.render.allow_protocols,
         allow_gaps=settings.render.allow_gaps,
+        skip_damaged=settings.render.skip_damaged,
     )
 
 
