@@ -74,6 +74,7 @@ class VideoInfo:
         rotation: degrees by which players turn the pictures.
         limited_range: whether RGB is computed from YUV samples of limited range, which has 219
             steps for the 256 values of a grey picture.
+        remarks: sentences for people about how the input is read, where that may surprise.
     """
 
     source: str
@@ -88,6 +89,7 @@ class VideoInfo:
     duration_s: float | None = None
     rotation: int = 0
     limited_range: bool = False
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,6 +221,8 @@ def _translated(render: Render) -> Generator[OutputFrame, None, None]:
         _log.info("labels are read as %s: %s", render.detection, " ".join(render.detection.reasons))
         for warning in render.detection.warnings:
             _log.warning("%s", warning)
+    for remark in render.remarks:
+        _log.warning("%s", remark)
     report = ReportBuilder(render.label_reader.scheme, render.label_reader.encoding)
     translations = translate_stream(
         render.frames,

@@ -210,7 +210,9 @@ def test_an_instance_map_of_another_size(refused, label_film, grey_film, scene, 
 
 def test_an_instance_map_of_another_length(refused, label_film, grey_film, scene, tmp_path):
     other = grey_film(tmp_path / "instances.mkv", [scene(n).astype(np.uint16) for n in range(7)])
-    refused(3, "frame 7", "after 7 frames", source=label_film, words=["--instances", other])
+    refused(
+        3, "frame 7 is the first without a partner", source=label_film, words=["--instances", other]
+    )
 
 
 @pytest.fixture

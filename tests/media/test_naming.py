@@ -277,3 +277,12 @@ def test_other_formats_are_named(tmp_path, suffix, what):
     (tmp_path / f"0.{suffix}").write_bytes(b"x")
     with pytest.raises(InputError, match=f"holds no images.*{what}"):
         open_reader(tmp_path)
+
+
+def test_several_sequences_in_a_folder_are_told(tmp_path):
+    cities = ("aachen_000000", "bonn_000003")
+    put(tmp_path, *(f"{city}_{n:06}_gtFine_labelIds.png" for city in cities for n in range(3)))
+    with open_reader(tmp_path) as reader:
+        assert reader.sequence_starts == {3}
+        (remark,) = reader.info.remarks
+    assert "2 sequences are read one after the other (aachen_000000, bonn_000003)" in remark

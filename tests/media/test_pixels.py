@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+
 import cv2
 import numpy as np
 import pytest
 
+from vidtrans.media.pixels import too_large
 from vidtrans.media.reader import open_reader
 
 
@@ -197,3 +201,35 @@ def test_sample_aspect_and_rate(ids, encode, tmp_path):
     with open_reader(film) as reader:
         assert reader.info.sample_aspect * 3 == 4
         assert abs(reader.info.rate - 30000 / 1001) < 1e-3
+
+
+@pytest.mark.parametrize("depth", [2, 4])
+def test_grey_pngs_of_few_bits_hold_ids_as_they_were_stored(tmp_path, ids, depth):
+    """FFmpeg stretches them to 8 bits, so that 1 of 4 bits becomes 17."""
+    stored = np.minimum(ids[0], (1 << depth) - 1)
+    path = tmp_path / "a.png"
+    bits = (stored[:, :, None] >> np.arange(depth - 1, -1, -1)) & 1
+    rows = np.packbits(bits.reshape(len(stored), -1).astype(np.uint8), axis=1)
+    height, width = stored.shape
+    head = struct.pack(">IIBBBBB", width, height, depth, 0, 0, 0, 0)
+    packed = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + b"".join(
+            struct.pack(">I", len(data)) + tag + data + struct.pack(">I", zlib.crc32(tag + data))
+            for tag, data in ((b"IHDR", head), (b"IDAT", packed), (b"IEND", b""))
+        )
+    )
+    with open_reader(path) as reader:
+        assert np.array_equal(next(iter(reader)).pixels, stored)
+    with open_reader(path, labels=False) as reader:
+        shown = next(iter(reader)).pixels[..., 0]
+    assert np.array_equal(shown, stored * (255 // ((1 << depth) - 1)))
+
+
+def test_a_picture_larger_than_ffmpeg_takes_is_not_called_damaged():
+    assert too_large(16384, 16384, 16384) == (
+        "is 16384x16384 pixels, more than FFmpeg decodes (some 16000x16000)."
+    )
+    assert too_large(15000, 15000, 16384) is None
+    assert "at most 16384" in too_large(20000, 10, 16384)

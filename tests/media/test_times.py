@@ -124,3 +124,46 @@ def test_seek_does_not_decode_what_lies_before(tmp_path, encode, monkeypatch):
         assert before == 0
         assert decoded == []
         assert reader._index == 50
+
+
+@pytest.mark.parametrize(
+    ("names", "unit"),
+    [
+        ("{:.0f}", 10**9),
+        ("cam0_{:.0f}", 10**6),
+        ("{:.0f}_labels", 10**3),
+    ],
+)
+def test_names_that_are_time_stamps_give_the_times(ids, write_images, tmp_path, names, unit):
+    seconds = [Fraction(n * 100 + n % 3, 1000) for n in range(6)]  # 10 a second, uneven by 2 ms
+    for at, picture in zip(seconds, ids, strict=True):
+        name = names.format(int((1_701_234_567 + at) * unit))
+        write_images([picture], tmp_path / "in", name + ".png")
+    with open_reader(tmp_path / "in") as reader:
+        assert "the names are time stamps" in reader.info.remarks[0]
+        assert abs(reader.info.rate - 10) < Fraction(1, 4)
+        frames = list(reader)
+        got = [frame.time.pts * frame.time.time_base for frame in frames]
+    assert all(abs(a - b) < Fraction(1, 100_000) for a, b in zip(got, seconds, strict=True))
+    assert [f.time.pts + f.time.duration for f in frames[:-1]] == [f.time.pts for f in frames[1:]]
+    with open_reader(tmp_path / "in", rate=Fraction(17)) as reader:
+        assert not reader.info.remarks
+        assert [f.time.pts * f.time.time_base for f in reader] == [
+            Fraction(n, 17) for n in range(6)
+        ]
+
+
+def test_seconds_with_a_fraction_are_times(ids, write_images, tmp_path):
+    for n, picture in enumerate(ids):
+        write_images([picture], tmp_path / "in", f"{1701234567 + n / 4:.6f}.png")
+    with open_reader(tmp_path / "in") as reader:
+        assert reader.info.rate == 4
+        assert [float(f.time.pts * f.time.time_base) for f in reader] == [n / 4 for n in range(6)]
+
+
+@pytest.mark.parametrize("first", [20240117123456, 1701234567000000000, 0])
+def test_numbers_that_grow_too_fast_or_are_dates_are_no_times(ids, write_images, tmp_path, first):
+    write_images(ids, tmp_path / "in", "{:d}.png", start=first)
+    with open_reader(tmp_path / "in") as reader:
+        assert reader.info.rate == 25
+        assert not reader.info.remarks

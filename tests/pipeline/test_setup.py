@@ -4,6 +4,7 @@ import io
 from fractions import Fraction
 from itertools import islice
 
+import cv2
 import numpy as np
 import pytest
 
@@ -142,3 +143,50 @@ def test_what_does_not_suit_the_input_is_refused(asked, label_film, grey_film, s
             open_render(reader, asked(**values)),
         ):
             pass
+
+
+def write_folder(folder, numbers, scene, dtype=np.uint8, name="{:04d}.png"):
+    folder.mkdir()
+    for n in numbers:
+        assert cv2.imwrite(str(folder / name.format(n)), scene(n).astype(dtype))
+    return folder
+
+
+def opened(asked, tmp_path, **values):
+    with (
+        open_reader(tmp_path / "labels", allow_gaps=True) as reader,
+        open_render(reader, asked(allow_gaps=True, **values), model=None) as render,
+    ):
+        maps = [frame.pixels for frame in render.instances]
+        return [frame.pixels for frame in render.frames], maps, render.remarks
+
+
+def test_labels_and_instance_maps_are_paired_by_number(asked, scene, tmp_path):
+    write_folder(tmp_path / "labels", [4, 5, 8], scene)
+    write_folder(tmp_path / "maps", range(12), scene, np.uint16, "inst_{:03d}.png")
+    labels, maps, remarks = opened(asked, tmp_path, instances=str(tmp_path / "maps"))
+    assert all(map(np.array_equal, labels, maps))
+    assert len(maps) == 3
+    assert any("9 of 12 instance maps have no label picture" in remark for remark in remarks)
+
+
+def test_the_first_label_picture_without_an_instance_map_is_named(asked, scene, tmp_path):
+    write_folder(tmp_path / "labels", range(6), scene)
+    write_folder(tmp_path / "maps", [0, 1, 2, 4, 5, 6, 7], scene, np.uint16)
+    with pytest.raises(InputError, match=r"frame 3: there is no instance map .* for 0003"):
+        opened(asked, tmp_path, instances=str(tmp_path / "maps"))
+
+
+def test_instance_maps_that_count_from_another_number_are_paired_in_order(asked, scene, tmp_path):
+    write_folder(tmp_path / "labels", range(3), scene)
+    write_folder(tmp_path / "maps", range(10, 13), scene, np.uint16)
+    _, maps, remarks = opened(asked, tmp_path, instances=str(tmp_path / "maps"))
+    assert np.array_equal(maps[0], scene(10))
+    assert any("paired in order" in remark for remark in remarks)
+
+
+def test_instance_maps_of_a_film_are_counted_before_work(asked, scene, grey_film, tmp_path):
+    write_folder(tmp_path / "labels", range(6), scene)
+    film = grey_film(tmp_path / "maps.mkv", [scene(n).astype(np.uint16) for n in range(5)])
+    with pytest.raises(InputError, match="frame 5 is the first without a partner"):
+        opened(asked, tmp_path, instances=str(film))

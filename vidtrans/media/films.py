@@ -31,7 +31,8 @@ from vidtrans.media.ffv1_crc import Ffv1Check
 from vidtrans.media.h264_sps import read_sps
 from vidtrans.media.hardware import cuda_decodes
 from vidtrans.media.lossy import is_lossy
-from vidtrans.media.pixels import ColourTags, PixelReader, kind_of, refused_format
+from vidtrans.media.naming import FrameKey
+from vidtrans.media.pixels import ColourTags, PixelReader, kind_of, refused_format, too_large
 from vidtrans.media.times import FilmTimes
 from vidtrans.media.truncation import check_whole
 
@@ -145,6 +146,7 @@ class FilmReader:
     """
 
     stems: Sequence[str] | None = None
+    keys: Sequence[FrameKey] | None = None
     sequence_starts: frozenset[int] = frozenset()
 
     def __init__(
@@ -328,11 +330,8 @@ class FilmReader:
         )
 
     def _check_size(self, width: int, height: int) -> None:
-        if max(width, height) > self._max_side:
-            raise InputError(
-                f"is {width}x{height} pixels; at most {self._max_side} on a side are read.",
-                where=self._name,
-            )
+        if (reason := too_large(width, height, self._max_side)) is not None:
+            raise InputError(reason, where=self._name)
 
     def _describe(self, first: av.VideoFrame, *, labels: bool) -> VideoInfo:
         stream, container = self._stream, self._opened()

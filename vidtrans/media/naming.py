@@ -9,6 +9,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -58,6 +59,8 @@ _COPY = re.compile(r"(.+?)(?: ?\(\d+\)| - [Cc]opy.*| copy.*)$")
 _STAMP = 10**12
 """Frame numbers from here on are time stamps: milliseconds since 1970 or finer. Their steps vary,
 and none is missing."""
+_LEAST_STEP = Fraction(1, 1000)
+"""Seconds between two frames, at least, where names give the times: 1000 frames a second."""
 _CUT_STEPS = 10
 """Where gaps are allowed, a gap of more steps than this is a cut: at 25 fps nearly half a second,
 in which a car moves by more than its own length."""
@@ -68,6 +71,12 @@ _log = logging.getLogger(__name__)
 _TRAILING_DIGITS = re.compile(r"\d+$")
 
 
+FrameKey = tuple[str, int]
+"""A frame among the images of one kind: Cityscapes' sequence (else empty) and the number."""
+_STAMP_UNITS = {13: 10**3, 16: 10**6, 19: 10**9}
+"""By their digits, time stamps a second: milliseconds, microseconds or nanoseconds since 1970."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImageSequence:
     """Images that follow one another.
@@ -75,10 +84,15 @@ class ImageSequence:
     Attributes:
         name: The sequence's name, for messages.
         files: The images in order.
+        keys: For each image what it shares with those of other kinds that show the same frame; None
+            where its name has no number.
+        numbers: Their frame numbers, None where a name has none.
     """
 
     name: str
     files: tuple[Path, ...]
+    keys: tuple[FrameKey | None, ...] = ()
+    numbers: tuple[int | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,8 +311,9 @@ def _split(files: Iterable[Path], *, where: str, allow_gaps: bool) -> list[Image
         members = sorted(members, key=lambda path: (parsed[path].frame or 0, natural_key(path)))
         frames = [parsed[path].frame for path in members]
         numbers = [frame for frame in frames if frame is not None]
+        keys = tuple(_key_of(parsed[path]) for path in members)
         if len(numbers) < len(members) or len(numbers) < 2:
-            found.append(ImageSequence(name, tuple(members)))
+            found.append(ImageSequence(name, tuple(members), keys, tuple(frames)))
             continue
         for (first, a), (second, b) in pairwise(zip(members, numbers, strict=True)):
             if a == b:
@@ -308,16 +323,42 @@ def _split(files: Iterable[Path], *, where: str, allow_gaps: bool) -> list[Image
         step, share = _numbers_apart(numbers)
         if parsed[members[0]].cityscapes and share < 0.5:
             # Annotated stills out of a longer drive: no two of them follow one another.
-            found.extend(ImageSequence(str(path.with_suffix("")), (path,)) for path in members)
+            found.extend(
+                ImageSequence(str(path.with_suffix("")), (path,), (key,), (number,))
+                for path, key, number in zip(members, keys, numbers, strict=True)
+            )
             continue
         if not allow_gaps and numbers[0] < _STAMP:
             _refuse_gaps(members, numbers, step, where)
-        found.extend(_cut_at_gaps(name, members, numbers))
+        found.extend(
+            _cut_at_gaps(ImageSequence(name, tuple(members), keys, tuple(numbers)), numbers)
+        )
     return found
 
 
-def _cut_at_gaps(name: str, files: Sequence[Path], numbers: Sequence[int]) -> list[ImageSequence]:
+def _key_of(parts: _NameParts) -> FrameKey | None:
+    if parts.frame is None:
+        return None
+    return (parts.sequence if parts.cityscapes else "", parts.frame)
+
+
+def stamps_of(sequences: Sequence[ImageSequence]) -> tuple[Fraction, ...] | None:
+    """The times that names tell which are time stamps, in seconds from the first; None where they
+    are none, or do not grow from image to image."""
+    numbers = [number for sequence in sequences for number in sequence.numbers]
+    known = [number for number in numbers if number is not None]
+    digits = {len(str(number)) for number in known}
+    unit = _STAMP_UNITS.get(digits.pop()) if len(digits) == 1 else None
+    if unit is None or len(known) < max(2, len(numbers)):
+        return None
+    if any(b - a < _LEAST_STEP * unit for a, b in pairwise(known)):
+        return None
+    return tuple(Fraction(number - known[0], unit) for number in known)
+
+
+def _cut_at_gaps(sequence: ImageSequence, numbers: Sequence[int]) -> list[ImageSequence]:
     """The sequences between gaps of many frames."""
+    name, files = sequence.name, sequence.files
     steps = sorted(b - a for a, b in pairwise(numbers))
     usual = steps[len(steps) // 2]
     starts = [
@@ -326,7 +367,12 @@ def _cut_at_gaps(name: str, files: Sequence[Path], numbers: Sequence[int]) -> li
         len(files),
     ]
     return [
-        ImageSequence(name if a == 0 else f"{name}{numbers[a]}", tuple(files[a:b]))
+        ImageSequence(
+            name if a == 0 else f"{name}{numbers[a]}",
+            files[a:b],
+            sequence.keys[a:b],
+            sequence.numbers[a:b],
+        )
         for a, b in pairwise(starts)
     ]
 

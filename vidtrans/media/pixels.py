@@ -39,6 +39,22 @@ def refused_format(name: str | None) -> str | None:
     return f"holds {what} ({name}), which are neither labels nor pictures."
 
 
+def too_large(width: int, height: int, max_side: int) -> str | None:
+    """Why pictures of a size are not read, as the end of a sentence; None where they are.
+
+    Args:
+        width: In pixels.
+        height: In pixels.
+        max_side: The greatest height and width that are read.
+    """
+    if max(width, height) > max_side:
+        return f"is {width}x{height} pixels; at most {max_side} on a side are read."
+    # libavutil's av_image_check_size2, where the pixel format is not known yet.
+    if (8 * width + 1024) * (height + 128) >= 1 << 31:
+        return f"is {width}x{height} pixels, more than FFmpeg decodes (some 16000x16000)."
+    return None
+
+
 @cache
 def can_be_written(name: str) -> bool:
     """Whether RGB pictures can be converted to a pixel format, found by trying.

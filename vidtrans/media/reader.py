@@ -26,6 +26,7 @@ from vidtrans.frame import Frame, FrameTime, VideoInfo
 from vidtrans.media.films import FilmReader
 from vidtrans.media.images import ImageReader
 from vidtrans.media.naming import (
+    FrameKey,
     ImageSequence,
     exists,
     is_pattern,
@@ -54,12 +55,15 @@ class Reader(Protocol):
     Attributes:
         info: What is known of the input.
         stems: File names without suffix, one for each frame, of an image sequence; else None.
+        keys: What tells each frame of an image sequence from all others, by its name; None for
+            films, and where names do not.
         sequence_starts: Frames that begin another sequence (Cityscapes names in one folder), other
             than frame 0. Each is a cut, whatever the pictures look like.
     """
 
     info: VideoInfo
     stems: Sequence[str] | None
+    keys: Sequence[FrameKey] | None
     sequence_starts: frozenset[int]
 
     def __iter__(self) -> Iterator[Frame]: ...

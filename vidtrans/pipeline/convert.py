@@ -111,6 +111,8 @@ def convert(
             note(f"Labels are read as {render.detection} ({sure}): {' '.join(reasons)}".strip())
             for warning in render.detection.warnings:
                 warn(warning)
+        for remark in render.remarks:
+            warn(remark)
         chosen = frame_range(settings, render.reader, render.painter)
         name = png_names(_stems(render, chosen))
         run = stack.enter_context(

@@ -21,7 +21,8 @@ from vidtrans.labels.encodings import WITH_INSTANCES
 from vidtrans.labels.reader import LabelReader
 from vidtrans.labels.scheme import load_scheme
 from vidtrans.labels.scheme_detector import WARNING, Detection
-from vidtrans.media.naming import exists
+from vidtrans.media.images import ImageReader
+from vidtrans.media.naming import FrameKey, exists
 from vidtrans.media.reader import Reader, open_reader
 from vidtrans.model.card_styles import card_scheme
 from vidtrans.pipeline.look_ahead import LOOK_AHEAD, LookedAt
@@ -54,6 +55,7 @@ class Render:
         detection: What they are taken for; None where the model takes pictures.
         painter: How every frame is painted.
         first_frames: The pictures that the film starts from, None where none are given.
+        remarks: Sentences for people about how the input is read, where that may surprise.
     """
 
     settings: RenderSettings
@@ -64,6 +66,7 @@ class Render:
     detection: Detection | None
     painter: Painter
     first_frames: Bytes | None
+    remarks: tuple[str, ...] = ()
 
     @property
     def info(self) -> VideoInfo:
@@ -120,6 +123,7 @@ def open_render(
                 hint="Rates are for folders of pictures.",
             )
         instances: Reader | None = None
+        remarks = reader.info.remarks
         if settings.instances is not None:
             instances = stack.enter_context(
                 open_reader(
@@ -130,7 +134,7 @@ def open_render(
                     skip_damaged=settings.skip_damaged,
                 )
             )
-            check_instances(reader.info, instances.info)
+            remarks += pair_instances(reader, instances)
         # The model last: errors of the input are reported before a large model is loaded.
         model = model or load_model(
             settings.model, device=settings.device, precision=settings.precision
@@ -166,6 +170,7 @@ def open_render(
             detection=detection,
             painter=painter,
             first_frames=given,
+            remarks=remarks,
         )
 
 
@@ -304,8 +309,82 @@ def read_pictures(paths: Sequence[str], sizing: Sizing) -> Bytes:
     return np.stack(pictures)
 
 
-def check_instances(labels: VideoInfo, instances: VideoInfo) -> None:
+def pair_instances(labels: Reader, instances: Reader) -> tuple[str, ...]:
+    """Let instance maps come with the labels of the same frame, and refuse what does not fit.
+
+    Image sequences are paired by the numbers in their names, other inputs frame by frame.
+
+    Args:
+        labels: The open labels.
+        instances: The open instance maps, of which nothing has been read.
+
+    Returns:
+        What is to be said of it.
+
+    Raises:
+        InputError: They have another size, or a frame has no instance map.
+    """
+    if labels.keys is None or instances.keys is None:
+        check_instances(labels.info, instances.info, count=_counted(labels, instances))
+        return ()
+    places = {key: place for place, key in enumerate(instances.keys)}
+    missing = [index for index, key in enumerate(labels.keys) if key not in places]
+    if missing:
+        shifted = len(missing) == len(labels.keys) == len(places)
+        if shifted and _same_steps(labels.keys, instances.keys):
+            check_instances(labels.info, instances.info)
+            return (
+                f"{instances.info.source}: the numbers of the instance maps are other ones than"
+                " those of the labels, and are as many; they are paired in order.",
+            )
+        assert labels.stems is not None
+        raise InputError(
+            f"there is no instance map of its number for {labels.stems[missing[0]]}"
+            f" ({len(labels.keys)} label pictures, {len(places)} maps).",
+            where=instances.info.source,
+            frame=missing[0],
+        )
+    assert isinstance(instances, ImageReader)
+    instances.select([places[key] for key in labels.keys])
+    check_instances(labels.info, instances.info)
+    left = len(places) - len(labels.keys)
+    if not left:
+        return ()
+    return (
+        f"{instances.info.source}: {left} of {len(places)} instance maps have no label picture of"
+        " their number and are left out.",
+    )
+
+
+def _same_steps(one: Sequence[FrameKey], other: Sequence[FrameKey]) -> bool:
+    return len({b[1] - a[1] for a, b in zip(one, other, strict=True)}) == 1
+
+
+def _counted(labels: Reader, instances: Reader) -> tuple[int | None, int | None]:
+    """How many frames both have; None where that takes long to know."""
+
+    def count(reader: Reader) -> int | None:
+        path = Path(reader.info.source)
+        if reader.info.frames is not None:
+            return reader.info.frames
+        small = exists(path) and path.is_file() and path.stat().st_size <= COUNT_UP_TO_BYTES
+        return reader.count() if small else None
+
+    return count(labels), count(instances)
+
+
+def check_instances(
+    labels: VideoInfo,
+    instances: VideoInfo,
+    *,
+    count: tuple[int | None, int | None] | None = None,
+) -> None:
     """Refuse instance maps that do not fit the labels, as far as is known before any work.
+
+    Args:
+        labels: The labels.
+        instances: The instance maps.
+        count: How many frames each has; None for what they say of themselves.
 
     Raises:
         InputError: They have another size, or, where both lengths are known, another length.
@@ -318,10 +397,11 @@ def check_instances(labels: VideoInfo, instances: VideoInfo) -> None:
             hint="Resize the maps to their nearest pixels, without interpolation (ffmpeg: -vf"
             f" scale={W}:{H}:flags=neighbor).",
         )
-    if None not in (labels.frames, instances.frames) and labels.frames != instances.frames:
-        first = min(instances.frames or 0, labels.frames or 0)
+    of_labels, of_maps = count or (labels.frames, instances.frames)
+    if None not in (of_labels, of_maps) and of_labels != of_maps:
+        first = min(of_maps or 0, of_labels or 0)
         raise InputError(
-            f"there are {instances.frames} frames of instances and {labels.frames} of labels; frame"
-            f" {first} is the first without a partner.",
+            f"there are {of_maps} frames of instances and {of_labels} of labels; frame {first} is"
+            " the first without a partner.",
             where=instances.source,
         )
