@@ -26,7 +26,7 @@ from vidtrans.media.encoding import (
     open_encoder,
     write_header,
 )
-from vidtrans.media.pixels import MATRICES, usual_matrix
+from vidtrans.media.pixels import MATRICES, can_be_written, usual_matrix
 from vidtrans_ffmpeg.matroska_aspect import AspectWriter
 from vidtrans_ffmpeg.nut import NutHeaders, frame_header, with_aspect
 from vidtrans_ffmpeg.pipes import OutputPipe
@@ -151,6 +151,11 @@ class _PlaneConverter:
         self._full = settings.full_range or not _is_yuv(pixel_format)
         self._matrix = MATRICES[settings.matrix or usual_matrix(settings.size_hw[0])]
         self._scaler = VideoReformatter()
+        if not can_be_written(pixel_format):
+            raise UsageError(
+                f"FFmpeg converts no picture to the pixel format {pixel_format!r}.",
+                hint="rgb24, yuv420p and gray are some that it does.",
+            )
 
     def planes(self, pixels: Picture) -> list[memoryview]:
         """The picture's planes, without padding between their lines."""
@@ -203,7 +208,7 @@ def _plane_bytes(form: VideoFormat) -> list[int]:
     """Bytes of one line of each plane."""
     planes = sorted({part.plane for part in form.components})
     if len(planes) == 1:
-        return [form.width * form.padded_bits_per_pixel // 8]
+        return [(form.width * form.padded_bits_per_pixel + 7) // 8]  # 1 bit a pixel: monow
     return [
         sum(part.width * ((part.bits + 7) // 8) for part in form.components if part.plane == plane)
         for plane in planes

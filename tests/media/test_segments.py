@@ -71,6 +71,37 @@ def run(settings, frames, first=0, stop=COUNT):
     return sorted(parts.glob("*.packets"))
 
 
+def test_films_of_one_picture_have_its_time(frames, tmp_path):
+    """x265 gives a single picture a decoding time out of uninitialised memory."""
+    options = CASES["hevc"][1]
+    for number in range(12):
+        target = tmp_path / f"{number}.mp4"
+        film = {"size_hw": (64, 96), "rate": Fraction(18), "time_base": BASE}
+        with open_segments(tmp_path / "parts", target=target, **film, **options) as writer:
+            writer.write(*frames[0])
+            part = writer.close_segment()
+        join_segments([part], target)
+        with open_reader(target) as reader:
+            assert [frame.time.pts * frame.time.time_base for frame in reader] == [
+                frames[0][1].pts * BASE
+            ]
+
+
+def test_what_a_container_cannot_hold_is_known_before_the_first_picture(tmp_path):
+    film = {"size_hw": (64, 96), "rate": Fraction(18), "time_base": BASE}
+    for name, codec, form in (
+        ("a.mkv", "rawvideo", "rgb24"),
+        ("a.mov", "libvpx", None),
+        ("a.mkv", "rv20", None),
+        ("a.nut", "vc2", "yuv444p"),
+    ):
+        with pytest.raises(OutputError, match=r"cannot|refuses"):
+            open_segments(
+                tmp_path / "p", target=tmp_path / name, codec=codec, pixel_format=form, **film
+            )
+        assert not (tmp_path / "p").exists()
+
+
 def decoded(target):
     with open_reader(target, labels=False) as reader:
         got = list(reader)

@@ -323,10 +323,10 @@ def test_instance_maps_of_another_length_are_told_before_any_work(
     settings, grey_film, scene, tmp_path
 ):
     short = grey_film(tmp_path / "short.mkv", [scene(n).astype(np.uint16) for n in range(5)])
-    with pytest.raises(InputError, match="instance maps end here, after 5 frames"):
+    with pytest.raises(InputError, match="frame 5 is the first without a partner"):
         convert(settings(instances=str(short)))
     long = grey_film(tmp_path / "long.mkv", [scene(n).astype(np.uint16) for n in range(20)])
-    with pytest.raises(InputError, match="go on at frame 12"):
+    with pytest.raises(InputError, match="frame 12 is the first without a partner"):
         convert(settings(instances=str(long)))
     other = grey_film(
         tmp_path / "other.mkv", [scene(n, 16, 32).astype(np.uint16) for n in range(12)]

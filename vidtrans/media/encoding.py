@@ -200,7 +200,12 @@ class PictureEncoder:
 
     def flush(self) -> list[Packet[Any]]:
         """End the stream; the packets that the encoder still held."""
-        return list(self._timed(self._stream.encode(None)))
+        packets = list(self._timed(self._stream.encode(None)))
+        if self._count == 1:
+            # x265 leaves the decoding time of a single picture to what lies in memory.
+            for packet in packets:
+                packet.dts = packet.pts
+        return packets
 
     def _timed(self, packets: list[Packet[Any]]) -> Iterator[Packet[Any]]:
         usual = max(1, round(1 / (self._encoding.rate * self._encoding.time_base)))

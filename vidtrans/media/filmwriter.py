@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import logging
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import av.error
+import numpy as np
 from av.packet import Packet
 
 from vidtrans.atomic_write import PartialFile, cannot_write
-from vidtrans.errors import OutputError
+from vidtrans.errors import OutputError, Remedy
 from vidtrans.frame import Bytes, FrameTime
 from vidtrans.media.encoders import Encoding
 from vidtrans.media.encoding import (
@@ -22,7 +26,9 @@ from vidtrans.media.encoding import (
     open_encoder,
     write_header,
 )
-from vidtrans.media.stream_copy import COPY, WHOLE, StreamCopier, TimeSpan
+from vidtrans.media.stream_copy import COPY, WHOLE, StreamCopier, TimeSpan, tracks_left_out
+
+_log = logging.getLogger(__name__)
 
 
 class FilmMuxer:
@@ -128,6 +134,47 @@ class FilmMuxer:
             ) from self._sink.error
 
 
+def try_film(
+    encoding: Encoding, target: Path, *, copy_from: Path | None, audio_codec: str = COPY
+) -> None:
+    """Make a film of one black picture in memory, with the other streams' headers.
+
+    Which codecs, pixel formats, sizes and tracks a muxer takes together is known for certain only
+    by trying; a run of hours should not learn it at its end.
+
+    Raises:
+        OutputError: Encoder, container or tracks refuse each other.
+    """
+    # The index is moved to the front by opening the file again, which has no name here.
+    trial = replace(encoding, container_options={})
+    tracks = None
+    container = open_container(io.BytesIO(), trial, target)
+    try:
+        stream = add_encoder(container, trial, target)
+        if copy_from is not None:
+            tracks = StreamCopier(copy_from, container, stream, audio_codec=audio_codec)
+        open_encoder(stream, trial, target)
+        write_header(container, target)
+        pictures = PictureEncoder(stream, trial, target)
+        black = np.zeros((*trial.size_hw, 3), np.uint8)
+        for packets in (pictures.encode(black, FrameTime(0, trial.time_base)), pictures.flush()):
+            container.mux(packets)
+        container.close()
+    except (av.error.FFmpegError, ValueError, NotImplementedError) as error:
+        if isinstance(error, OutputError):
+            raise
+        height, width = trial.size_hw
+        raise OutputError(
+            f"{encoding.codec} in {encoding.pixel_format} of {width}x{height} pixels cannot be"
+            f" written to a {encoding.container} file.",
+            where=target,
+            remedy=Remedy("Choose another {codec} or {pixel_format}, or another suffix."),
+        ) from error
+    finally:
+        if tracks is not None:
+            tracks.close()
+
+
 class FilmWriter:
     """A ``Writer`` of one film. See ``vidtrans.media.writer.open_writer``."""
 
@@ -140,6 +187,8 @@ class FilmWriter:
         copy_from: Path | None = None,
     ) -> None:
         self.encoding = encoding
+        for sentence in tracks_left_out(copy_from, encoding.container) if copy_from else ():
+            _log.warning("%s", sentence)
         self._muxer = FilmMuxer(encoding, target, overwrite=overwrite, copy_from=copy_from)
         self._pictures = PictureEncoder(self._muxer.stream, encoding, target)
         self._target = target

@@ -30,7 +30,7 @@ from vidtrans.frame import Bytes, FrameTime
 from vidtrans.media.encoders import Encoding
 from vidtrans.media.encoding import PictureEncoder, add_encoder, open_container, open_encoder
 from vidtrans.media.ffmpeg_errors import cannot_read
-from vidtrans.media.filmwriter import FilmMuxer
+from vidtrans.media.filmwriter import FilmMuxer, try_film
 from vidtrans.media.stream_copy import COPY, WHOLE, TimeSpan
 
 _MAGIC = b"vidtrans packets 1\n"
@@ -60,7 +60,14 @@ class PacketSegments:
     """A ``SegmentWriter`` of packets. See ``vidtrans.media.writer.open_segments``."""
 
     def __init__(
-        self, parts: Path, encoding: Encoding, target: Path, *, first_segment: int = 0
+        self,
+        parts: Path,
+        encoding: Encoding,
+        target: Path,
+        *,
+        first_segment: int = 0,
+        copy_from: Path | None = None,
+        audio_codec: str = COPY,
     ) -> None:
         self._parts = parts
         self._encoding = encoding
@@ -68,9 +75,7 @@ class PacketSegments:
         self._file: PartialFile | None = None
         self._pictures: PictureEncoder | None = None
         self._container: OutputContainer | None = None
-        self._encoder(
-            target
-        )  # raises for settings that the encoder refuses, before the first picture
+        try_film(encoding, target, copy_from=copy_from, audio_codec=audio_codec)
         try:
             parts.mkdir(exist_ok=True)
             for stale in parts.iterdir():

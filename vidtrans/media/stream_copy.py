@@ -230,8 +230,7 @@ class StreamCopier:
             self._describe(stream, encoder.stream)
             return
         if not _fits(stream, self._output.format.name):
-            _log.warning("%s", _left_out(stream, self._source, self._output.format.name))
-            return
+            return  # `tracks_left_out` has told it
         copy = self._output.add_stream_from_template(stream, opaque=True)
         if stream.type != "attachment":
             copy.time_base = stream.time_base

@@ -236,6 +236,8 @@ def open_segments(
     container_format: str | None = None,
     first_segment: int = 0,
     overwrite: bool = False,
+    copy_from: str | Path | None = None,
+    audio_codec: str = copy.COPY,
 ) -> SegmentWriter:
     """Open a folder for segments ``000000.packets``, ``000001.packets``, ... of a film.
 
@@ -244,6 +246,9 @@ def open_segments(
         target: The film. It decides the encoding, and appears with ``join_segments``.
         first_segment: The number of the next segment. Later ones, of an interrupted run, are
             removed.
+        copy_from: The film whose other streams ``join_segments`` will copy: whether the container
+            takes all together is tried before anything is written.
+        audio_codec: See ``join_segments``.
 
     The other arguments and errors are those of ``open_writer``.
     """
@@ -260,7 +265,14 @@ def open_segments(
         sample_aspect=sample_aspect,
         container_format=container_format,
     )
-    return PacketSegments(Path(parts), encoding, path, first_segment=first_segment)
+    return PacketSegments(
+        Path(parts),
+        encoding,
+        path,
+        first_segment=first_segment,
+        copy_from=_film(copy_from),
+        audio_codec=audio_codec,
+    )
 
 
 def join_segments(

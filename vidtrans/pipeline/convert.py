@@ -344,6 +344,8 @@ def _open_segments(
         sample_aspect=render.painter.sizing.sample_aspect(render.info.sample_aspect),
         first_segment=first_segment,
         overwrite=run.overwrite,
+        copy_from=settings.input,
+        audio_codec=settings.audio_codec,
     )
 
 
