@@ -96,6 +96,7 @@ def held(path):
     with open_reader(path, skip_damaged=True) as reader:
         found = list(reader)
         assert reader.count() == len(found)
+        assert reader.times().pts.tolist() == [frame.time.pts for frame in found]
     assert [frame.index for frame in found] == list(range(len(found)))
     assert all(a.time.pts < b.time.pts for a, b in itertools.pairwise(found))
     return [frame.pixels for frame in found], [frame.index for frame in found if frame.damaged]

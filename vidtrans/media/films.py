@@ -653,13 +653,7 @@ class FilmReader:
         times = self._packet_times()
         if times is not None:
             return len(times)
-        with FilmReader(
-            self._path,
-            labels=True,
-            max_side=self._max_side,
-            container_format=self._format,
-            skip_damaged=self._skip_damaged,
-        ) as other:
+        with self._another(self._path) as other:
             total = 0
             while other._decode_one() is not None:
                 total += 1
@@ -668,12 +662,29 @@ class FilmReader:
     def times(self) -> FilmTimes:
         """See ``Reader.times``."""
         base, rate = self.info.time_base, self.info.rate
-        frames, times = self.count(), self._packet_times()
+        times: Sequence[int] | None
+        if self._skip_damaged and self._path is not None:
+            # Which frames are lost, and so filled in, is known after decoding all.
+            with self._another(self._path) as other:
+                times = [time.pts for _, time in other.pictures()]
+            frames = len(times)
+        else:
+            frames, times = self.count(), self._packet_times()
         if times is None:  # as ``_time`` numbers the frames of a raw stream
             pts = np.arange(frames, dtype=np.int64) * max(1, round(1 / (rate * base)))
         else:
             pts = np.asarray(times, dtype=np.int64)
         return FilmTimes(pts, base, rate)
+
+    def _another(self, path: Path) -> FilmReader:
+        """The same film, opened once more."""
+        return FilmReader(
+            path,
+            labels=True,
+            max_side=self._max_side,
+            container_format=self._format,
+            skip_damaged=self._skip_damaged,
+        )
 
     # -- closing -----------------------------------------------------------------------------------
 

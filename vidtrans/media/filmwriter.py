@@ -134,9 +134,7 @@ class FilmMuxer:
             ) from self._sink.error
 
 
-def try_film(
-    encoding: Encoding, target: Path, *, copy_from: Path | None, audio_codec: str = COPY
-) -> None:
+def try_film(encoding: Encoding, target: Path, *, copy_from: Path | None) -> None:
     """Make a film of one black picture in memory, with the other streams' headers.
 
     Which codecs, pixel formats, sizes and tracks a muxer takes together is known for certain only
@@ -152,7 +150,7 @@ def try_film(
     try:
         stream = add_encoder(container, trial, target)
         if copy_from is not None:
-            tracks = StreamCopier(copy_from, container, stream, audio_codec=audio_codec)
+            tracks = StreamCopier(copy_from, container, stream)
         open_encoder(stream, trial, target)
         write_header(container, target)
         pictures = PictureEncoder(stream, trial, target)

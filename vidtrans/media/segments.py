@@ -67,7 +67,6 @@ class PacketSegments:
         *,
         first_segment: int = 0,
         copy_from: Path | None = None,
-        audio_codec: str = COPY,
     ) -> None:
         self._parts = parts
         self._encoding = encoding
@@ -75,7 +74,7 @@ class PacketSegments:
         self._file: PartialFile | None = None
         self._pictures: PictureEncoder | None = None
         self._container: OutputContainer | None = None
-        try_film(encoding, target, copy_from=copy_from, audio_codec=audio_codec)
+        try_film(encoding, target, copy_from=copy_from)
         try:
             parts.mkdir(exist_ok=True)
             for stale in parts.iterdir():

@@ -237,7 +237,6 @@ def open_segments(
     first_segment: int = 0,
     overwrite: bool = False,
     copy_from: str | Path | None = None,
-    audio_codec: str = copy.COPY,
 ) -> SegmentWriter:
     """Open a folder for segments ``000000.packets``, ``000001.packets``, ... of a film.
 
@@ -248,7 +247,6 @@ def open_segments(
             removed.
         copy_from: The film whose other streams ``join_segments`` will copy: whether the container
             takes all together is tried before anything is written.
-        audio_codec: See ``join_segments``.
 
     The other arguments and errors are those of ``open_writer``.
     """
@@ -271,7 +269,6 @@ def open_segments(
         path,
         first_segment=first_segment,
         copy_from=_film(copy_from),
-        audio_codec=audio_codec,
     )
 
 

@@ -345,7 +345,6 @@ def _open_segments(
         first_segment=first_segment,
         overwrite=run.overwrite,
         copy_from=settings.input,
-        audio_codec=settings.audio_codec,
     )
 
 
