@@ -27,6 +27,8 @@ ASPECTS = 4
 """Proportions of width to height for which a kind has a texture."""
 SIDE = 24
 """Texels along each side of an instance."""
+HALVES = (0.25, 0.75)
+"""Where the middles of the two cells of two pixels lie in a cell of four."""
 # Logarithms to base 2 of width over height of the first and of the last proportion: a person is
 # about half as wide as high, a bus from its side five times.
 _NARROWEST, _WIDEST = -1.0, 2.5
@@ -101,23 +103,48 @@ def instance_uv(
         viewport: What they show of the film's picture.
         classes: Which labels are of which kind.
     """
-    height, width = viewport.picture_hw
-    up, down, left, right = extents.float().unbind(1)
+    halves = constant(HALVES, extents.device)
+    kind = kinds(classes, cells.device)[cells.int()]
+    row, column, aspect = texel_coordinates(
+        kind,
+        tuple(_double(part) for part in extents.float().unbind(1)),
+        viewport.columns(STRIDE, extents.device).repeat_interleave(2, dim=1)[:, None],
+        (halves.repeat(extents.shape[-2])[:, None], halves.repeat(extents.shape[-1])),
+        viewport.picture_hw,
+    )
+    return InstanceUV(row=row, column=column, aspect=aspect, valid=kind < KINDS)
+
+
+def texel_coordinates(
+    kind: Tensor,
+    extents: tuple[Tensor, ...],
+    x: Tensor,
+    halves: tuple[Tensor, Tensor],
+    picture_hw: tuple[int, int],
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The coordinates of an `InstanceUV`, of cells of two pixels in any order.
+
+    Args:
+        kind: Each cell's texture as `kinds` has it.
+        extents: Up, down, left and right, of the cell of `STRIDE` pixels that a cell lies in.
+        x: The middle of that cell, see `Viewport.columns`.
+        halves: Where the cell lies in that cell, down and across: of `HALVES`.
+        picture_hw: Size of the film's picture.
+
+    Returns:
+        Row, column and aspect.
+    """
+    height, width = picture_hw
+    up, down, left, right = extents
     wide, high = left + right + 1, up + down + 1
-    x = viewport.columns(STRIDE, extents.device)[:, None]
     middle = x + (right - left) * (STRIDE / 2)
     oncoming = (middle - width / 2) / height < _ONCOMING
     aspect = ((wide / high).log2() - _NARROWEST) / (_WIDEST - _NARROWEST)
-    halves = constant((0.25, 0.75), extents.device)
-    u = (_double(left) + halves.repeat(extents.shape[-1])) / _double(wide)
-    v = (_double(up) + halves.repeat(extents.shape[-2])[:, None]) / _double(high)
-    kind = _kinds(classes, cells.device)[cells.int()]
-    kind = kind + ((kind < 2 * VEHICLE_KINDS) & ~_double(oncoming))
-    return InstanceUV(
-        row=kind.clamp(max=KINDS - 1) * SIDE + v * (SIDE - 1),
-        column=u * (SIDE - 1),
-        aspect=_double(aspect.clamp(0, 1) * (ASPECTS - 1)),
-        valid=kind < KINDS,
+    kind = kind + ((kind < 2 * VEHICLE_KINDS) & ~oncoming)
+    return (
+        kind.clamp(max=KINDS - 1) * SIDE + (up + halves[0]) / high * (SIDE - 1),
+        (left + halves[1]) / wide * (SIDE - 1),
+        aspect.clamp(0, 1) * (ASPECTS - 1),
     )
 
 
@@ -127,7 +154,7 @@ def _double(x: Tensor) -> Tensor:
 
 
 @kept(maxsize=8)
-def _kinds(classes: StreetClasses, device: torch.device) -> Tensor:
+def kinds(classes: StreetClasses, device: torch.device) -> Tensor:
     """The texture of every label, int64 [256]; of vehicles the one of those that come towards the
     camera, after which follows the other. KINDS for labels without one."""
     table = torch.full((256,), KINDS)

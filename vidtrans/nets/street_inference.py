@@ -8,11 +8,12 @@ computes, up to rounding, and differs in how:
 - What depends on the viewport alone (the perspective encoding, the positions aside on the ground,
   and their first layers) is computed once. What depends on small integers alone (the extents of
   runs, and patches of one label) is looked up in tables that hold the layer's output.
-- Textures are sampled where the labels show them, as weighted sums of rows of one table.
+- Textures are sampled where the labels show them (`vidtrans.nets.street_sampling`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -23,23 +24,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vidtrans.nets import extent, instance_texture, street_geometry, street_texture
-from vidtrans.nets.instance_texture import instance_uv
+from vidtrans.nets import extent, street_geometry
 from vidtrans.nets.lookup import LabelLookup
 from vidtrans.nets.painting import Conditioning, History, Painting
 from vidtrans.nets.perspective import perspective_planes
 from vidtrans.nets.prepared_convolution import PreparedConvolution
 from vidtrans.nets.street_geometry import SurfaceCoordinates, estimate_scene, surface_coordinates
+from vidtrans.nets.street_sampling import TextureSampler
 from vidtrans.nets.viewport import Viewport
 from vidtrans.nets.warp import warp_interleaved
 
 if TYPE_CHECKING:
     from vidtrans.nets.street import StreetGenerator
 
-Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int32]
 Codes = npt.NDArray[np.uint8]
 
+_CELLS_AT_ONCE = 2048
+"""Cells whose positional encoding is computed at once: it stays in a core's cache."""
 VIEWPORTS_KEPT = 4
 """Viewports whose planes are kept: those of a film, and of a preview beside it."""
 
@@ -86,15 +88,15 @@ class _Patches:
         flat = torch.cat([rows.sum(dim=0), rows.new_zeros(1, rows.shape[2])])
         return cls(lookup.patch, lookup.n_frames, lookup.label_nc, rows.flatten(0, 1), flat)
 
-    def find(self, codes: Codes) -> tuple[Tensor, Tensor, Tensor]:
+    def find(self, codes: Codes) -> tuple[Indices, Tensor, Tensor]:
         """Look patches up.
 
         Args:
             codes: uint8 [T,H,W], contiguous.
 
         Returns:
-            The sums of the cells that show one code, [h*w,channels], 0 for the others; the numbers
-            of those, [n], and their sums, [n,channels].
+            The row of ``flat`` of each cell, [h*w], the last one for cells that show several codes;
+            the numbers of those, [n], and their sums, [n,channels].
         """
         p, t = self.patch, self.frames
         h, w = codes.shape[1] // p, codes.shape[2] // p
@@ -115,8 +117,7 @@ class _Patches:
         index = picked.reshape(-1, positions).astype(np.int32)
         index += np.arange(positions, dtype=np.int32) * (2 * self.label_nc)
         sums = F.embedding_bag(torch.from_numpy(index), self.rows, mode="sum")
-        flat = self.flat.index_select(0, torch.from_numpy(rows.ravel()))
-        return flat, torch.from_numpy(cells), sums
+        return rows.ravel(), torch.from_numpy(cells), sums
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,18 +127,17 @@ class _Places:
     Attributes:
         mid: `place_mid` of the perspective encoding, [h*w at 1/4, channels].
         wide: `place_wide` of it at 1/8.
-        vertical: `extent_mid` of each pair of extents up and down, [pairs, channels]; a pair's row
-            is ``up * reach[0] + down``.
-        horizontal: The same for left and right.
+        looked_up: Rows [n, channels]: `_Patches.flat` of the labels; then `extent_mid` of each pair
+            of extents up and down, of which a pair's row is ``up * reach[0] + down``; then the same
+            for left and right.
         reach: Greatest extents plus one: up or down, and left or right.
         aside: The first layer of `scene_mid` of the positions aside on the ground, and its bias,
-            [h*w at 1/4, hidden].
+            [h, w at 1/4, hidden].
     """
 
     mid: Tensor
     wide: Tensor
-    vertical: Tensor
-    horizontal: Tensor
+    looked_up: Tensor
     reach: tuple[int, int]
     aside: Tensor
 
@@ -186,7 +186,7 @@ class StreetPainter:
         self._head = PreparedConvolution(
             street.head.weight * factor[:, None, None, None], _bias(street.head) * factor
         )
-        self._textures = _Textures(street)
+        self._textures = TextureSampler(street.texture, street.things, street.classes)
         self._texture_fine, self._texture_shown = _texture_weights(street)
         self._foreground = (street.get_buffer("foreground") > 0).numpy().astype(np.uint8)
         self._foreground = np.pad(self._foreground, (0, 256 - len(self._foreground)))
@@ -236,12 +236,13 @@ class StreetPainter:
             scene = estimate_scene(before, view.crop(newest), planar_flow, street.classes)
         else:
             scene = measured.scene
-        y += self._positions(surface_coordinates(scene, view, 4), places)
+        self._add_positions(y, surface_coordinates(scene, view, 4), places)
         _refine(_image(y, mid_hw), self._blocks_mid)
 
-        fine, mixed, sums = self._look_fine.find(codes[-1:])
+        rows, mixed, sums = self._look_fine.find(codes[-1:])
+        fine = self._look_fine.flat.index_select(0, torch.from_numpy(rows))
         fine.index_add_(0, mixed, sums)
-        texture = self._textures.sample(scene, view, extents, newest[:, ::2, ::2])
+        texture = self._textures.sample(scene, view, extents, ids[-1, ::2, ::2])
         products = _style_products(texture, styles)
         fine.addmm_(products.t(), self._texture_fine)
         fine_image = self._up_fine.add_shuffled(_image(fine, fine_hw), _image(y, mid_hw)).relu_()
@@ -289,10 +290,11 @@ class StreetPainter:
                     street.place_wide.bias,
                 )
             ),
-            vertical=axes[0],
-            horizontal=axes[1],
+            looked_up=torch.cat([self._look_mid.flat, *axes]),
             reach=(reach[0], reach[1]),
-            aside=torch.addmm(_bias(first), aside[0].flatten(1).t(), cell_weight.t()),
+            aside=torch.addmm(_bias(first), aside[0].flatten(1).t(), cell_weight.t()).view(
+                *aside.shape[2:], -1
+            ),
         )
         self._places[view] = places
         for oldest in list(self._places)[:-VIEWPORTS_KEPT]:
@@ -303,11 +305,19 @@ class StreetPainter:
         self, codes: Codes, extents: Tensor, styles: Tensor | None, places: _Places
     ) -> Tensor:
         """Labels, positions, extents and styles, [h*w at 1/4, channels]."""
-        x, mixed, sums = self._look_mid.find(codes)
-        up, down, left, right = extents[0].to(torch.int32).flatten(1)
+        rows, mixed, sums = self._look_mid.find(codes)
+        up, down, left, right = (part.ravel() for part in extents[0].numpy())
+        index = np.empty((len(rows), 3), np.int32)
+        index[:, 0] = rows
+        for column, before, after, first, reach in (
+            (1, up, down, len(self._look_mid.flat), places.reach[0]),
+            (2, left, right, len(self._look_mid.flat) + places.reach[0] ** 2, places.reach[1]),
+        ):
+            np.multiply(before, reach, out=index[:, column], dtype=np.int32)
+            index[:, column] += after
+            index[:, column] += first
+        x = F.embedding_bag(torch.from_numpy(index), places.looked_up, mode="sum")
         x += places.mid
-        x += places.vertical.index_select(0, up * places.reach[0] + down)
-        x += places.horizontal.index_select(0, left * places.reach[1] + right)
         x.index_add_(0, mixed, sums)
         if styles is not None:
             planes = styles[0, :, ::4, ::4].float().flatten(1)
@@ -327,18 +337,24 @@ class StreetPainter:
         _refine(x, self._blocks_out)
         return x
 
-    def _positions(self, surface: SurfaceCoordinates, places: _Places) -> Tensor:
-        """What `scene_mid` gives, [h*w at 1/4, channels]."""
+    def _add_positions(self, y: Tensor, surface: SurfaceCoordinates, places: _Places) -> None:
+        """Add what `scene_mid` gives to ``y`` [h*w at 1/4, channels]."""
         first = self._street.scene_mid.first.weight[:, :, 0, 0]
         n_rows, n_columns = street_geometry.ROWS, street_geometry.COLUMNS
         rows, columns = street_geometry.row_planes(surface), street_geometry.column_planes(surface)
-        up = street_geometry.up_planes(surface)
-        x = torch.addmm(places.aside, up[0].flatten(1).t(), first[:, -up.shape[1] :].t())
-        image = x.view(surface.shape[1], surface.shape[2], -1)
-        image += (rows[0, :, :, 0].t() @ first[:, :n_rows].t())[:, None]
-        image += columns[0, :, 0].t() @ first[:, n_rows : n_rows + n_columns].t()
-        x = self._scene_second.of(x.relu_()).relu_()
-        return self._scene_third.of(x)
+        up = street_geometry.up_planes(surface)[0]
+        of_up = first[:, -len(up) :].t()
+        of_rows = (rows[0, :, :, 0].t() @ first[:, :n_rows].t())[:, None]
+        of_columns = columns[0, :, 0].t() @ first[:, n_rows : n_rows + n_columns].t()
+        _, height, width = surface.shape
+        step = max(_CELLS_AT_ONCE // width, 1)
+        for top in range(0, height, step):
+            lines = slice(top, min(top + step, height))
+            cells = slice(lines.start * width, lines.stop * width)
+            x = places.aside[lines] + of_columns
+            x.view(-1, x.shape[2]).addmm_(up[:, lines].flatten(1).t(), of_up)
+            hidden = self._scene_second.of((x.add_(of_rows[lines])).relu_().flatten(0, 1)).relu_()
+            self._scene_third.add_to(y[cells], hidden)
 
     def _compose(
         self,
@@ -391,144 +407,6 @@ class StreetPainter:
         return Painting(merged, (merged,), raw, warped, planar, weight, foreground, mask, (scene,))
 
 
-class _Textures:
-    """All textures of a street generator as one table of rows [texels, channels].
-
-    A cell's bilinear sample is a weighted sum of rows; so is a mix of levels.
-    """
-
-    def __init__(self, street: StreetGenerator) -> None:
-        self._classes = street.classes
-        street_levels = [*street.texture.fronts, *street.texture.road]
-        things = street.things.texels
-        rows = [level[0].flatten(1).t() for level in street_levels]
-        rows.append(things.flatten(1).t())
-        self._rows = (torch.cat(rows) * street_texture.GAIN).detach().contiguous()
-        self._shapes = [(level.shape[2], level.shape[3]) for level in street_levels]
-        starts = np.cumsum([0] + [len(part) for part in rows])
-        self._starts = [int(start) for start in starts[:-1]]
-
-    def sample(self, scene: Tensor, view: Viewport, extents: Tensor, cells: Tensor) -> Tensor:
-        """What the textures show: float [h*w, channels], 0 where a cell has none.
-
-        Args:
-            scene: See `estimate_scene`.
-            view: What the network sees of the film's picture.
-            extents: See `vidtrans.nets.extent.extents`.
-            cells: Labels of every second pixel, uint8 [1,h,w].
-        """
-        surface = surface_coordinates(scene, view, 2)
-        out = torch.zeros(cells[0].numel(), self._rows.shape[1])
-        width = surface.shape[2]
-        ground = self._classes.is_ground(cells) & surface.ground
-        facade = self._classes.is_facade(cells) & street_texture.in_reach(surface)
-
-        at = np.flatnonzero(facade.numpy())
-        levels = []
-        for size in street_texture.FACADE_TEXELS_M:
-            row, column = street_texture.facade_texel(surface, size)
-            levels.append((row.numpy().ravel()[at], column.numpy().ravel()))
-        mix = street_texture.level_mix(
-            surface.along_footprint, [s[0] for s in street_texture.FACADE_TEXELS_M]
-        )
-        self._add(out, at, 0, levels, at % width, [part.numpy().ravel() for part in mix])
-
-        at = np.flatnonzero(ground.numpy())
-        levels = []
-        for size in street_texture.ROAD_TEXELS_M:
-            row, column = street_texture.road_texel(surface, size)
-            levels.append((row.numpy().ravel()[at], column.numpy().ravel()))
-        mix = street_texture.level_mix(
-            surface.ahead_footprint, [s[0] for s in street_texture.ROAD_TEXELS_M]
-        )
-        first = len(street_texture.FACADE_TEXELS_M)
-        self._add(out, at, first, levels, at // width, [part.numpy().ravel() for part in mix])
-
-        self._add_instances(out, instance_uv(extents, cells, view, self._classes))
-        return out
-
-    def _add(
-        self,
-        out: Tensor,
-        at: npt.NDArray[np.intp],
-        first: int,
-        levels: list[tuple[Floats, Floats]],
-        line: npt.NDArray[np.intp],
-        mix: list[Floats],
-    ) -> None:
-        """Add bilinear samples, mixed over levels.
-
-        Args:
-            out: Rows [cells, channels] to add to.
-            at: The n cells that show the texture.
-            first: The first of its levels.
-            levels: For each level fractional rows of texels, [n], and fractional periodic columns,
-                [lines]: all cells of a line of the picture have one column.
-            line: The line of each cell, [n].
-            mix: The weight of each level, [lines].
-        """
-        index = np.empty((len(at), 4 * len(levels)), np.int32)
-        weight = np.empty(index.shape, np.float32)
-        for number, ((row, column), share) in enumerate(zip(levels, mix, strict=True)):
-            rows, columns = self._shapes[first + number]
-            upper = row.astype(np.int32)
-            beside = row - upper
-            lower = np.minimum(upper + 1, rows - 1) * columns
-            upper *= columns
-            left = np.floor(column)
-            after = column - left
-            left = left.astype(np.int64) % columns
-            start = self._starts[first + number]
-            right = ((left + 1) % columns + start).astype(np.int32)[line]
-            left = (left + start).astype(np.int32)[line]
-            right_weight, left_weight = (share * after)[line], (share * (1 - after))[line]
-            for corner, (r, c, v, u) in enumerate(
-                (
-                    (upper, left, 1 - beside, left_weight),
-                    (upper, right, 1 - beside, right_weight),
-                    (lower, left, beside, left_weight),
-                    (lower, right, beside, right_weight),
-                )
-            ):
-                np.add(r, c, out=index[:, 4 * number + corner])
-                np.multiply(v, u, out=weight[:, 4 * number + corner])
-        self._add_bags(out, at, index, weight)
-
-    def _add_instances(self, out: Tensor, uv: instance_texture.InstanceUV) -> None:
-        at = np.flatnonzero(uv.valid.numpy())
-        shape = (
-            instance_texture.ASPECTS,
-            instance_texture.KINDS * instance_texture.SIDE,
-            instance_texture.SIDE,
-        )
-        index = np.full((len(at), 8), self._starts[-1], np.int32)
-        weight = np.ones(index.shape, np.float32)
-        stride = 1
-        for bit, (position, length) in enumerate(
-            zip((uv.column, uv.row, uv.aspect), reversed(shape), strict=True)
-        ):
-            value = position.numpy().ravel()[at]
-            lower = value.astype(np.int32)
-            share = value - lower
-            upper = np.minimum(lower + 1, length - 1)
-            for corner in range(8):
-                index[:, corner] += (upper if corner >> bit & 1 else lower) * stride
-                weight[:, corner] *= share if corner >> bit & 1 else 1 - share
-            stride *= length
-        self._add_bags(out, at, index, weight)
-
-    def _add_bags(
-        self, out: Tensor, at: npt.NDArray[np.intp], index: Indices, weight: Floats
-    ) -> None:
-        sums = F.embedding_bag(
-            torch.from_numpy(index),
-            self._rows,
-            mode="sum",
-            per_sample_weights=torch.from_numpy(weight),
-        )
-        out.index_add_(0, torch.from_numpy(at), sums)
-
-
 @dataclass(frozen=True, eq=False)
 class _Product:
     """A 1x1 convolution as a matrix product.
@@ -560,10 +438,23 @@ class _Product:
 
 def _versions(street: nn.Module) -> tuple[tuple[int, int], ...] | None:
     """What changes when a weight does; None where nobody can tell."""
-    weights = [*street.parameters(), *street.buffers()]
-    if any(weight.is_inference() for weight in weights):
-        return None
-    return tuple((weight.data_ptr(), weight._version) for weight in weights)
+    versions: list[tuple[int, int]] = []
+    for module in _descendants(street):
+        for weight in (*module._parameters.values(), *module._buffers.values()):
+            if weight is None:
+                continue
+            if weight.is_inference():
+                return None
+            versions.append((weight.data_ptr(), weight._version))
+    return tuple(versions)
+
+
+def _descendants(module: nn.Module) -> Iterator[nn.Module]:
+    """As ``module.modules()``, a tenth of the time: this is asked for every frame."""
+    yield module
+    for child in module._modules.values():
+        if child is not None:
+            yield from _descendants(child)
 
 
 def _bias(layer: nn.Conv2d) -> Tensor:
@@ -693,7 +584,7 @@ def _texture_weights(street: StreetGenerator) -> tuple[Tensor, Tensor]:
 
 
 def _disoccluded(
-    newest: Codes, previous: Codes, flow: Floats, view: Viewport
+    newest: Codes, previous: Codes, flow: npt.NDArray[np.float32], view: Viewport
 ) -> npt.NDArray[np.bool_]:
     """Where the previous picture did not show what is seen now, bool [H,W]; see
     `vidtrans.nets.street`."""
