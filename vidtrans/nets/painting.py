@@ -125,7 +125,13 @@ def push(history: Sequence[Tensor], painting: Painting) -> History:
     """The history after a step: at every scale the newest picture replaces the oldest one, and the
     painting's memory replaces the previous memory."""
     pictures = (
-        torch.cat([old[:, new.shape[1] :], new.to(old.dtype)], dim=1)
+        _pushed(old, new)
         for old, new in zip(history[: len(painting.scales)], painting.scales, strict=True)
     )
     return (*pictures, *painting.memory)
+
+
+def _pushed(old: Tensor, new: Tensor) -> Tensor:
+    if old.shape[1] == new.shape[1]:  # one picture is kept: the newest, without a copy
+        return new.to(old.dtype)
+    return torch.cat([old[:, new.shape[1] :], new.to(old.dtype)], dim=1)
