@@ -113,6 +113,14 @@ COMMANDS: tuple[Command, ...] = (
         separator=True,
     ),
     _c(
+        "still",
+        "File",
+        QT_TRANSLATE_NOOP("Actions", "Save this fra&me…"),
+        "Ctrl+Shift+E",
+        "picture",
+        QT_TRANSLATE_NOOP("Actions", "Save the frame that is shown as a picture"),
+    ),
+    _c(
         "copy-command",
         "File",
         QT_TRANSLATE_NOOP("Actions", "&Copy command line"),

@@ -12,13 +12,17 @@ from PySide6.QtWidgets import QWidget
 from vidtrans.errors import VidtransError
 from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans_gui import wording
+from vidtrans_gui.dialogs import choose_file
 from vidtrans_gui.document import Document
-from vidtrans_gui.export_dialog import ExportDialog
+from vidtrans_gui.export_dialog import ExportDialog, ExportedFilm
 from vidtrans_gui.export_queue import ExportQueue, Job
 from vidtrans_gui.inbox import Inbox
 from vidtrans_gui.preferences import Preferences
 from vidtrans_gui.queue_panel import QueuePanel
+from vidtrans_gui.session import Session
 from vidtrans_gui.shell_command import command_line
+from vidtrans_gui.still import write_still
+from vidtrans_gui.tasks import Tasks
 
 
 def reveal(path: Path) -> None:
@@ -47,9 +51,18 @@ class ExportController(QObject):
     notified = Signal(str)
 
     def __init__(
-        self, window: QWidget, document: Document, panel: QueuePanel, preferences: Preferences
+        self,
+        window: QWidget,
+        document: Document,
+        session: Session,
+        panel: QueuePanel,
+        preferences: Preferences,
+        tasks: Tasks,
     ) -> None:
         super().__init__(window)
+        self._session, self._tasks = session, tasks
+        self._in_out = (0, 0)
+        self._frame = 0
         self._window, self._document, self._panel, self._preferences = (
             window,
             document,
@@ -69,9 +82,59 @@ class ExportController(QObject):
         except VidtransError as error:
             self.failed.emit(self.tr("Export"), wording.sentence(error), "")
             return
-        dialog = ExportDialog(base, folder, self._name(), self._window)
+        dialog = ExportDialog(
+            base, folder, self._name(), self._window, film=self._film(), writing=self._writing()
+        )
         dialog.queued.connect(self.add)
         dialog.open()
+
+    def set_range(self, first: int, stop: int) -> None:
+        """Take note of in and out points; ``stop`` is exclusive."""
+        self._in_out = (first, stop)
+
+    def set_frame(self, frame: int) -> None:
+        """Take note of the playhead."""
+        self._frame = frame
+
+    def _film(self) -> ExportedFilm | None:
+        film = self._session.film
+        return None if film is None else ExportedFilm.of(film, self._in_out)
+
+    def _writing(self) -> frozenset[Path]:
+        """The outputs of exports that are not done."""
+        jobs = self.queue.jobs()
+        return frozenset(job.output.absolute() for job in jobs if not job.ended)
+
+    def still_dialog(self) -> None:
+        """Open a dialog that saves the frame at the playhead as a picture."""
+        frame = self._frame
+        choose_file(
+            self._window,
+            self._preferences,
+            "export",
+            self.tr("Save frame {0}").format(frame),
+            self.tr("Pictures (*.png)"),
+            lambda path: self.save_still(Path(path), frame),
+            save_as=f"{self._name()}-{frame:06d}.png",
+        )
+
+    def save_still(self, path: Path, frame: int) -> None:
+        """Save a frame as it is exported, as a PNG; it is painted in the background."""
+        target = path if path.suffix.lower() == ".png" else path.with_name(f"{path.name}.png")
+        layer = self._session.layer
+        try:
+            settings = self._document.project.settings(layer=layer, start=frame, end=frame + 1)
+        except VidtransError as error:
+            self.failed.emit(self.tr("Save frame"), wording.sentence(error), "")
+            return
+        self.notified.emit(self.tr("Painting frame {0}…").format(frame))
+        self._tasks.start(
+            lambda report: write_still(settings, target),
+            done=lambda _none: self.notified.emit(self.tr("Saved {0}").format(target.name)),
+            failed=lambda message, details: self.failed.emit(
+                self.tr("Save frame"), message, details
+            ),
+        )
 
     def _name(self) -> str:
         return f"{self._document.name}-street"
@@ -87,7 +150,13 @@ class ExportController(QObject):
     def copy_command(self) -> None:
         """Copy the shell command that exports the project to the clipboard."""
         try:
-            settings = self._document.project.settings(output=f"{self._name()}.mp4")
+            film = self._film()
+            first, stop = (0, 0) if film is None else film.in_out
+            chosen = {
+                "start": first or None,
+                "end": None if film is None or stop == film.frames else stop,
+            }
+            settings = self._document.project.settings(output=f"{self._name()}.mp4", **chosen)
         except VidtransError as error:
             self.failed.emit(self.tr("Export"), wording.sentence(error), "")
             return

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +27,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from vidtrans.errors import UsageError
-from vidtrans.media.writer import parts_folder
+from vidtrans.errors import UsageError, VidtransError
+from vidtrans.media.writer import parts_folder, try_encoding
 from vidtrans.pipeline.settings import ConvertSettings, format_cuts, format_size
+from vidtrans.pipeline.sizing import Sizing
+from vidtrans.preview import Opened
 from vidtrans_gui import wording
 from vidtrans_gui.export_presets import PRESETS, Preset
 from vidtrans_gui.forms import add_row
@@ -53,6 +58,39 @@ def parse_options(text: str) -> dict[str, str]:
     return found
 
 
+@dataclass(frozen=True)
+class ExportedFilm:
+    """What the dialog knows of the film that is exported.
+
+    Attributes:
+        size_hw: Height and width of its labels.
+        rate: Frames per second.
+        time_base: The unit of its times, in seconds.
+        frames: The number of frames.
+        in_out: The first frame between in and out points, and the one after the last.
+    """
+
+    size_hw: tuple[int, int]
+    rate: Fraction
+    time_base: Fraction
+    frames: int
+    in_out: tuple[int, int]
+
+    @classmethod
+    def of(cls, film: Opened, in_out: tuple[int, int]) -> ExportedFilm:
+        """An open film."""
+        return cls(film.info.size_hw, film.info.rate, film.info.time_base, film.frames, in_out)
+
+    @property
+    def has_range(self) -> bool:
+        """Whether in and out points are set."""
+        return self.in_out != (0, self.frames)
+
+
+_UNKNOWN = ExportedFilm((256, 512), Fraction(25), Fraction(1, 25), 0, (0, 0))
+"""Stands for a film that is not open, in checks."""
+
+
 class ExportDialog(QDialog):
     """The settings of an export.
 
@@ -63,7 +101,14 @@ class ExportDialog(QDialog):
     queued = Signal(object)
 
     def __init__(
-        self, base: ConvertSettings, folder: str, name: str, parent: QWidget | None = None
+        self,
+        base: ConvertSettings,
+        folder: str,
+        name: str,
+        parent: QWidget | None = None,
+        *,
+        film: ExportedFilm | None = None,
+        writing: Collection[Path] = (),
     ) -> None:
         """Make the dialog.
 
@@ -72,8 +117,11 @@ class ExportDialog(QDialog):
             folder: The folder of the proposed output.
             name: The proposed output's name without suffix.
             parent: The dialog's parent.
+            film: What is known of the film; None where it is not open.
+            writing: The outputs of exports that are not done.
         """
         super().__init__(parent)
+        self._film, self._writing = film, frozenset(writing)
         self.setWindowTitle(self.tr("Export"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setMinimumWidth(620)
@@ -96,6 +144,13 @@ class ExportDialog(QDialog):
         self.layer = self._box(self.tr("Layer"), layers, base.render.layer)
         self.layer.setToolTip(
             self.tr("What the film shows; “Labels and result” sets both side by side")
+        )
+        self.range = self._box(self.tr("Frames"), self._ranges(base), "film")
+        if base.start is not None or base.end is not None:
+            self.range.setCurrentIndex(self.range.findData("given"))
+        self.range.setEnabled(self.range.count() > 1)
+        self.range.setToolTip(
+            self.tr("In and out points make a range; its pictures are those of the whole film")
         )
         self.advanced = QToolButton(self)
         self.advanced.setText(self.tr("More settings"))
@@ -120,6 +175,7 @@ class ExportDialog(QDialog):
         add_row(form, self.tr("File:"), self.output, self.browse)
         add_row(form, "", self.overwrite)
         add_row(form, "", self.resume)
+        add_row(form, self.tr("Frames:"), self.range)
         add_row(form, self.tr("Layer:"), self.layer)
         buttons = QHBoxLayout()
         buttons.addWidget(self.command)
@@ -146,6 +202,37 @@ class ExportDialog(QDialog):
         self.add.clicked.connect(self.accept)
         cancel.clicked.connect(self.reject)
         self._check()
+
+    def _ranges(self, base: ConvertSettings) -> list[tuple[str, str]]:
+        film = self._film
+        whole = self.tr("whole film")
+        if film is not None:
+            whole = self.tr("whole film, {0} frames").format(film.frames)
+        found = [("film", whole)]
+        if film is not None and film.has_range:
+            first, stop = film.in_out
+            text = self.tr("from in to out: {0} to {1}, {2} frames")
+            found.append(("range", text.format(first, stop - 1, stop - first)))
+        if base.start is not None or base.end is not None:
+            text = self.tr("from {0} up to {1}")
+            end = self.tr("the end") if base.end is None else base.end
+            found.append(("given", text.format(base.start or 0, end)))
+        return found
+
+    def _range(self) -> dict[str, Any]:
+        """The fields of the settings for the chosen range."""
+        match self.range.currentData():
+            case "range":
+                assert self._film is not None
+                first, stop = self._film.in_out
+                return {
+                    "start": first or None,
+                    "end": None if stop == self._film.frames else stop,
+                }
+            case "given":
+                return {"start": self._base.start, "end": self._base.end}
+            case _:
+                return {"start": None, "end": None}
 
     def _box(self, name: str, choices: list[tuple[str, str]], chosen: str) -> QComboBox:
         box = QComboBox(self)
@@ -185,6 +272,12 @@ class ExportDialog(QDialog):
             "crf=18, preset=slow",
             self.tr("Options of the encoder, name=value"),
         )
+        self.sound = self._line(
+            self.tr("Sound"),
+            "",
+            self.tr("the preset's"),
+            self.tr("copy, or an encoder of ffmpeg for sound in another codec, such as aac"),
+        )
         size = "" if base.render.size_hw is None else format_size(base.render.size_hw)
         self.size_field = self._line(
             self.tr("Size"),
@@ -222,6 +315,7 @@ class ExportDialog(QDialog):
             (self.tr("Encoder:"), self.codec),
             (self.tr("Pixel format:"), self.pixel_format),
             (self.tr("Options:"), self.options),
+            (self.tr("Sound:"), self.sound),
             (self.tr("Size:"), self.size_field),
             (self.tr("Fit:"), self.fit),
         )
@@ -270,11 +364,12 @@ class ExportDialog(QDialog):
             "snapshot_every": self.every.value() or None,
             "overwrite": self.overwrite.isChecked(),
             "resume": self.resume.isChecked(),
-        }
+        } | self._range()
         settings = self._preset.applied(ConvertSettings.read(**values))
         own = {
             "codec": self.codec.text().strip() or None,
             "pixel_format": self.pixel_format.text().strip() or None,
+            "audio_codec": self.sound.text().strip() or None,
             "encoder_options": settings.encoder_options | parse_options(self.options.text()),
         }
         chosen = {name: value for name, value in own.items() if value is not None}
@@ -282,11 +377,31 @@ class ExportDialog(QDialog):
             chosen["encoder_options"] = parse_options(self.options.text())
         return settings.model_copy(update=chosen)
 
+    def _try(self, settings: ConvertSettings) -> None:
+        """Refuse what would fail only once the export runs. Raises VidtransError."""
+        film = self._film or _UNKNOWN
+        render = settings.render
+        height, width = Sizing.plan(film.size_hw, render.size_hw, render.fit).scaled_hw
+        width *= 2 if render.layer == "compare" else 1
+        even = (height + height % 2, width + width % 2)
+        try_encoding(
+            settings.output,
+            size_hw=even if settings.even_sides else (height, width),
+            rate=film.rate,
+            time_base=film.time_base,
+            codec=settings.codec,
+            encoder_options=settings.encoder_options,
+            pixel_format=settings.pixel_format,
+            audio_codec=settings.audio_codec,
+        )
+
     def _check(self) -> None:
         sentence = ""
         try:
             settings = self.settings()
-        except UsageError as error:
+            if Path(settings.output).parent.is_dir():
+                self._try(settings)
+        except VidtransError as error:
             sentence = wording.sentence(error)
         else:
             there = Path(settings.output)
@@ -294,6 +409,10 @@ class ExportDialog(QDialog):
             taken = there.exists() and not (there.is_dir() and not any(there.iterdir()))
             if not there.parent.is_dir():
                 sentence = self.tr("The folder {0} does not exist.").format(there.parent)
+            elif there.absolute() in self._writing:
+                sentence = self.tr(
+                    "{0} is written by another export in the list. Choose another name."
+                ).format(there.name)
             elif taken and new_run:
                 sentence = self.tr(
                     "{0} exists already. Choose another name, or replace it."
@@ -339,4 +458,4 @@ class ExportDialog(QDialog):
             super().accept()
 
 
-__all__ = ["ExportDialog", "parse_options"]
+__all__ = ["ExportDialog", "ExportedFilm", "parse_options"]

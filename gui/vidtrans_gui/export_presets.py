@@ -21,6 +21,9 @@ class Preset:
         codec: FFmpeg's name of the encoder; None for PNGs.
         pixel_format: FFmpeg's name of the pixel format; None for the encoder's default.
         encoder_options: Options of the encoder.
+        audio_codec: FFmpeg's name of the encoder of sound that is in another codec; ``copy`` keeps
+            the film's.
+        even_sides: Whether odd sides are filled up to even ones.
     """
 
     key: str
@@ -29,6 +32,8 @@ class Preset:
     codec: str | None
     pixel_format: str | None = None
     encoder_options: dict[str, str] = field(default_factory=dict)
+    audio_codec: str = "copy"
+    even_sides: bool = False
 
     def output_for(self, path: str | Path) -> Path:
         """``path`` with this preset's suffix."""
@@ -43,6 +48,8 @@ class Preset:
             "codec": self.codec,
             "pixel_format": self.pixel_format,
             "encoder_options": dict(self.encoder_options),
+            "audio_codec": self.audio_codec,
+            "even_sides": self.even_sides,
         }
         return settings.model_copy(update=own)
 
@@ -55,6 +62,8 @@ PRESETS: tuple[Preset, ...] = (
         "libx264",
         "yuv420p",
         {"crf": "18", "preset": "medium"},
+        audio_codec="aac",
+        even_sides=True,
     ),
     Preset(
         "prores",
@@ -63,6 +72,8 @@ PRESETS: tuple[Preset, ...] = (
         "prores_ks",
         "yuv422p10le",
         {"profile": "3", "vendor": "apl0"},
+        audio_codec="pcm_s16le",
+        even_sides=True,
     ),
     Preset(
         "vp9",
@@ -71,6 +82,8 @@ PRESETS: tuple[Preset, ...] = (
         "libvpx-vp9",
         "yuv420p",
         {"crf": "24", "b": "0", "row-mt": "1"},
+        audio_codec="libopus",
+        even_sides=True,
     ),
     Preset("png", QT_TRANSLATE_NOOP("Export", "PNG pictures (folder), lossless"), "", None),
     Preset(

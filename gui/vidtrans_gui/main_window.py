@@ -96,7 +96,9 @@ class MainWindow(QMainWindow):
             preferences,
             self.tasks,
         )
-        self.exporting = ExportController(self, self.document, self.queue_panel, preferences)
+        self.exporting = ExportController(
+            self, self.document, self.session, self.queue_panel, preferences, self.tasks
+        )
         self._exact: Shown | None = None  # what was shown last as it is exported
         self._another_film = (
             True  # whether the next film to open is another one, not the same with other settings
@@ -176,6 +178,7 @@ class MainWindow(QMainWindow):
             "save": self.files.save,
             "save-as": self.files.save_as,
             "export": self.exporting.dialog,
+            "still": self.exporting.still_dialog,
             "copy-command": self.exporting.copy_command,
             "quit": self.close,
             "models": self.choices.open_models,
@@ -228,6 +231,8 @@ class MainWindow(QMainWindow):
         self.editing.marked.connect(self._mark)
         self.navigation.moved.connect(self.editing.set_frame)
         self.navigation.range_moved.connect(self.editing.set_range)
+        self.navigation.moved.connect(self.exporting.set_frame)
+        self.navigation.range_moved.connect(self.exporting.set_range)
         self.timeline.canvas.edit_picked.connect(self._pick_edit)
         self.edits_panel.picked.connect(lambda _index: self._show_edits())
         self.render_bar.layer_chosen.connect(self.set_layer)
@@ -260,6 +265,7 @@ class MainWindow(QMainWindow):
         self._show_project(project)
         self.viewer.clear()
         self._exact = None
+        self.preferences.film_opened(project.input)
         self.menus.show_preview(project.view.preview)
         if project.input is None:
             self._show_page(self.welcome)

@@ -8,11 +8,15 @@ from PySide6.QtCore import QByteArray, QSettings, QStandardPaths
 
 from vidtrans_gui.theme import Appearance
 
+_APART = ("model", "checkpoints")
+
 
 class Preferences:
     """Typed access to the settings; an invalid value counts as missing."""
 
     def __init__(self, settings: QSettings | None = None) -> None:
+        self._film: Path | None = None
+        self._chosen: dict[str, str] = {}  # folders chosen since the film was opened
         self._settings = settings if settings is not None else QSettings("vidtrans", "vidtrans-gui")
 
     @property
@@ -26,20 +30,28 @@ class Preferences:
         self._settings.setValue("appearance", value)
 
     def folder(self, purpose: str) -> str:
-        """The folder of the last dialog for ``purpose``, else the user's folder of films.
+        """The folder where a dialog starts: that of the last one for ``purpose`` since the film was
+        opened, else the film's; without a film, that of an earlier run.
 
         Purposes are ``film``, ``project``, ``export``, ``picture``, ``palette``, ``model`` and
-        ``checkpoints``.
+        ``checkpoints``. Those of the last two have nothing to do with the film.
         """
         kept = str(self._settings.value(f"folders/{purpose}", ""))
-        if kept and Path(kept).is_dir():
-            return kept
-        return QStandardPaths.writableLocation(
-            QStandardPaths.StandardLocation.MoviesLocation
-        ) or str(Path.home())
+        films = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MoviesLocation)
+        beside = "" if self._film is None or purpose in _APART else str(self._film.parent)
+        candidates = (self._chosen.get(purpose, ""), beside, kept, films)
+        return next((each for each in candidates if each and Path(each).is_dir()), str(Path.home()))
+
+    def film_opened(self, film: str | None) -> None:
+        """Let dialogs start beside another film; None where there is none."""
+        found = None if film is None or "://" in film else Path(film).absolute()
+        if found != self._film:
+            self._film = found
+            self._chosen.clear()
 
     def remember_folder(self, purpose: str, path: str | Path) -> None:
         """Remember the folder of the chosen file ``path`` for the next dialog."""
+        self._chosen[purpose] = str(Path(path).parent)
         self._settings.setValue(f"folders/{purpose}", str(Path(path).parent))
 
     def layout(self) -> tuple[QByteArray, QByteArray] | None:

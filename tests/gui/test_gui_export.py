@@ -2,16 +2,21 @@
 them."""
 
 import shlex
+from fractions import Fraction
+from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QApplication, QDialog
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QDialog, QMessageBox
 from vidtrans_gui import library
-from vidtrans_gui.export_dialog import ExportDialog, parse_options
+from vidtrans_gui.export_dialog import ExportDialog, ExportedFilm, parse_options
 from vidtrans_gui.model_dialog import ModelDialog
+from vidtrans_gui.project import Project
 
 from vidtrans.errors import UsageError
 from vidtrans.labels.edit import EditList, RelabelClass
 from vidtrans.media.writer import parts_folder
+from vidtrans.pipeline.convert import convert
 from vidtrans.pipeline.settings import LAYERS, ConvertSettings
 
 
@@ -73,7 +78,7 @@ def test_all_settings_of_convert(dialog, base):
             "scene_cuts": (5, 9),
             "rate": "30000/1001", "snapshot_every": 12, "fit": "resize", "precision": "bf16",
             "layer": "compare",
-            "overwrite": True, "resume": True,
+            "overwrite": True, "resume": True, "audio_codec": "aac", "even_sides": True,
         }
     )  # fmt: skip
 
@@ -106,6 +111,105 @@ def test_a_file_that_exists_is_not_replaced_unasked(dialog, tmp_path):
     assert "exists already" in dialog.problem.text()
     dialog.overwrite.setChecked(True)
     assert dialog.add.isEnabled()
+
+
+@pytest.fixture
+def of_film(qtbot, base, tmp_path):
+    """``of_film(...)``: the dialog of a film, 45x31, of which frames 3 to 8 are between in and
+    out."""
+
+    def make(**values):
+        film = ExportedFilm((31, 45), Fraction(25), Fraction(1, 25), 12, (3, 9))
+        made = ExportDialog(base, str(tmp_path), "street", film=film, **values)
+        qtbot.addWidget(made)
+        return made
+
+    return make
+
+
+@pytest.mark.parametrize("preset", ["h264", "prores", "vp9", "png", "ffv1"])
+def test_presets_suit_odd_sizes(of_film, preset):
+    dialog = of_film()
+    choose(dialog.preset, preset)
+    assert dialog.problem.text() == ""
+    assert dialog.add.isEnabled()
+
+
+@pytest.mark.parametrize(
+    ("preset", "field", "text", "sentence"),
+    [
+        ("h264", "output", "street.gif", "has no suffix of a film"),
+        ("h264", "output", "street", "a folder holds PNGs"),
+        ("h264", "output", "street.webm", "a webm file cannot hold what libx264 makes"),
+        ("h264", "codec", "libx999", "there is no encoder"),
+        ("ffv1", "pixel_format", "nv12", "does not take the pixel format"),
+        ("h264", "options", "preset=no", "refuses"),
+        ("h264", "sound", "mp5", "is no encoder of sound"),
+        ("vp9", "sound", "aac", "a webm file does not hold sound"),
+    ],
+)
+def test_what_would_fail_later_is_told_in_the_dialog(
+    of_film, tmp_path, preset, field, text, sentence
+):
+    dialog = of_film()
+    choose(dialog.preset, preset)
+    getattr(dialog, field).setText(str(tmp_path / text) if field == "output" else text)
+    assert sentence in dialog.problem.text()
+    assert not dialog.add.isEnabled()
+
+
+def test_in_to_out_is_exported_and_copied(of_film):
+    dialog = of_film()
+    assert dialog.range.currentText() == "whole film, 12 frames"
+    assert (dialog.settings().start, dialog.settings().end) == (None, None)
+    choose(dialog.range, "range")
+    assert dialog.range.currentText() == "from in to out: 3 to 8, 6 frames"
+    assert (dialog.settings().start, dialog.settings().end) == (3, 9)
+    dialog._copy()
+    assert "--from 3 --to 9" in QApplication.clipboard().text()
+
+
+def test_a_film_that_an_export_writes_is_not_called_unfinished(of_film, tmp_path):
+    parts_folder(tmp_path / "street.mp4").mkdir()
+    dialog = of_film(writing=[tmp_path / "street.mp4"])
+    assert "is written by another export in the list" in dialog.problem.text()
+    assert not dialog.add.isEnabled()
+
+
+def test_dialogs_start_beside_the_film(opened, label_film, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "vidtrans_gui.preferences.QStandardPaths.writableLocation", lambda _: "/no/Videos"
+    )
+    for purpose in ("export", "project", "picture", "palette"):
+        assert opened.preferences.folder(purpose) == str(label_film.parent)
+    (tmp_path / "other").mkdir()
+    opened.preferences.remember_folder("export", tmp_path / "other" / "x.mp4")
+    assert opened.preferences.folder("export") == str(tmp_path / "other")
+    opened.actions_["export"].trigger()
+    dialog = next(found for found in opened.findChildren(ExportDialog) if found.isVisible())
+    assert dialog.output.text() == str(tmp_path / "other" / "labels-street.mp4")
+    assert dialog.add.isEnabled()
+    dialog.reject()
+    opened.document.load(Project(), None)
+    assert opened.preferences.folder("project") == str(Path.home()), "without ~/Videos"
+
+
+def test_the_copied_command_says_the_range(opened):
+    opened.exporting.copy_command()
+    assert "--from" not in QApplication.clipboard().text()
+    opened.navigation.set_range(10, 20)
+    opened.exporting.copy_command()
+    assert "--from 10 --to 20" in QApplication.clipboard().text()
+
+
+def test_a_still_is_the_frame_that_is_exported(opened, qtbot, tmp_path, tiny_model, decoded):
+    opened.choices.use_model(str(tiny_model))
+    opened.exporting.save_still(tmp_path / "still", 5)
+    qtbot.waitUntil(lambda: (tmp_path / "still.png").exists())
+    qtbot.waitUntil(lambda: not opened.tasks.busy)
+    settings = opened.document.project.settings(output=f"{tmp_path}/pngs/")
+    convert(settings)
+    assert (tmp_path / "still.png").read_bytes() == (tmp_path / "pngs" / "000005.png").read_bytes()
 
 
 def test_an_interrupted_export_is_gone_on_with_or_replaced(dialog, tmp_path):
@@ -256,6 +360,14 @@ def test_a_model_file_is_added_used_and_removed(window, qtbot, models, tiny_mode
     window.choices.open_models()
     dialog = next(found for found in window.findChildren(QDialog) if found.isVisible())
     qtbot.waitUntil(lambda: dialog._entry_name() == "tiny")
+    assert not dialog.remove.isEnabled(), "it is in use"
+    dialog._current = "street"
+    dialog._show_card()
+    dialog.remove.click()
+    box = next(found for found in dialog.findChildren(QMessageBox) if found.isVisible())
+    assert box.defaultButton() is box.button(QMessageBox.StandardButton.Cancel)
+    qtbot.keyClick(box, Qt.Key.Key_Return)
+    assert (models / "tiny.safetensors").exists(), "Enter does not delete"
     dialog.remove_file(dialog._entry())
     qtbot.waitUntil(lambda: not window.tasks.busy)
     assert not (models / "tiny.safetensors").exists()

@@ -13,6 +13,7 @@ leaving the ``with`` without ``finish`` (an exception, Ctrl-C) removes it.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
@@ -25,6 +26,7 @@ from vidtrans.errors import OutputError
 from vidtrans.frame import Bytes, FrameTime
 from vidtrans.media import stream_copy as copy
 from vidtrans.media.encoders import CONTAINERS, choose_encoding
+from vidtrans.media.encoding import add_encoder, open_container, open_encoder
 from vidtrans.media.filmwriter import FilmWriter
 from vidtrans.media.naming import is_image_name, is_pattern
 from vidtrans.media.pngs import FolderWriter
@@ -43,6 +45,7 @@ __all__ = [
     "open_writer",
     "parts_folder",
     "tracks_left_out",
+    "try_encoding",
 ]
 
 
@@ -123,12 +126,7 @@ def open_writer(
     """
     path = Path(target)
     if is_folder_target(target) and container_format is None:
-        if codec not in (None, "png", "auto") or encoder_options:
-            raise OutputError(
-                "a folder holds PNGs; it takes no encoder.",
-                where=path,
-                hint="Name a film, such as OUT.mp4.",
-            )
+        _check_folder_codec(path, codec, encoder_options)
         return FolderWriter(
             path, size_hw=size_hw, overwrite=overwrite, stems=stems, first_index=first_index
         )
@@ -270,6 +268,55 @@ def open_segments(
         first_segment=first_segment,
         copy_from=_film(copy_from),
     )
+
+
+def try_encoding(
+    target: str | Path,
+    *,
+    size_hw: tuple[int, int],
+    rate: Fraction,
+    time_base: Fraction,
+    codec: str | None = None,
+    encoder_options: Mapping[str, str] | None = None,
+    pixel_format: str | None = None,
+    audio_codec: str = copy.COPY,
+) -> None:
+    """Refuse what the encoder and the container of a film would refuse, without writing anything.
+
+    The arguments are those of ``open_segments`` and ``join_segments``.
+
+    Raises:
+        OutputError: Encoder, options, size and container do not suit each other, or a folder is to
+            hold a film.
+        UsageError: There is no such encoder of sound, or the container does not hold its sound.
+    """
+    path = Path(target)
+    if is_folder_target(target):
+        _check_folder_codec(path, codec, encoder_options)
+        return
+    encoding = choose_encoding(
+        path,
+        size_hw=size_hw,
+        rate=rate,
+        time_base=time_base,
+        codec=codec,
+        encoder_options=encoder_options,
+        pixel_format=pixel_format,
+    )
+    with open_container(io.BytesIO(), encoding, path) as container:
+        open_encoder(add_encoder(container, encoding, path), encoding, path)
+    copy.check_audio_codec(audio_codec, encoding.container)
+
+
+def _check_folder_codec(
+    path: Path, codec: str | None, encoder_options: Mapping[str, str] | None
+) -> None:
+    if codec not in (None, "png", "auto") or encoder_options:
+        raise OutputError(
+            "a folder holds PNGs; it takes no encoder.",
+            where=path,
+            hint="Name a film, such as OUT.mp4.",
+        )
 
 
 def join_segments(
