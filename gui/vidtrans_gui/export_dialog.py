@@ -203,6 +203,26 @@ class ExportDialog(QDialog):
         cancel.clicked.connect(self.reject)
         self._check()
 
+    def show_settings(self, settings: ConvertSettings) -> None:
+        """Fill the fields with the settings of an export that is changed."""
+        chosen = next((preset for preset in PRESETS if preset.codec == settings.codec), PRESETS[0])
+        self.preset.setCurrentIndex(self.preset.findData(chosen.key))
+        usual = chosen.applied(settings)
+        self.output.setText(settings.output)
+        for line, name in (
+            (self.codec, "codec"),
+            (self.pixel_format, "pixel_format"),
+            (self.sound, "audio_codec"),
+        ):
+            value = getattr(settings, name)
+            line.setText("" if value is None or value == getattr(usual, name) else value)
+        if settings.encoder_options != usual.encoder_options:
+            pairs = (f"{name}={value}" for name, value in settings.encoder_options.items())
+            self.options.setText(", ".join(pairs))
+        self.overwrite.setChecked(settings.overwrite)
+        self.resume.setChecked(settings.resume)
+        self.add.setText(self.tr("Change"))
+
     def _ranges(self, base: ConvertSettings) -> list[tuple[str, str]]:
         film = self._film
         whole = self.tr("whole film")

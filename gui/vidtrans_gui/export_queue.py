@@ -99,10 +99,11 @@ class ExportQueue:
         self._thread = threading.Thread(target=self._work, name="vidtrans-export", daemon=True)
         self._thread.start()
 
-    def add(self, settings: ConvertSettings) -> Job:
-        """Queue an export."""
+    def add(self, settings: ConvertSettings, *, held: bool = False) -> Job:
+        """Queue an export; ``held``: paused, until it is resumed."""
         with self._changed:
-            job = Job(max(self._jobs, default=0) + 1, settings)
+            state: JobState = "paused" if held else "waiting"
+            job = Job(max(self._jobs, default=0) + 1, settings, state)
             self._jobs[job.id] = job
             self._changed.notify_all()
         self._on_change(job)
@@ -112,6 +113,26 @@ class ExportQueue:
         """All jobs, in the order of the queue."""
         with self._changed:
             return tuple(self._jobs.values())
+
+    def move(self, job: int, by: int) -> None:
+        """Move a job ``by`` places towards the end of the queue; negative towards its front."""
+        with self._changed:
+            order = list(self._jobs)
+            if job not in order:
+                return
+            place = order.index(job)
+            order.insert(min(max(0, place + by), len(order) - 1), order.pop(place))
+            self._jobs = {number: self._jobs[number] for number in order}
+            self._changed.notify_all()
+
+    def change(self, job: int, settings: ConvertSettings) -> None:
+        """Give a job that has not begun other settings."""
+        with self._changed:
+            found = self._jobs.get(job)
+            if found is None or found.state not in ("waiting", "paused") or job in self._begun:
+                return
+            changed = self._jobs[job] = replace(found, settings=settings)
+        self._on_change(changed)
 
     def pause(self, job: int) -> None:
         """Stop a running job after its current frame, or hold a waiting one; the next job runs.

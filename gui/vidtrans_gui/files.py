@@ -19,6 +19,7 @@ from vidtrans.pipeline.setup import open_source
 from vidtrans_gui import wording
 from vidtrans_gui.dialogs import ask, choose_file
 from vidtrans_gui.document import Document
+from vidtrans_gui.file_kinds import FILMS
 from vidtrans_gui.preferences import Preferences
 from vidtrans_gui.project import (
     ANY,
@@ -36,7 +37,6 @@ from vidtrans_gui.project import (
 from vidtrans_gui.recovery import ProjectLock, RecentFiles, Recovered, Recovery
 from vidtrans_gui.tasks import Tasks
 
-FILMS = "*.mkv *.mp4 *.mov *.webm *.avi *.nut *.y4m *.m4v *.png *.bmp *.tif *.tiff"
 MODEL_SUFFIX = ".safetensors"
 AUTOSAVE_MS = 4000
 

@@ -53,6 +53,10 @@ _SHAPES = {
     "import": '<path d="M12 3.5v12m-4-4 4 4 4-4"/><path d="M5 14v6h14v-6"/>',
     "help": '<circle cx="12" cy="12" r="8.5"/><path d="M9.5 9.5a2.5 2.5 0 1 1 3.6 2.2c-.8.4-1.1.9-1.1 1.8"/><path d="M12 16.6v.1" stroke-width="2.4"/>',
     "film": '<rect x="3.5" y="4.5" width="17" height="15" rx="1.5"/><path d="M8 4.5v15M16 4.5v15M3.5 9.5H8M3.5 14.5H8M16 9.5h4.5M16 14.5h4.5"/>',
+    "up": '<path d="M12 20V5m-6 6 6-6 6 6"/>',
+    "down": '<path d="M12 4v15m-6-6 6 6 6-6"/>',
+    "settings": '<path d="M4 7h9M17 7h3M4 17h3M11 17h9"/><circle cx="15" cy="7" r="2"/><circle cx="9" cy="17" r="2"/>',
+    "more": '<path d="M6 6l6 6-6 6M12.5 6l6 6-6 6"/>',
     "warning": '<path d="M12 4 2.5 20h19z"/><path d="M12 10v5"/><path d="M12 17.5v.1" stroke-width="2.4"/>',
 }
 

@@ -31,6 +31,7 @@ from vidtrans_gui.document import Document
 from vidtrans_gui.editing import PICTURES, Editing
 from vidtrans_gui.edits_panel import EditsPanel
 from vidtrans_gui.export_controller import ExportController
+from vidtrans_gui.export_store import ExportStore
 from vidtrans_gui.files import Demo, Files
 from vidtrans_gui.film_panel import FilmPanel
 from vidtrans_gui.menus import Menus
@@ -97,7 +98,13 @@ class MainWindow(QMainWindow):
             self.tasks,
         )
         self.exporting = ExportController(
-            self, self.document, self.session, self.queue_panel, preferences, self.tasks
+            self,
+            self.document,
+            self.session,
+            self.queue_panel,
+            preferences,
+            self.tasks,
+            ExportStore(folder / "exports"),
         )
         self._exact: Shown | None = None  # what was shown last as it is exported
         self._another_film = (
@@ -551,6 +558,7 @@ class MainWindow(QMainWindow):
         elif path is not None:
             self.files.open(path)
         QTimer.singleShot(0, self.files.offer_recovery)
+        QTimer.singleShot(0, self.exporting.offer_left)
 
     # -- drag and drop, closing --------------------------------------------------------------------
 

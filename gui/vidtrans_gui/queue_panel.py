@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QProgressBar,
+    QPushButton,
     QScrollArea,
     QSizePolicy,
     QToolButton,
@@ -23,9 +24,9 @@ from vidtrans_gui.theme import mono_font, theme_of
 
 # The buttons of a job by its state.
 VERBS = {
-    "waiting": ("pause", "cancel"),
+    "waiting": ("up", "down", "settings", "pause", "cancel"),
     "running": ("pause", "cancel"),
-    "paused": ("resume", "cancel"),
+    "paused": ("up", "down", "settings", "resume", "cancel"),
     "done": ("reveal", "remove"),
     "failed": ("details", "retry", "remove"),
     "cancelled": ("retry", "remove"),
@@ -39,6 +40,9 @@ _ICONS = {
     "remove": "delete",
     "details": "help",
     "copy": "copy",
+    "up": "up",
+    "down": "down",
+    "settings": "settings",
 }
 
 
@@ -133,6 +137,9 @@ class JobRow(QFrame):
             "remove": self.tr("Remove from the list"),
             "details": self.tr("What went wrong"),
             "copy": self.tr("Copy command line"),
+            "up": self.tr("Earlier"),
+            "down": self.tr("Later"),
+            "settings": self.tr("Settings…"),
         }
         theme = theme_of(self.palette())
         for verb in (*VERBS[job.state], "copy"):
@@ -153,9 +160,13 @@ class QueuePanel(QWidget):
 
     Signals:
         requested(verb, id): A button of a job was clicked.
+        films_wanted(): Films to export shall be chosen.
+        manifest_wanted(): The list shall be copied as a manifest.
     """
 
     requested = Signal(str, int)
+    films_wanted = Signal()
+    manifest_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -181,6 +192,18 @@ class QueuePanel(QWidget):
         scroll.setAccessibleName(self.tr("Exports"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        self.add = QPushButton(self.tr("Add films…"), self)
+        self.add.setToolTip(self.tr("Export several films, each with its own settings"))
+        self.manifest = QPushButton(self.tr("Copy as batch manifest"), self)
+        self.manifest.setToolTip(self.tr("The exports that are not done, for vidtrans batch"))
+        self.add.clicked.connect(self.films_wanted)
+        self.manifest.clicked.connect(self.manifest_wanted)
+        buttons = QHBoxLayout()
+        buttons.setContentsMargins(10, 8, 10, 4)
+        buttons.addWidget(self.add)
+        buttons.addWidget(self.manifest)
+        buttons.addStretch(1)
+        layout.addLayout(buttons)
         layout.addWidget(self._empty)
         layout.addWidget(scroll, 1)
 
@@ -188,9 +211,12 @@ class QueuePanel(QWidget):
         """Show exactly these jobs."""
         for gone in self.rows.keys() - {job.id for job in jobs}:
             self.rows.pop(gone).deleteLater()
-        for job in jobs:
+        for place, job in enumerate(jobs):
             self.show_job(job)
+            if self._list.indexOf(self.rows[job.id]) != place:
+                self._list.insertWidget(place, self.rows[job.id])
         self._empty.setVisible(not self.rows)
+        self.manifest.setEnabled(any(not job.ended for job in jobs))
 
     def show_job(self, job: Job) -> None:
         """Show a job's new state, in a new row if it has none."""

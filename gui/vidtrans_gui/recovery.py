@@ -68,7 +68,7 @@ class Recovery:
                 self._folder.mkdir(parents=True, exist_ok=True)
                 if self._lock is None:
                     self._lock = self._file.with_suffix(".lock").open("w")
-                    _try_lock(self._lock)
+                    try_lock(self._lock)
             except OSError as error:
                 raise OutputError(
                     f"no copy can be kept here: {error.strerror or error}.", where=self._folder
@@ -101,7 +101,7 @@ class Recovery:
         """The copies of windows that no longer run, newest first."""
         found = []
         for file in self._folder.glob("*.json"):
-            if file == self._file or _is_running(file.with_suffix(".lock")):
+            if file == self._file or is_running(file.with_suffix(".lock")):
                 continue
             with suppress(InputError, KeyError, TypeError, ValueError):
                 data = read_json(file, "this copy")
@@ -126,7 +126,7 @@ class Recovery:
         recovered.file.with_suffix(".lock").unlink(missing_ok=True)
 
 
-def _try_lock(file: IO[str]) -> bool:
+def try_lock(file: IO[str]) -> bool:
     """Lock ``file`` until it is closed; False where another process has locked it."""
     try:
         return lock_descriptor(file.fileno(), blocking=False)
@@ -134,10 +134,11 @@ def _try_lock(file: IO[str]) -> bool:
         return False
 
 
-def _is_running(lock: Path) -> bool:
+def is_running(lock: Path) -> bool:
+    """Whether the process that locked a file still runs."""
     try:
         with lock.open("r+") as file:
-            return not _try_lock(file)
+            return not try_lock(file)
     except OSError as error:
         return not isinstance(error, FileNotFoundError)
 
@@ -166,7 +167,7 @@ class ProjectLock:
             except OSError:
                 self._release()
                 return True  # without a folder for locks nothing is known of other windows
-            if not _try_lock(lock):
+            if not try_lock(lock):
                 lock.close()
                 return False
             self._release()

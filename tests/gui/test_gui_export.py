@@ -10,9 +10,12 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QDialog, QMessageBox
 from vidtrans_gui import library
 from vidtrans_gui.export_dialog import ExportDialog, ExportedFilm, parse_options
+from vidtrans_gui.export_queue import Job
+from vidtrans_gui.export_store import ExportStore
 from vidtrans_gui.model_dialog import ModelDialog
 from vidtrans_gui.project import Project
 
+from vidtrans.batches.plan import plan_batch
 from vidtrans.errors import UsageError
 from vidtrans.labels.edit import EditList, RelabelClass
 from vidtrans.media.writer import parts_folder
@@ -330,6 +333,155 @@ def test_quitting_while_an_export_waits_asks_first(opened, tmp_path, tiny_model)
     box.button(QMessageBox.StandardButton.NoButton)
     box.escapeButton().click()
     assert opened.isVisible()
+
+
+# -- a list of exports -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def idle(opened, tmp_path, tiny_model):
+    """``idle(name, ...)``: adds an export to a queue that does not run."""
+    opened.document.load(opened.document.project, None)  # nothing unsaved
+    opened.exporting.queue.close()
+
+    def add(name, **values):
+        return opened.exporting.add(
+            opened.document.project.settings(
+                output=str(tmp_path / name), model=str(tiny_model), **values
+            )
+        )
+
+    return add
+
+
+def order(window):
+    rows = window.queue_panel.rows
+    jobs = window.exporting.queue.jobs()
+    places = [window.queue_panel._list.indexOf(rows[job.id]) for job in jobs]
+    assert places == sorted(places)
+    return [job.output.name for job in jobs]
+
+
+def test_waiting_exports_are_put_in_another_order(opened, idle):
+    jobs = [idle(name) for name in ("a.mp4", "b.mp4", "c.mp4")]
+    rows = opened.queue_panel.rows
+    rows[jobs[2].id].findChild(object, "up").click()
+    assert order(opened) == ["a.mp4", "c.mp4", "b.mp4"]
+    rows[jobs[0].id].findChild(object, "down").click()
+    assert order(opened) == ["c.mp4", "a.mp4", "b.mp4"]
+    rows[jobs[2].id].findChild(object, "up").click()
+    assert order(opened) == ["c.mp4", "a.mp4", "b.mp4"], "it is the first"
+    assert opened.exporting.queue._next().output.name == "c.mp4"
+
+
+def test_a_waiting_export_gets_other_settings(opened, idle):
+    job = idle("a.mp4", seed=4, codec="ffv1", pixel_format="bgr0")
+    opened.queue_panel.rows[job.id].findChild(object, "settings").click()
+    dialog = next(found for found in opened.findChildren(ExportDialog) if found.isVisible())
+    assert dialog.preset.currentData() == "ffv1"
+    assert dialog.output.text() == job.settings.output
+    choose(dialog.preset, "prores")
+    dialog.add.click()
+    changed = opened.exporting.queue.jobs()[0].settings
+    assert (changed.codec, changed.render.seed) == ("prores_ks", 4)
+    assert changed.output.endswith("a.mov")
+
+
+def test_the_list_is_a_manifest_of_batch(opened, idle, tmp_path, label_film):
+    (tmp_path / "deep").mkdir()
+    idle("a.mp4", edits=EditList((RelabelClass("car", "bus"),)), start=2, end=9, audio_codec="aac")
+    idle("deep/pngs/", encoder_options={}, seed=3, allow_gaps=True)
+    opened.queue_panel.manifest.click()
+    text = QApplication.clipboard().text()
+    assert f"vidtrans batch FILE.jsonl {tmp_path}" in opened.status.currentMessage()
+    (tmp_path / "jobs.jsonl").write_text(text)
+    plan = plan_batch([str(tmp_path / "jobs.jsonl")], str(tmp_path))
+    assert [job.name for job in plan.jobs] == ["a.mp4", "deep/pngs/"]
+    queued = [job.settings for job in opened.exporting.queue.jobs()]
+    made = [job.settings(one.output) for job, one in zip(plan.jobs, queued, strict=True)]
+    assert made == queued
+
+
+def test_several_films_are_added_each_with_its_own_settings(opened, idle, tmp_path, label_film):
+    other = tmp_path / "other.mkv"
+    other.write_bytes(label_film.read_bytes())
+    dialog = opened.exporting.add_films([str(label_film), str(other)])
+    assert [Path(each.output).name for each in dialog.exports] == [
+        "labels-street.mp4",
+        "other-street.mp4",
+    ]
+    dialog.list.setCurrentRow(1)
+    settings = dialog.open_settings()
+    choose(settings.preset, "ffv1")
+    settings.size_field.setText("32x16")
+    settings.add.click()
+    dialog.add.click()
+    one, two = [job.settings for job in opened.exporting.queue.jobs()]
+    assert (one.codec, one.audio_codec, one.render.size_hw) == ("libx264", "aac", None)
+    assert (two.codec, two.render.size_hw, two.input) == ("ffv1", (16, 32), str(other))
+
+
+def test_films_of_one_name_are_not_written_over_one_another(opened, idle, tmp_path, label_film):
+    dialog = opened.exporting.add_films([str(label_film), str(label_film)])
+    assert dialog.problem.text() == "Two exports write labels-street.mp4."
+    assert not dialog.add.isEnabled()
+    dialog.remove.click()
+    assert dialog.add.isEnabled()
+    dialog.reject()
+
+
+@pytest.mark.parametrize("choice", ["Go on", "List them only", "Forget them"])
+def test_exports_of_a_window_that_ended_are_offered(
+    opened, qtbot, tmp_path, tiny_model, decoded, choice
+):
+    opened.choices.use_model(str(tiny_model))
+    qtbot.waitUntil(lambda: opened.session.film is not None)
+    project = opened.document.project
+    wanted = [
+        project.settings(output=str(tmp_path / name), codec="ffv1") for name in ("a.mkv", "b.mkv")
+    ]
+    lost = ExportStore(tmp_path / "state" / "exports")
+    lost.save([Job(n, settings) for n, settings in enumerate(wanted)])
+    assert ExportStore(tmp_path / "state" / "exports").left_behind() == (), "that window runs"
+    lost.release()  # its process is gone
+    opened.exporting.offer_left()
+    boxes = opened.findChildren
+    qtbot.waitUntil(lambda: any(box.isVisible() for box in boxes(QMessageBox)))
+    box = next(box for box in boxes(QMessageBox) if box.isVisible())
+    assert "a.mkv\nb.mkv" in box.text()
+    next(button for button in box.buttons() if button.text() == choice).click()
+    qtbot.waitUntil(lambda: not opened.tasks.busy)
+    jobs = opened.exporting.queue.jobs()
+    if choice == "Forget them":
+        assert not jobs
+    else:
+        assert [job.settings for job in jobs] == wanted
+    if choice == "List them only":
+        assert {job.state for job in jobs} == {"paused"}
+    if choice == "Go on":
+        qtbot.waitUntil(lambda: all(job.ended for job in opened.exporting.queue.jobs()))
+        assert decoded(tmp_path / "b.mkv").shape == (12, 32, 64, 3)
+    lists = list((tmp_path / "state" / "exports").glob("*.json"))
+    assert all(path != lost._file for path in lists)
+
+
+def test_the_list_outlives_the_window_and_what_is_done_leaves_it(opened, idle, qtbot, tmp_path):
+    idle("a.mp4", scene_cuts=(3, 7))
+    folder = tmp_path / "state" / "exports"
+    qtbot.waitUntil(lambda: bool(list(folder.glob("*.json"))))
+    opened.shut_down()
+    (left,) = ExportStore(folder).left_behind()
+    assert left.exports[0].output == str(tmp_path / "a.mp4")
+    assert left.exports[0].render.scene_cuts == (3, 7)
+    store = ExportStore(folder)
+    store.discard(left)
+    assert store.left_behind() == ()
+
+
+@pytest.mark.parametrize("text", ["no json", "[]", '{"exports": 3}', '{"exports": [{"row": 1}]}'])
+def test_a_damaged_list_is_no_list(tmp_path, text):
+    (tmp_path / "x.json").write_text(text)
+    assert ExportStore(tmp_path).left_behind() == ()
 
 
 # -- models ----------------------------------------------------------------------------------------

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vidtrans.batches.job import OPTIONS, REPEATED, refuse_unknown
+from vidtrans.batches.job import OPTIONS, OWN_OPTIONS, REPEATED, refuse_unknown
 from vidtrans.errors import InputError
+from vidtrans.pipeline.options import spelled_options
+from vidtrans.pipeline.settings import ConvertSettings
 
 SUFFIXES = frozenset({".csv", ".tsv", ".jsonl"})
 COLUMNS = ("input", "output")
@@ -117,6 +119,33 @@ def _json_rows(lines: Iterator[str], place: Path) -> Iterator[Row]:
             raise InputError(f"line {number} is no JSON object.", where=place)
         check_columns(values, f"{place}, line {number}")
         yield Row(number, values)
+
+
+def row_of(settings: ConvertSettings, *, output: str | None = None) -> dict[str, Any]:
+    """The row that asks for what ``settings`` ask for, as values of JSON.
+
+    Args:
+        settings: Those of ``convert``. What a batch decides itself, ``resume`` and ``overwrite``,
+            is left out.
+        output: The output's name in the batch; None for that of ``settings``.
+    """
+    row: dict[str, Any] = {"input": settings.input, "output": output or settings.output}
+    for field, spelled in spelled_options(settings):
+        if field.name in OWN_OPTIONS:
+            continue
+        options = {option.name: option for option in field.setting.options}
+        for name, text in spelled:
+            column = options[name].parameter
+            if options[name].repeatable:
+                row.setdefault(column, []).append(text)
+            else:
+                row[column] = True if text is None else text
+    return row
+
+
+def manifest_text(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Rows as JSON lines, which ``read_manifest`` reads."""
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def check_columns(names: Any, where: str) -> None:
