@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh Debian or Ubuntu: `make demo` and `make test`.
-.PHONY: demo gui setup test coverage proofs faults fuzz lint format docs release bench bench-suite bench-short help clean
+.PHONY: demo gui setup test coverage proofs faults fuzz lint format docs release bench help clean
 
 VENV := .venv/bin
 
@@ -24,8 +24,9 @@ coverage: setup-test  ## the whole suite, and the lines that it does not reach
 proofs: setup-test  ## the slow proofs: thousands of frames, long runs
 	$(VENV)/python -m pytest -m slow
 
-faults: setup-test  ## batches killed at random moments; VIDTRANS_FAULTS=N of them (5)
-	$(VENV)/python -m pytest -m slow tests/batches
+KILLS ?= 100
+faults: setup-test  ## convert and batch killed at random moments, full disks, lost inputs (KILLS=100)
+	VIDTRANS_FAULTS=$(KILLS) $(VENV)/python -m pytest -m 'slow or not slow' tests/batches/test_faults.py
 
 CASES ?= 30000
 SEED ?= 1
@@ -52,12 +53,6 @@ release: setup-release  ## sdist, wheel and bill of materials in dist/, checked 
 
 bench: setup  ## speed figures as JSON
 	$(VENV)/vidtrans bench
-
-bench-suite: setup  ## speed of all architectures at three sizes, JSON and a table
-	$(VENV)/vidtrans bench --suite
-
-bench-short: setup-test  ## two small rows of the same, some ten seconds
-	$(VENV)/vidtrans bench suite --models street,pix2pix --sizes 256x128 --seconds 1
 
 help:  ## these lines
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 12

@@ -1,23 +1,7 @@
-"""The command ``vidtrans-filter``, also as ``python -m vidtrans_ffmpeg``."""
-
-from __future__ import annotations
+"""``python -m vidtrans_ffmpeg``: the filter, where its script is not on the path."""
 
 import sys
-from collections.abc import Callable
 
-from vidtrans.startup import start
+from vidtrans_ffmpeg.cli import main
 
-
-def main() -> int:
-    """Run the command; its exit code."""
-
-    def load() -> Callable[[], int]:
-        from vidtrans_ffmpeg.cli import main as command
-
-        return command
-
-    return start("vidtrans-filter", load)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+sys.exit(main())

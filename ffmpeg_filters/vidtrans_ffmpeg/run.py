@@ -106,7 +106,6 @@ def run_filter(
                     raw=settings.raw,
                     tags=settings.tags,
                     skip_damaged=settings.render.skip_damaged,
-                    stream=settings.render.stream,
                 )
             )
         except InputError:

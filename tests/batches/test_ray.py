@@ -30,10 +30,12 @@ def cluster_run(tmp_path):
     """``cluster_run(input, out, options)``: the lines of the script, of which nothing is left."""
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'vidtrans[cluster]'")
     mark = secrets.token_hex(8)
-    # Nodes that hear nothing of one another for a while, because others use the processor, live.
+    # Nodes and agents that hear nothing of one another for a while, because others use the
+    # processor, live.
     patient = {
         "RAY_health_check_period_ms": "5000",
         "RAY_health_check_timeout_ms": "60000",
+        "RAY_agent_register_timeout_ms": "300000",
         "RAY_gcs_server_request_timeout_seconds": "300",
         "RAY_raylet_start_wait_time_s": "300",
         "RAY_worker_register_timeout_seconds": "300",

@@ -8,6 +8,7 @@ import stat
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from vidtrans.batches.remote import is_url, list_url
@@ -93,7 +94,7 @@ def find_one(source: str) -> Found:
     if is_url(source):
         film = suffix.lower() in FILM_SUFFIXES
         return Found(stem if film else name, source, film, suffix)
-    place = _absolute(source)
+    place = f"{_absolute(folder)}/{name}" if folder and name.strip(".") else _absolute(source)
     try:
         found = os.stat(source)
     except (OSError, ValueError):
@@ -237,5 +238,10 @@ def _size_and_time(path: str) -> tuple[int, str]:
     return found.st_size, str(found.st_mtime_ns)
 
 
+@lru_cache(maxsize=4096)  # many jobs have inputs in one folder
+def _absolute_from(here: str, source: str) -> str:
+    return os.path.normpath(os.path.join(here, source))
+
+
 def _absolute(source: str) -> str:
-    return os.path.abspath(source)
+    return _absolute_from("" if os.path.isabs(source) else os.getcwd(), source)

@@ -253,7 +253,10 @@ class Ledger:
             db.execute("DELETE FROM named")
             db.executemany("INSERT INTO named VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
             if alone and not added:
-                db.execute("UPDATE jobs SET wanted = added")
+                db.execute(
+                    "UPDATE jobs SET wanted = added WHERE wanted != added"
+                    " AND name NOT IN (SELECT name FROM named)"
+                )
             fresh = db.execute("SELECT name FROM named EXCEPT SELECT name FROM jobs").fetchall()
             whole = {n for (n,) in fresh if exists(n)} if skip_existing else set()
             db.execute(
@@ -294,8 +297,10 @@ class Ledger:
             db.execute(
                 "UPDATE jobs SET wanted = 1, added = max(added, ?), input = n.input,"
                 " weight = n.weight, state = CASE WHEN jobs.state = 'removed' AND ? THEN 'waiting'"
-                " ELSE jobs.state END FROM named n WHERE n.name = jobs.name",
-                (added, added),
+                " ELSE jobs.state END FROM named n WHERE n.name = jobs.name AND (jobs.wanted = 0"
+                " OR jobs.added < ? OR jobs.input != n.input OR jobs.weight != n.weight"
+                " OR jobs.state = 'removed')",
+                (added, added, added),
             )
             done = _count(db, "state = 'done' AND wanted")
             unnamed = _count(db, "state IN ('waiting', 'failed') AND NOT wanted")

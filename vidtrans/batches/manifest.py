@@ -87,24 +87,21 @@ def _csv_rows(lines: Iterator[str], place: Path, dialect: str) -> Iterator[Row]:
         twice = [name for name in names if names.count(name) > 1]
         if twice:
             raise InputError(f"has the column {twice[0]} twice.", where=place)
+        lists = REPEATED.intersection(names)
         for cells in reader:
             if len(cells) > len(names):
                 raise InputError(
                     f"line {reader.line_num} has more values than there are columns.", where=place
                 )
-            values = {
-                name: _cell(name, text) for name, text in zip(names, cells, strict=False) if text
+            values: dict[str, Any] = {
+                name: text for name, text in zip(names, cells, strict=False) if text
             }
+            for name in lists.intersection(values):
+                values[name] = [each for part in values[name].split(";") if (each := part.strip())]
             if values:
                 yield Row(reader.line_num, values)
     except csv.Error as error:
         raise InputError(f"line {reader.line_num}: {error}.", where=place) from error
-
-
-def _cell(name: str, text: str) -> Any:
-    if name in REPEATED:
-        return [part.strip() for part in text.split(";") if part.strip()]
-    return text
 
 
 def _json_rows(lines: Iterator[str], place: Path) -> Iterator[Row]:

@@ -4,6 +4,7 @@ same."""
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from string import Formatter
@@ -17,6 +18,8 @@ from vidtrans.validation import did_you_mean
 
 RECORD = ".vidtrans-batch"
 """The folder in the batch's output that holds its record."""
+_PLAIN = re.compile(r"(?:[\w-][\w.-]*/)*[\w-][\w.-]*\.\w+", re.ASCII)
+"""Names of films as most are: they have their normal form already, and need no closer look."""
 FIELDS = ("path", "folder", "stem", "suffix", "model", "layer", "seed", "number")
 """What a template of names may hold."""
 
@@ -73,6 +76,8 @@ def checked_name(name: str, *, where: str) -> str:
     Raises:
         UsageError: It lies outside the batch's folder, or where the record is.
     """
+    if _PLAIN.fullmatch(name) and not name.startswith(f"{RECORD}/"):
+        return name
     text = name.replace("\\", "/") if os.name == "nt" else name
     if is_url(text) or text.startswith("/") or os.path.isabs(text):
         raise UsageError(
@@ -113,17 +118,32 @@ def refuse_links_out(out: str, jobs: Iterable[Job]) -> None:
     if is_url(out):
         return
     top = os.path.realpath(out)
-    inside: dict[str, bool] = {}
+    outside: dict[str, frozenset[str] | None] = {}
     for job in jobs:
-        place = os.path.join(out, job.name.rstrip("/"))
-        folder = os.path.dirname(place)
-        if folder not in inside:
-            inside[folder] = _lies_in(folder, top)
-        if not inside[folder] or (os.path.islink(place) and not _lies_in(place, top)):
+        folder, _, name = job.name.rstrip("/").rpartition("/")
+        if folder not in outside:
+            outside[folder] = _links_out(os.path.join(out, folder), top)
+        links = outside[folder]
+        if links is None or name in links:
             raise UsageError(
                 f"the output {job.name} lies outside the batch's folder, through a link.",
                 where=out,
             )
+
+
+def _links_out(folder: str, top: str) -> frozenset[str] | None:
+    """The links in a folder that lead out of ``top``; None where the folder itself does."""
+    if not _lies_in(folder, top):
+        return None
+    try:
+        with os.scandir(folder) as entries:
+            return frozenset(
+                entry.name
+                for entry in entries
+                if entry.is_symlink() and not _lies_in(entry.path, top)
+            )
+    except OSError:  # it is not there yet
+        return frozenset()
 
 
 def _lies_in(place: str, top: str) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -63,6 +65,31 @@ def plan_batch(
             outside ``out``.
         InputError: An input is missing and ``strict``, all are, or a manifest cannot be read.
     """
+    with _no_collection():
+        return _plan(inputs, out, options=options, template=template, strict=strict)
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without the collector of reference cycles, which would look through the rows of a long
+    manifest again and again: a quarter of the time that 100,000 take."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _plan(
+    inputs: Sequence[str | Mapping[str, Any]],
+    out: str,
+    *,
+    options: Mapping[str, Any] | None,
+    template: str | None,
+    strict: bool,
+) -> Plan:
     here = os.getcwd()
     collected = _Collected(absolute_options(options or {}, here), template)
     real_out = None if is_url(out) else os.path.realpath(out)
@@ -136,11 +163,11 @@ class _Collected:
             raise InputError("the input's name holds a zero byte.", where=place)
         options, text = self._options(values, folder, place)
         given = source if is_url(source) else os.path.join(folder, source)
-        stem, suffix = os.path.splitext(source)
         try:
             found = find_one(given)
         except InputError as error:
             self.missing.append(f"{place}: {error}")
+            stem, suffix = os.path.splitext(source)
             # A job of its own: the record names it, and it is done once the input is there.
             found = Found(os.path.basename(stem), os.path.abspath(given), bool(suffix), suffix)
         if output is not None:
@@ -149,7 +176,7 @@ class _Collected:
             name = checked_name(output, where=place)
         else:
             if not (os.path.isabs(source) or is_url(source) or ".." in source.split("/")):
-                mirrored = stem if found.film else source
+                mirrored = os.path.splitext(source)[0] if found.film else source
                 if not is_pattern(given):
                     found = replace(found, path=mirrored.strip("/"))
             name = output_name(found, options, len(self.jobs) + 1, self._template)

@@ -312,7 +312,6 @@ class ImageReader:
                 palette=palette,
                 source=str(self._files[index]),
                 damaged=image.damaged,
-                alpha=self._pixels.alpha(picture),
             )
 
     def _end(self, index: int) -> int:

@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from vidtrans.atomic_write import check_free
-from vidtrans.errors import OutputError
+from vidtrans.errors import InputError, OutputError
 from vidtrans.frame import Bytes, FrameTime
 from vidtrans.media import stream_copy as copy
 from vidtrans.media.encoders import CONTAINERS, choose_encoding
@@ -344,7 +344,14 @@ def join_segments(
     Raises:
         OutputError: A segment is truncated or was encoded with other settings, or the film cannot
             be written.
+        InputError: ``copy_from`` is gone.
     """
+    if copy_from is not None and not is_pattern(str(copy_from)) and not Path(copy_from).exists():
+        raise InputError(
+            "is gone, and its sound and other tracks were to be copied.",
+            where=copy_from,
+            hint="Put it back.",
+        )
     return join(
         parts,
         Path(target),

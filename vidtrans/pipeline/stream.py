@@ -219,10 +219,6 @@ def errors_at(frame: int, stage: str) -> Iterator[None]:
         if error.frame is None:
             error.frame = frame
         raise
-    except MemoryError as error:
-        raise PipelineError(
-            f"{stage} ran out of memory.", frame=frame, remedy=Remedy("Try a smaller {size_hw}.")
-        ) from error
     except torch.OutOfMemoryError as error:
         raise PipelineError(
             f"{stage} ran out of the GPU's memory.",
@@ -230,9 +226,22 @@ def errors_at(frame: int, stage: str) -> Iterator[None]:
             remedy=Remedy("Try {precision:bf16}, a smaller {size_hw} or {device:cpu}."),
         ) from error
     except Exception as error:
+        if _wants_memory(error):
+            raise PipelineError(
+                f"{stage} ran out of memory.",
+                frame=frame,
+                remedy=Remedy("Try a smaller {size_hw}."),
+            ) from error
         raise PipelineError(
             f"{stage} failed: {type(error).__name__}: {error}", frame=frame
         ) from error
+
+
+def _wants_memory(error: Exception) -> bool:
+    """Whether a library's own error says that there is not enough memory."""
+    # torch's allocator for CPUs, OpenCV (StsNoMem), and a thread whose stack finds no place.
+    told = ("can't allocate memory", "Insufficient memory", "can't start new thread")
+    return isinstance(error, MemoryError) or any(words in str(error) for words in told)
 
 
 def read_labels(
