@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh Debian or Ubuntu: `make demo` and `make test`.
-.PHONY: demo gui setup test coverage proofs faults fuzz lint format docs release bench help clean
+.PHONY: demo gui setup test coverage proofs faults fuzz lint format docs release bench bench-suite bench-short help clean
 
 VENV := .venv/bin
 
@@ -53,6 +53,12 @@ release: setup-release  ## sdist, wheel and bill of materials in dist/, checked 
 
 bench: setup  ## speed figures as JSON
 	$(VENV)/vidtrans bench
+
+bench-suite: setup  ## speed of all architectures at three sizes, JSON and a table
+	$(VENV)/vidtrans bench --suite
+
+bench-short: setup-test  ## two small rows of the same, some ten seconds
+	$(VENV)/vidtrans bench suite --models street,pix2pix --sizes 256x128 --seconds 1
 
 help:  ## these lines
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 12

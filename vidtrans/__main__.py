@@ -1,7 +1,23 @@
-"""``python -m vidtrans``: the command, where the script is not on the path."""
+"""The command ``vidtrans``, also as ``python -m vidtrans``."""
+
+from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
-from vidtrans.cli import main
+from vidtrans.startup import start
 
-sys.exit(main())
+
+def main() -> int:
+    """Run the command; its exit code."""
+
+    def load() -> Callable[[], int]:
+        from vidtrans.cli import main as command
+
+        return command
+
+    return start("vidtrans", load)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -41,6 +41,8 @@ class Frame:
         time: when it is shown.
         palette: uint8 RGB [256,3] of a palette picture, else None.
         source: the file's name, for messages.
+        alpha: uint8 [H,W], 0 (transparent) to 255, where labels are read from pictures that are not
+            opaque everywhere; else None.
         damaged: whether the file's frame is damaged, and the pixels are those of a frame near it.
     """
 
@@ -50,6 +52,7 @@ class Frame:
     palette: Bytes | None = None
     source: str = ""
     damaged: bool = False
+    alpha: Bytes | None = None
 
     @property
     def size_hw(self) -> tuple[int, int]:

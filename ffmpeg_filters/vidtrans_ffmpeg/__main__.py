@@ -1,7 +1,23 @@
-"""``python -m vidtrans_ffmpeg``: the filter, where its script is not on the path."""
+"""The command ``vidtrans-filter``, also as ``python -m vidtrans_ffmpeg``."""
+
+from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
-from vidtrans_ffmpeg.cli import main
+from vidtrans.startup import start
 
-sys.exit(main())
+
+def main() -> int:
+    """Run the command; its exit code."""
+
+    def load() -> Callable[[], int]:
+        from vidtrans_ffmpeg.cli import main as command
+
+        return command
+
+    return start("vidtrans-filter", load)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

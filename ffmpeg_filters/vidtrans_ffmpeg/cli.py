@@ -22,6 +22,7 @@ from vidtrans.media.pixels import ColourTags
 from vidtrans.pipeline.options import option_of
 from vidtrans.pipeline.settings import RenderSettings
 from vidtrans.sequence.allocator import keep_freed_memory
+from vidtrans.startup import missing_library
 from vidtrans_ffmpeg.pipes import CancelEvent, InputPipe, OutputPipe
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -241,6 +242,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _say(
                 f"{sentence()} (see vidtrans-filter --help)", int(getattr(error, "exit_code", 2))
             )
+        if not debug and (missing := missing_library(error)) is not None:
+            return _say(missing, 1)
         if debug:
             traceback.print_exc()
             return 1

@@ -93,6 +93,7 @@ def open_input(
     raw: RawVideoFormat | None,
     tags: ColourTags,
     skip_damaged: bool = False,
+    stream: int | None = None,
 ) -> FilmReader:
     """Open a reader of the pipe that reports a truncated last frame.
 
@@ -104,6 +105,7 @@ def open_input(
         raw: The format of rawvideo; None for the other containers.
         tags: Replaces what the stream says of its YUV.
         skip_damaged: Give the frame before in place of a damaged one.
+        stream: Which of several video streams is read, from 0.
 
     Raises:
         InputError: The stream cannot be read.
@@ -132,6 +134,7 @@ def open_input(
         truncation=FramingCheck(pipe, framing, cancel),
         tags=tags,
         skip_damaged=skip_damaged,
+        stream=stream,
     )
     if isinstance(framing, Y4mFraming):
         height, width = reader.info.size_hw

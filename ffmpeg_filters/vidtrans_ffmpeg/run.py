@@ -106,6 +106,7 @@ def run_filter(
                     raw=settings.raw,
                     tags=settings.tags,
                     skip_damaged=settings.render.skip_damaged,
+                    stream=settings.render.stream,
                 )
             )
         except InputError:

@@ -40,7 +40,7 @@ def test_a_size_is_read_as_height_and_width():
 
 
 def test_a_missing_system_library_is_named_with_its_package():
-    from vidtrans.cli.main import missing_library
+    from vidtrans.startup import missing_library
 
     gone = ImportError("libGL.so.1: cannot open shared object file: No such file or directory")
     assert "apt-get install libgl1" in missing_library(gone)

@@ -1,5 +1,7 @@
 """Label files as data sets and tools write them: read, or refused with the reason."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -228,3 +230,21 @@ def test_every_scheme_that_is_shipped_has_a_title_and_a_road():
         names = {n for e in scheme.classes for n in (e.name, *e.alike)}
         assert scheme.title != name
         assert {"road", "car"} <= names or name == "carla-0.9.13"
+
+
+def test_bdd100k_numbers_instances_in_blue_and_alpha(frame_of, street):
+    """The panoptic maps: red is the class, green attributes, blue * 256 + alpha the instance."""
+    red = renumbered(street, "bdd100k").astype(np.uint8)
+    number = np.where(street == 26, 1, 0)
+    number[:, street.shape[1] // 2 :] *= 2  # two cars that differ in alpha alone
+    picture = np.dstack([red, 0 * red, 0 * red]).astype(np.uint8)
+    frame = replace(frame_of(picture), alpha=number.astype(np.uint8))
+    found = resolve(parse_labels("bdd100k"), [frame])
+    assert str(found) == "bdd100k:carla-red"
+    label = LabelReader(found.scheme, found.encoding, CITY, 35).read(frame)[0]
+    assert label.instances is not None
+    for one in (1, 2):
+        assert len(np.unique(label.instances[(street == 26) & (number == one)])) <= 1
+    assert not set(np.unique(label.instances[number == 1])) & set(
+        np.unique(label.instances[number == 2])
+    )

@@ -13,7 +13,7 @@ import av
 import numpy as np
 import pytest
 
-from vidtrans.errors import OutputError
+from vidtrans.errors import InputError, OutputError
 from vidtrans.frame import FrameTime
 from vidtrans.media.hardware import nvenc_works
 from vidtrans.media.reader import open_reader
@@ -433,3 +433,50 @@ def test_names_that_are_not_unique_become_numbers(patches, tmp_path):
         writer.write(patches[0], FrameTime(pts=0, time_base=BASE))
         assert writer.finish() == tmp_path / "out"
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["000000.png"]
+
+
+def test_one_of_several_video_streams_is_read_and_told(tmp_path, ids, encode, run_ffmpeg):
+    one = encode(ids, tmp_path / "one.mkv", "-c:v", "ffv1")
+    other = encode(ids[::-1].copy(), tmp_path / "other.mkv", "-c:v", "ffv1")
+    both = tmp_path / "both.mkv"
+    run_ffmpeg("-i", one, "-i", other, "-map", "0:v", "-map", "1:v", "-c", "copy", both)
+    with open_reader(both) as reader:
+        assert np.array_equal(next(iter(reader)).pixels, ids[0])
+        (remark,) = reader.info.remarks
+    assert "holds 2 video streams (0: 48x32 ffv1, 1: 48x32 ffv1), of which 0 is read" in remark
+    with open_reader(both, stream=1) as reader:
+        assert not reader.info.remarks
+        assert reader.count() == len(ids)
+        assert [frame.pixels.tolist() for frame in reader] == ids[::-1].tolist()
+        reader.seek(2)
+        assert np.array_equal(next(iter(reader)).pixels, ids[-3])
+    with pytest.raises(InputError, match="holds 2 video streams, numbered from 0; stream 2"):
+        open_reader(both, stream=2)
+    with pytest.raises(InputError, match="holds 1 video stream, numbered"):
+        open_reader(one, stream=1)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".exr", ".mat"])
+def test_arrays_are_refused_by_what_they_are(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(b"\x93NUMPY")
+    with pytest.raises(
+        InputError, match=r"holds .*, which are not read\. Write each frame as a PNG"
+    ):
+        open_reader(path)
+
+
+@pytest.mark.parametrize("turned", ["90", "180", "270"])
+def test_rotation_turns_labels_and_instance_maps_alike(tmp_path, ids, encode, run_ffmpeg, turned):
+    wide = ids.astype(np.uint16) * 100
+    got = []
+    for name, frames in (("labels", ids), ("maps", wide)):
+        form = ("-pix_fmt", "gray" if name == "labels" else "gray16le")
+        plain = encode(frames, tmp_path / f"{name}.mkv", "-c:v", "ffv1", *form)
+        film = tmp_path / f"{name}.mov"
+        run_ffmpeg("-i", plain, "-c", "copy", "-metadata:s:v", f"rotate={turned}", film)
+        with open_reader(film) as reader:
+            got.append(np.stack([frame.pixels for frame in reader]))
+    assert np.array_equal(got[0].astype(np.uint16) * 100, got[1])
+    assert got[0].shape == np.rot90(ids, int(turned) // 90, axes=(1, 2)).shape
+    assert not np.array_equal(got[0], ids)

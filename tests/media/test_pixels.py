@@ -233,3 +233,44 @@ def test_a_picture_larger_than_ffmpeg_takes_is_not_called_damaged():
     )
     assert too_large(15000, 15000, 16384) is None
     assert "at most 16384" in too_large(20000, 10, 16384)
+
+
+def write_png(path, channels):
+    from PIL import Image
+
+    Image.fromarray(channels).save(path)
+    return path
+
+
+def test_alpha_is_told_where_labels_are_read(tmp_path, colours):
+    height, width = colours[0].shape[:2]
+    alpha = np.full((height, width), 255, np.uint8)
+    path = write_png(tmp_path / "a.png", np.dstack([colours[0], alpha]))
+    assert only_frame(path).alpha is None
+    alpha[3:9] = 0
+    write_png(path, np.dstack([colours[0], alpha]))
+    frame = only_frame(path)
+    assert np.array_equal(frame.alpha, alpha)
+    assert np.array_equal(frame.pixels, colours[0])  # colours are not blended with anything
+    assert only_frame(path, labels=False).alpha is None
+    write_png(path, np.dstack([colours[0, ..., 0], alpha]))
+    assert np.array_equal(only_frame(path).alpha, alpha)
+
+
+def test_transparent_entries_of_a_palette_are_told(tmp_path, ids):
+    from PIL import Image
+
+    picture = Image.fromarray(ids[0]).convert("P")
+    picture.info["transparency"] = 11
+    picture.save(tmp_path / "a.png", transparency=11)
+    frame = only_frame(tmp_path / "a.png")
+    assert np.array_equal(frame.alpha == 0, frame.pixels == 11)
+
+
+@pytest.mark.parametrize("form", ["gbrpf32le", "grayf32le", "rgbf32le", "grayf16le"])
+def test_floating_point_is_refused_by_its_name(form):
+    from vidtrans.media.pixels import refused_format
+
+    assert "floating-point numbers" in refused_format(form)
+    assert refused_format("gray16le") is None
+    assert refused_format("rgb24") is None

@@ -79,3 +79,16 @@ def test_the_first_refusal_is_told(tmp_path, street):
         pytest.raises(InputError, match="frame 0: this is not a label map"),
     ):
         look_ahead(reader, parse_labels("auto"))
+
+
+def test_labels_under_transparent_pixels_are_warned_of(street, tmp_path):
+    alpha = np.full(street.shape, 255, np.uint8)
+    alpha[:16] = 0
+    picture = np.dstack([colourise(street, CITY)[..., ::-1], alpha])
+    path = tmp_path / "in"
+    path.mkdir()
+    for number in range(3):
+        assert cv2.imwrite(str(path / f"{number}.png"), picture)
+    with open_reader(path) as reader:
+        (warning,) = look_ahead(reader, parse_labels("auto")).detection.warnings
+    assert "25.0% of the pixels are transparent" in warning

@@ -7,7 +7,7 @@ import tempfile
 from fractions import Fraction
 from itertools import cycle, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -51,6 +51,9 @@ def bench(
         Path | None,
         typer.Option(metavar="OLD.json", help="Compare with the output of an earlier run."),
     ] = None,
+    all_models: Annotated[
+        bool, typer.Option("--suite", help="Measure all architectures instead: as bench suite.")
+    ] = False,
 ) -> None:
     """Time the stages, alone and together.
 
@@ -59,6 +62,9 @@ def bench(
     and its share of a matrix product's rate; memory; machine and versions.
     """
     if context.invoked_subcommand is not None:
+        return
+    if all_models:
+        suite(device=device, precision=precision)
         return
     from vidtrans.cli.machine import describe_machine, peak_memory_mib
     from vidtrans.cli.measure import measure
@@ -82,6 +88,62 @@ def bench(
 
         figures["peak_gpu_memory_mib"] = round(torch.cuda.max_memory_allocated() / 2**20, 1)
     _print(figures | {"machine": describe_machine(figures["device"])})
+
+
+@app.command()
+def suite(
+    models: Annotated[
+        str | None,
+        typer.Option(metavar="NAME,...", help="Architectures to measure (default: all)."),
+    ] = None,
+    sizes: Annotated[
+        str, typer.Option(metavar="WxH,...", help="Sizes to measure.")
+    ] = "512x256,1024x512,2048x1024",
+    device: Device = "auto",
+    precision: Precision = "auto",
+    seconds: Annotated[
+        float, typer.Option(min=0, help="Time for each architecture at each size.")
+    ] = 5.0,
+    table: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.md", help="Write the Markdown table there (default: stderr)."),
+    ] = None,
+) -> None:
+    """Time the embedded and the published architectures at several sizes.
+
+    The published ones have random weights. JSON on stdout, and a table in
+    Markdown. Each row is measured in a process of its own.
+    """
+    from vidtrans.atomic_write import whole_file
+    from vidtrans.cli.machine import describe_machine
+    from vidtrans.cli.measure_suite import ARCHITECTURES, Row, measure_suite
+    from vidtrans.cli.measure_suite import table as as_table
+    from vidtrans.cli.wording import size_option
+    from vidtrans.sequence.device import choose_device, choose_precision
+
+    names = list(ARCHITECTURES) if models is None else models.split(",")
+    unknown = [name for name in names if name not in ARCHITECTURES]
+    if unknown:
+        known = ", ".join(ARCHITECTURES)
+        raise UsageError(f"there is no architecture {unknown[0]!r}.", hint=f"There are {known}.")
+    chosen = choose_device(device)
+    rows = [
+        Row(name, size, str(chosen), cast(Any, choose_precision(precision, chosen)), seconds)
+        for size in [size_option(text) for text in sizes.split(",")]
+        for name in names
+        if size is not None
+    ]
+    figures = []
+    for row, found in zip(rows, measure_suite(rows), strict=True):
+        said = found.get("error") or f"{found['fps']} frames a second"
+        typer.echo(f"{row.name} {found['size']}: {said}", err=True)
+        figures.append(found)
+    if table is None:
+        typer.echo(as_table(figures), err=True)
+    else:
+        with whole_file(table, what="the table") as partial:
+            partial.write_text(as_table(figures), encoding="utf-8")
+    _print({"rows": figures, "machine": describe_machine(str(chosen))})
 
 
 @app.command()

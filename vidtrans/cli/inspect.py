@@ -45,6 +45,10 @@ def inspect(
     skip_damaged: Annotated[
         bool, typer.Option("--skip-damaged", help="As in convert: go on over damaged frames.")
     ] = False,
+    stream: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="NUMBER", help="As in convert: which video stream is read."),
+    ] = None,
     allow_protocols: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="As in convert: read addresses of this protocol."),
@@ -66,6 +70,7 @@ def inspect(
         protocols=allow_protocols or (),
         allow_gaps=allow_gaps,
         skip_damaged=skip_damaged,
+        stream=stream,
     ) as reader:
         refusal: InputError | None = None
         detection: Detection | None = None
@@ -150,6 +155,8 @@ def _lines(
         f" frames{length}"
     )
     yield f"  pixels  {info.kind}, {info.codec}" + (" (lossy)" if info.lossy else "")
+    for remark in info.remarks:
+        yield f"  note    {remark}"
     if detection is None or report is None:
         yield "  labels  none that can be read"
         return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from collections.abc import Sequence
 from vidtrans.cli.app import app
 from vidtrans.cli.wording import option_words
 from vidtrans.errors import VidtransError
+from vidtrans.startup import missing_library
 
 INTERRUPTED = 130
 READER_GONE = 141
@@ -61,24 +61,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 1
         what = " ".join(f"{type(error).__name__}: {error}".split())
         return _say(f"{what}. This is a fault of vidtrans; VIDTRANS_DEBUG=1 shows where.", 1)
-
-
-_PACKAGES = {
-    "libGL.so.1": "libgl1",
-    "libgthread-2.0.so.0": "libglib2.0-0",
-    "libEGL.so.1": "libegl1",
-}
-"""Debian's and Ubuntu's packages of what OpenCV and Qt load."""
-
-
-def missing_library(error: Exception) -> str | None:
-    """What to install, where an import failed for want of a system library; else None."""
-    found = re.search(r"(lib[\w.+-]+\.so[\w.]*): cannot open shared object", str(error))
-    if not isinstance(error, ImportError) or found is None:
-        return None
-    package = _PACKAGES.get(found[1])
-    how = f"apt-get install {package}" if package else "install the package that has it"
-    return f"the system library {found[1]} is missing; on Debian and Ubuntu: {how}."
 
 
 def printable(sentence: str) -> str:

@@ -86,7 +86,7 @@ def measure(settings: ConvertSettings, *, frames: int, rounds: int) -> dict[str,
                 )
             )
         flop = _alone(lambda: _flop(render, reads))
-        product = _alone(lambda: _matrix_product(model.device, model.precision))
+        product = _alone(lambda: matrix_product(model.device, model.precision))
         size = render.painter.sizing.scaled_hw
     columns = list(zip(*taken, strict=True))
     times = StageTimes(*(statistics.median(column) for column in columns))
@@ -237,7 +237,7 @@ def _flop(render: Render, reads: list[Read]) -> int:
     return int(counter.get_total_flops())
 
 
-def _matrix_product(device: torch.device, precision: str) -> float:
+def matrix_product(device: torch.device, precision: str) -> float:
     """FLOP/s of a large matrix product of the same type on the same device: what the hardware
     gives on its best day."""
     kind = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]

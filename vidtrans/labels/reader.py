@@ -127,7 +127,8 @@ class LabelReader:
                 return frame.pixels, None
             red, green, blue = _channels(frame)
             # Tag and actor together tell instances apart, so the whole colour is the instance id.
-            return red, instance_ids(frame) if green.any() or blue.any() else None
+            holds_actors = green.any() or blue.any() or frame.alpha is not None
+            return red, instance_ids(frame) if holds_actors else None
         if frame.palette is not None and self.encoding == "ids":
             return stored_values(frame, "ids"), None
         grey = _grey(frame, "label")
@@ -289,7 +290,10 @@ def instance_ids(frame: Frame) -> npt.NDArray[np.int32]:
 def _deep_instance_ids(frame: Frame) -> npt.NDArray[np.int32]:
     """`instance_ids` of 16-bit colours: SYNTHIA's red is the class, its green the instance."""
     red, green, blue = (frame.pixels[..., at].astype(np.int64) for at in range(3))
-    if shows_colours(frame.pixels):
+    if frame.alpha is not None and int(red.max()) < 128:
+        # BDD100K's panoptic maps: the number of an instance is blue * 256 + alpha.
+        packed = red << 24 | green << 16 | blue << 8 | frame.alpha.astype(np.int64)
+    elif shows_colours(frame.pixels):
         packed = (red >> 8) << 16 | (green >> 8) << 8 | blue >> 8
     elif int(red.max()) < 1 << 15 and not blue.any():
         packed = red << 16 | green

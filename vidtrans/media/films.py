@@ -136,6 +136,7 @@ class FilmReader:
         truncation: Tells whether a pipe was truncated.
         tags: Replaces what the stream says of its YUV.
         skip_damaged: Give another frame's picture for each damaged frame, instead of an error.
+        stream: Which of several video streams is read, from 0; None for the one that FFmpeg takes.
 
     Attributes:
         info: See ``Reader.info``.
@@ -162,8 +163,10 @@ class FilmReader:
         truncation: TruncationCheck | None = None,
         tags: ColourTags | None = None,
         skip_damaged: bool = False,
+        stream: int | None = None,
     ) -> None:
         self._source = source
+        self._wanted_stream = stream
         self._path = source if isinstance(source, Path) else None
         self._name = str(
             source if isinstance(source, (str, Path)) else getattr(source, "name", "the pipe")
@@ -293,6 +296,16 @@ class FilmReader:
             raise InputError("holds no moving or still picture.", where=self._name)
         best = container.streams.best("video")
         chosen = best if best in films else films[0]
+        if self._wanted_stream is not None:
+            if not 0 <= self._wanted_stream < len(films):
+                container.close()
+                raise InputError(
+                    f"holds {len(films)} video stream{'s' * (len(films) > 1)}, numbered from 0;"
+                    f" stream {self._wanted_stream} is asked for.",
+                    where=self._name,
+                )
+            chosen = films[self._wanted_stream]
+        self._remarks = () if self._wanted_stream is not None else self._others(films, chosen)
         assert isinstance(chosen, VideoStream)
         if chosen.codec_context is None:
             container.close()
@@ -309,6 +322,19 @@ class FilmReader:
                 hint="Convert it first, for example: ffmpeg -i IN -pix_fmt rgb24 -c:v ffv1 OUT.mkv",
             )
         return chosen
+
+    def _others(self, films: Sequence[VideoStream], chosen: VideoStream) -> tuple[str, ...]:
+        if len(films) < 2:
+            return ()
+        listed = ", ".join(
+            f"{number}: {stream.width}x{stream.height} {stream.codec_context.name}"
+            for number, stream in enumerate(films)
+            if stream.codec_context is not None
+        )
+        return (
+            f"{self._name}: holds {len(films)} video streams ({listed}), of which"
+            f" {films.index(chosen)} is read; the setting stream chooses another.",
+        )
 
     def _check_whole(self, path: Path) -> None:
         try:
@@ -362,6 +388,7 @@ class FilmReader:
             duration_s=duration,
             rotation=first.rotation,
             limited_range=self._pixels.limited_range(first),
+            remarks=self._remarks,
         )
 
     def _check_turned(self, first: av.VideoFrame) -> None:
@@ -391,6 +418,7 @@ class FilmReader:
                 palette=palette,
                 source=self._name,
                 damaged=decoded.damaged,
+                alpha=self._pixels.alpha(decoded.picture),
             )
 
     def pictures(self) -> Iterator[tuple[av.VideoFrame, FrameTime]]:
@@ -684,6 +712,7 @@ class FilmReader:
             max_side=self._max_side,
             container_format=self._format,
             skip_damaged=self._skip_damaged,
+            stream=self._wanted_stream,
         )
 
     # -- closing -----------------------------------------------------------------------------------

@@ -312,6 +312,7 @@ class ImageReader:
                 palette=palette,
                 source=str(self._files[index]),
                 damaged=image.damaged,
+                alpha=self._pixels.alpha(picture),
             )
 
     def _end(self, index: int) -> int:

@@ -46,6 +46,8 @@ _OTHER_FORMATS = {
     ".jxl": "JPEG XL images",
 }
 """Suffixes of files that hold labels elsewhere, and what they are."""
+_NOT_PICTURES = frozenset({".npy", ".npz", ".mat", ".exr", ".hdr"})
+"""Those of them that FFmpeg does not open, or not as ids or colours."""
 _CITYSCAPES = re.compile(
     r"(?P<city>.+)_(?P<sequence>\d{6})_(?P<frame>\d{6})_(?P<type>[A-Za-z]\w*)$"
 )
@@ -464,6 +466,12 @@ def _literal_folders(pattern: Path) -> str:
         done /= parts[0]
         literal.append(glob.escape(parts.pop(0)))
     return str(Path(pattern.anchor, *literal, *parts))
+
+
+def other_format(path: Path) -> str | None:
+    """What a file holds whose suffix is that of arrays or of floating-point images; else None."""
+    suffix = path.suffix.lower()
+    return _OTHER_FORMATS[suffix] if suffix in _NOT_PICTURES else None
 
 
 def _elsewhere(folder: Path) -> str:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
+import numpy.typing as npt
 from av import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from vidtrans.errors import InputError
 from vidtrans.frame import Bytes, Ids
 
+_Pixels = TypeVar("_Pixels", bound=Ids)
 _GREY = re.compile(r"gray(8|9|10|12|14|16)?(le|be)?$")
 _DEEP_RGB = re.compile(
     r"(rgb48|bgr48|rgba64|bgra64|gbrp(9|10|12|14|16)|gbrap(10|12|14|16))(le|be)$"
@@ -27,15 +29,20 @@ _ABORTING = re.compile(r"bayer_|yaf32")
 sizes."""
 
 
+_FLOATING = re.compile(r"f(16|32)(le|be)$")
+"""Pixel formats of floating point (OpenEXR, 32-bit TIFF): their range is not known, and ids are
+whole numbers."""
+
+
 def refused_format(name: str | None) -> str | None:
     """Why pictures of a pixel format are not read, as the end of a sentence; None where they are.
 
     Args:
         name: FFmpeg's name; None where it is not known.
     """
-    if name is None or not _ABORTING.match(name):
+    if name is None or not (_ABORTING.match(name) or _FLOATING.search(name)):
         return None
-    what = "a sensor's raw data" if name.startswith("bayer") else "grey floating-point numbers"
+    what = "a sensor's raw data" if name.startswith("bayer") else "floating-point numbers"
     return f"holds {what} ({name}), which are neither labels nor pictures."
 
 
@@ -140,6 +147,7 @@ class PixelReader:
         self._shared = shared
         self._source = source
         self._scaler = VideoReformatter()
+        self._alpha_scaler = VideoReformatter()
 
     def read(self, frame: VideoFrame) -> tuple[Ids, Bytes | None]:
         """Convert one frame, turned by its display matrix.
@@ -165,11 +173,39 @@ class PixelReader:
             pixels = self._grey(frame)
         else:
             pixels = self._grey_as_rgb(frame)
+        return self._turned(frame, pixels), palette
+
+    @staticmethod
+    def _turned(frame: VideoFrame, pixels: _Pixels) -> _Pixels:
         quarter_turns, rest = divmod(frame.rotation, 90)
         if quarter_turns % 4 and rest == 0:
             pixels = np.rot90(pixels, quarter_turns)
-        contiguous: Ids = np.ascontiguousarray(pixels)  # type: ignore[assignment]
-        return contiguous, palette
+        return np.ascontiguousarray(pixels)  # type: ignore[return-value]
+
+    def alpha(self, frame: VideoFrame) -> Bytes | None:
+        """The opacity of a frame, uint8 [H,W], turned as its pixels; None where all is opaque, or
+        where no labels are read."""
+        name = frame.format.name
+        has_alpha = name == "pal8" or any(part.is_alpha for part in frame.format.components)
+        if not self.labels or not has_alpha:
+            return None
+        opacity: npt.NDArray[Any]
+        if name == "pal8":
+            indices, argb = frame.to_ndarray()
+            opacity = np.asarray(argb, np.uint8).reshape(256, 4)[:, 0].take(np.asarray(indices))
+        elif name == "ya8":
+            opacity = _grey_with_alpha(frame)[:, 1::2]
+        elif name.startswith("ya16"):
+            opacity = (_grey_with_alpha(frame)[:, 1::2] >> 8).astype(np.uint8)
+        else:
+            try:
+                opacity = self._alpha_scaler.reformat(frame, format="rgba", threads=1).to_ndarray()
+            except (ValueError, OSError, NotImplementedError):
+                return None
+            opacity = opacity[..., 3]
+        if (opacity == 255).all():
+            return None
+        return self._turned(frame, np.asarray(opacity, np.uint8))
 
     def limited_range(self, frame: VideoFrame) -> bool:
         """Whether a frame's samples are YUV of limited range (16..235), as untagged YUV counts."""
@@ -196,14 +232,9 @@ class PixelReader:
                 return rows.view("<u2")[:, : frame.width].astype(np.uint16)
             return rows[:, : frame.width].copy()
         if name.startswith("ya"):
-            # Grey with alpha: alpha is no part of the id.
-            deep = name != "ya8"
-            line = frame.planes[0].line_size
-            raw = np.frombuffer(memoryview(frame.planes[0]), np.uint8).reshape(frame.height, line)
-            pairs = raw[:, : frame.width * (4 if deep else 2)].view(
-                {"ya16be": ">u2", "ya16le": "<u2"}.get(name, "u1")
-            )
-            return pairs[:, ::2].astype(np.uint16) if deep else pairs[:, ::2].astype(np.uint8)
+            # Alpha is no part of the id.
+            grey = _grey_with_alpha(frame)[:, ::2]
+            return cast(Ids, grey.astype(np.uint8 if name == "ya8" else np.uint16))
         return _array(frame, copy=self._shared)
 
     def _grey_as_rgb(self, frame: VideoFrame) -> Bytes:
@@ -258,6 +289,16 @@ class PixelReader:
 def _array(frame: VideoFrame, *, copy: bool) -> Ids:
     array: Ids = frame.to_ndarray()  # type: ignore[assignment]
     return array.copy() if copy else array
+
+
+def _grey_with_alpha(frame: VideoFrame) -> npt.NDArray[Any]:
+    """Grey and alpha in turn [H,2*W] of a frame of ``ya8`` or ``ya16``."""
+    name = frame.format.name
+    line = frame.planes[0].line_size
+    raw = np.frombuffer(memoryview(frame.planes[0]), np.uint8).reshape(frame.height, line)
+    return raw[:, : frame.width * (2 if name == "ya8" else 4)].view(
+        {"ya16be": ">u2", "ya16le": "<u2"}.get(name, "u1")
+    )
 
 
 def _palette(frame: VideoFrame) -> tuple[Bytes, Bytes]:

@@ -32,6 +32,7 @@ from vidtrans.media.naming import (
     is_pattern,
     list_sequences,
     names_pictures,
+    other_format,
     resolve,
 )
 from vidtrans.media.times import FilmTimes
@@ -134,6 +135,7 @@ def open_reader(
     protocols: Collection[str] = (),
     allow_gaps: bool = False,
     skip_damaged: bool = False,
+    stream: int | None = None,
     max_side: int = MAX_SIDE,
     low_latency: bool = False,
 ) -> Reader:
@@ -151,6 +153,7 @@ def open_reader(
         allow_gaps: Read a numbered image sequence although numbers are missing.
         skip_damaged: Give the frame before in place of a damaged one (``Frame.damaged``), instead
             of an error.
+        stream: Which of a film's video streams is read, from 0; None for the one that FFmpeg takes.
         max_side: The greatest height and width that are read.
         low_latency: Give every frame before the next one is read (pipes).
 
@@ -167,6 +170,7 @@ def open_reader(
             hwaccel=False,
             low_latency=low_latency,
             skip_damaged=skip_damaged,
+            stream=stream,
         )
     path = Path(source)
     text = str(source)
@@ -179,6 +183,7 @@ def open_reader(
             container_format=container_format,
             hwaccel=False,
             skip_damaged=skip_damaged,
+            stream=stream,
         )
     pattern = is_pattern(text)
     if not pattern and not exists(path):
@@ -190,7 +195,17 @@ def open_reader(
             where=text,
             hint="Pipes are read by vidtrans-filter.",
         )
+    if not pattern and path.is_file() and (what := other_format(path)) is not None:
+        raise InputError(
+            f"holds {what} ({path.suffix.lower()}), which are not read.",
+            where=text,
+            hint="Write each frame as a PNG of 8 or 16 bits, whose values stay as they are.",
+        )
     if names_pictures(text) and not (container_format is not None and path.is_file()):
+        if stream:
+            raise InputError(
+                f"holds pictures, which have one stream; stream {stream} is asked for.", where=text
+            )
         sequences = resolve(source, allow_gaps=allow_gaps)
         return ImageReader(
             sequences,
@@ -208,4 +223,5 @@ def open_reader(
         hwaccel=hwaccel == "auto",
         low_latency=low_latency,
         skip_damaged=skip_damaged,
+        stream=stream,
     )

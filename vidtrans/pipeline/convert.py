@@ -49,6 +49,11 @@ from vidtrans.sequence.state import State
 OnNote = Callable[[str], None]
 
 
+_MANY_CUTS, _FEW_FRAMES = 0.25, 8
+"""A film of this share of cuts is warned of, unless it has few frames: four frames a scene, at 25
+fps, are shorter than any shot of a film."""
+
+
 @dataclass(frozen=True)
 class ConvertSummary:
     """What a run made.
@@ -195,6 +200,13 @@ def convert(
                 sink.keep()
                 raise
             whole = sink.finish()
+            if len(cuts) > _MANY_CUTS * (frames - done) and frames - done > _FEW_FRAMES:
+                warn(
+                    f"{len(cuts)} of {frames - done} frames begin a new scene: the labels change"
+                    " so much from frame to frame that hardly any picture remembers the one before."
+                    " Labels that flicker, or frames far apart in time, do this; the setting"
+                    " scene_cuts tells where the past is to be forgotten."
+                )
         except VidtransError as error:
             _say_what_is_kept(error, run)
             raise

@@ -4,14 +4,14 @@ over."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 
 from vidtrans.errors import InputError
 from vidtrans.frame import Frame
 from vidtrans.labels.detect import LabelChoice, resolve
 from vidtrans.labels.frame_statistics import tells_scheme
-from vidtrans.labels.scheme_detector import Detection
+from vidtrans.labels.scheme_detector import WARNING, Detection
 from vidtrans.media.naming import exists
 from vidtrans.media.reader import Reader
 
@@ -87,18 +87,32 @@ def look_ahead(reader: Reader, choice: LabelChoice, least: int = LOOK_AHEAD) -> 
             except InputError as error:
                 refusal = refusal or error
             else:
+                detection = _with_hidden(detection, chosen)
                 return LookedAt(_again(reader, held, incoming, seen), chosen, detection)
         if ended or (held_bytes > _MOST_HELD and not can_reopen):
             break
     if refusal is not None:
         raise refusal
-    detection = _resolve(reader, choice, first)
+    detection = _with_hidden(_resolve(reader, choice, first), first)
     return LookedAt(_again(reader, held, incoming, seen), first, detection)
 
 
 def _resolve(reader: Reader, choice: LabelChoice, frames: tuple[Frame, ...]) -> Detection:
     info = reader.info
     return resolve(choice, frames, lossy=info.lossy, limited_range=info.limited_range)
+
+
+def _with_hidden(detection: Detection, frames: tuple[Frame, ...]) -> Detection:
+    """The detection with a warning where pixels that hold labels are transparent."""
+    hidden = [0.0 if f.alpha is None else float((f.alpha == 0).mean()) for f in frames]
+    share = sum(hidden) / len(hidden)
+    if not share or detection.encoding == "carla-red":  # there alpha numbers instances
+        return detection
+    warning = (
+        f"{WARNING}{share:.1%} of the pixels are transparent, so that what they hold is not seen;"
+        " it is read as labels all the same."
+    )
+    return replace(detection, reasons=(*detection.reasons, warning))
 
 
 def _spread(frames: list[Frame]) -> list[Frame]:

@@ -218,6 +218,8 @@ class RenderSettings(Settings):
         allow_protocols: Network protocols that inputs may be read by, as ``https``; none by
             default.
         allow_gaps: Read image sequences although numbers are missing; a gap of many is a cut.
+        stream: Which of a film's video streams holds the labels, from 0; None for the one that
+            FFmpeg takes.
         skip_damaged: Go on over damaged frames: each takes the labels of the frame before it.
         model: The name of a model that comes with vidtrans, a bundle's path, or the folder of a
             published checkpoint.
@@ -302,6 +304,19 @@ class RenderSettings(Settings):
             piped=False,
         ),
     ] = False
+    stream: Annotated[
+        int | None,
+        Setting(
+            (
+                Option(
+                    "stream",
+                    "NUMBER",
+                    "Which of several video streams of the input is read, from 0.",
+                ),
+            ),
+            "Input",
+        ),
+    ] = None
     skip_damaged: Annotated[
         bool,
         Setting(
@@ -453,6 +468,8 @@ class RenderSettings(Settings):
             raise ValueError("a size is at least 1x1")
         if self.size_hw is not None and max(self.size_hw) > MAX_SIDE:
             raise ValueError(f"a size is at most {MAX_SIDE} on a side")
+        if self.stream is not None and self.stream < 0:
+            raise ValueError("streams are numbered from 0")
         if self.rate is not None and self.rate <= 0:
             raise ValueError("a rate is more than 0 frames a second")
         return self

@@ -195,6 +195,7 @@ def open_source(settings: ConvertSettings) -> Reader:
         protocols=settings.render.allow_protocols,
         allow_gaps=settings.render.allow_gaps,
         skip_damaged=settings.render.skip_damaged,
+        stream=settings.render.stream,
     )
 
 
@@ -356,6 +357,17 @@ def pair_instances(labels: Reader, instances: Reader) -> tuple[str, ...]:
     )
 
 
+def _resized_labels(maps_hw: tuple[int, int], labels_hw: tuple[int, int]) -> str:
+    """What is added where the labels have the maps' size rounded up to multiples of 16."""
+    rounded = tuple(-(-side // 16) * 16 for side in maps_hw)
+    if rounded != labels_hw:
+        return ""
+    return (
+        " The labels' sides are the maps', rounded up to multiples of 16, as imageio resizes films"
+        " unless it is given macro_block_size=1; labels that were not resized are sharper."
+    )
+
+
 def _same_steps(one: Sequence[FrameKey], other: Sequence[FrameKey]) -> bool:
     return len({b[1] - a[1] for a, b in zip(one, other, strict=True)}) == 1
 
@@ -395,7 +407,7 @@ def check_instances(
             f"the instance map has the size {w}x{h}, and the labels {W}x{H}.",
             where=instances.source,
             hint="Resize the maps to their nearest pixels, without interpolation (ffmpeg: -vf"
-            f" scale={W}:{H}:flags=neighbor).",
+            f" scale={W}:{H}:flags=neighbor)." + _resized_labels((h, w), (H, W)),
         )
     of_labels, of_maps = count or (labels.frames, instances.frames)
     if None not in (of_labels, of_maps) and of_labels != of_maps:

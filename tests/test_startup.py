@@ -1,0 +1,71 @@
+"""A command before its modules are loaded."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from vidtrans.startup import start
+
+COMMANDS = {"vidtrans": "vidtrans", "vidtrans-filter": "vidtrans_ffmpeg"}
+
+
+def test_the_exit_code_is_the_commands():
+    assert start("vidtrans", lambda: lambda: 7) == 7
+
+
+def test_ctrl_c_while_a_command_is_loaded_is_130_and_one_line(capsys):
+    def load():
+        raise KeyboardInterrupt
+
+    assert start("vidtrans", load) == 130
+    assert capsys.readouterr().err == "vidtrans: interrupted\n"
+
+
+def test_a_missing_library_while_a_command_is_loaded_is_a_sentence(capsys):
+    def load():
+        raise ImportError("libGL.so.1: cannot open shared object file: No such file or directory")
+
+    assert start("vidtrans-filter", load) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("vidtrans-filter: error: the system library libGL.so.1 is missing")
+    assert "apt-get install libgl1" in err
+
+
+def test_other_import_errors_are_faults():
+    def load():
+        raise ImportError("cannot import name x")
+
+    with pytest.raises(ImportError):
+        start("vidtrans", load)
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize("program", COMMANDS)
+def test_ctrl_c_while_modules_are_imported_shows_no_traceback(program):
+    command = [sys.executable, "-c", SLOW_IMPORTS, COMMANDS[program]]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "started\n"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert err == f"{program}: interrupted\n"
+
+
+SLOW_IMPORTS = """
+import builtins, runpy, sys, time
+sys.argv = ["x", "--help"]
+name = sys.orig_argv[-1]
+plain = builtins.__import__
+def slowly(module, *rest, **named):
+    if module == "typer":
+        print("started", flush=True)
+        time.sleep(30)
+    return plain(module, *rest, **named)
+builtins.__import__ = slowly
+runpy.run_module(name, run_name="__main__")
+"""

@@ -1,0 +1,48 @@
+"""The start of a command, before its modules are loaded: Ctrl-C and missing system libraries."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+
+_INTERRUPTED = 130
+_PACKAGES = {
+    "libGL.so.1": "libgl1",
+    "libgthread-2.0.so.0": "libglib2.0-0",
+    "libEGL.so.1": "libegl1",
+}
+"""Debian's and Ubuntu's packages of what OpenCV and Qt load."""
+
+
+def start(program: str, load: Callable[[], Callable[[], int]]) -> int:
+    """Load a command and run it.
+
+    Args:
+        program: The command's name, for messages.
+        load: Imports the command, which takes a second, and gives its entry point.
+
+    Returns:
+        The exit code.
+    """
+    try:
+        return load()()
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted", file=sys.stderr, flush=True)
+        return _INTERRUPTED
+    except ImportError as error:
+        missing = missing_library(error)
+        if missing is None:
+            raise
+        print(f"{program}: error: {missing}", file=sys.stderr, flush=True)
+        return 1
+
+
+def missing_library(error: Exception) -> str | None:
+    """What to install, where an import failed for want of a system library; else None."""
+    found = re.search(r"(lib[\w.+-]+\.so[\w.]*): cannot open shared object", str(error))
+    if not isinstance(error, ImportError) or found is None:
+        return None
+    package = _PACKAGES.get(found[1])
+    how = f"apt-get install {package}" if package else "install the package that has it"
+    return f"the system library {found[1]} is missing; on Debian and Ubuntu: {how}."
