@@ -10,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from vidtrans_training import checkpoint
@@ -62,6 +63,9 @@ def test_a_run_leaves_log_checkpoint_samples_and_board(system, tiny_settings, tm
     assert line["step"] == 3
     assert {"G_GAN", "D_real", "D_fake"} <= set(line)
     assert line["lr"]["G"] == pytest.approx(2e-4)
+    assert line["s"] >= 0
+    assert line["cpu_s"] > 0
+    assert 100 < line["peak_mb"] < psutil.virtual_memory().total / 1e6
     assert [path.name for path in checkpoints(tmp_path / "run" / "checkpoints")] == [
         "step_00000003.pt"
     ]

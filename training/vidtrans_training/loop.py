@@ -259,6 +259,7 @@ class Trainer:
             self.folder,
             total_steps=self.total_steps,
             start_step=self.step,
+            device=self.device,
             scheme=self.scheme,
         )
 

@@ -16,6 +16,7 @@ import psutil
 import torch
 from torch import Tensor, nn
 
+from vidtrans.cli.machine import peak_memory_mib
 from vidtrans_training.clip import Clip
 from vidtrans_training.options import Options, Pix2PixOptions
 from vidtrans_training.perceptual import VGG19
@@ -116,6 +117,14 @@ def available_memory() -> tuple[int, str]:
         properties = torch.cuda.get_device_properties(0)
         return properties.total_memory, f"this machine's {properties.name}"
     return psutil.virtual_memory().total, "this machine, which has no GPU"
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes that this process has had at its peak: of a GPU's memory what PyTorch has allocated
+    there, on a CPU the resident memory, with Python's and the libraries' own."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return round(peak_memory_mib() * 2**20)
 
 
 def _numbers(network: nn.Module) -> int:

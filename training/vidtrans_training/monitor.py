@@ -22,6 +22,7 @@ from vidtrans.media.writer import open_writer
 from vidtrans.nets.range import to_bytes
 from vidtrans.pipeline.layers import flow_colours
 from vidtrans_training.clip import Clip
+from vidtrans_training.memory import peak_memory
 from vidtrans_training.run_folder import RunFolder
 from vidtrans_training.systems.system import Generated
 
@@ -39,6 +40,7 @@ class Monitor:
         total_steps: Of the whole schedule, for the time left.
         start_step: Steps done when the run begins or goes on; later lines of the log, which a
             lost run may have left, are removed.
+        device: Where the networks live.
         log_every: Steps whose mean losses make one line of the log.
         scheme: Of the label planes, for their colours.
         progress: Where the progress line goes.
@@ -50,6 +52,7 @@ class Monitor:
         *,
         total_steps: int,
         start_step: int = 0,
+        device: torch.device,
         log_every: int = 20,
         scheme: Scheme | None = None,
         progress: TextIO | None = None,
@@ -57,6 +60,7 @@ class Monitor:
         from torch.utils.tensorboard import SummaryWriter
 
         self.folder, self.total_steps, self.scheme = folder, total_steps, scheme
+        self._device = device
         self._every = log_every
         self._progress = progress or sys.stderr
         self._sums: dict[str, list[float]] = defaultdict(list)
@@ -87,7 +91,12 @@ class Monitor:
             self._line(step, losses)
         means = {name: sum(values) / len(values) for name, values in self._sums.items()}
         self._sums.clear()
-        self.write({"step": step, "s": round(now - self._begun, 1), **means, "lr": dict(rates)})
+        cost = {
+            "s": round(now - self._begun, 1),
+            "cpu_s": round(time.process_time(), 1),
+            "peak_mb": round(peak_memory(self._device) / 1e6),
+        }
+        self.write({"step": step, **cost, **means, "lr": dict(rates)})
         for name, value in means.items():
             self._board.add_scalar(f"losses/{name}", value, step)
         for name, value in rates.items():
