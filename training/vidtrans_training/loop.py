@@ -110,7 +110,7 @@ class Trainer:
         if resume:
             self.folder.check(settings)
         elif processes.writes:
-            self.folder.begin(settings)
+            self.folder.check_free()
         if run.threads:
             torch.set_num_threads(run.threads)
         self.device = _device(run.device, processes)
@@ -141,6 +141,9 @@ class Trainer:
         _seed(run.seed + processes.rank)
         if resume:
             self._resume()
+        elif processes.writes:
+            # Only now, so that a run which cannot begin leaves nothing in the way of the next.
+            self.folder.begin(settings)
         self.monitor = self._monitor() if processes.writes else None
 
     @property

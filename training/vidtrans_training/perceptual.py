@@ -98,8 +98,8 @@ def _published() -> dict[str, Tensor]:
         raise InputError(
             f"VGG19's weights for the perceptual loss cannot be had from {ADDRESS}: {error}.",
             hint=(
-                f"Either download that file on another machine and name it as vgg_weights (or put"
-                f" it at {cache}), or switch the loss off by name: no_vgg_loss = true (pix2pixHD),"
-                " no_vgg = true (vid2vid, street)."
+                "Either download that file on another machine and name it in the settings, under"
+                f' [run] vgg = "FILE" (or put it at {cache}), or switch the loss off under'
+                " [options]: no_vgg_loss = true (pix2pixHD), no_vgg = true (vid2vid, street)."
             ),
         ) from error

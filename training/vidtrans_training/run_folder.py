@@ -54,12 +54,11 @@ class RunFolder:
     def bundles(self) -> Path:
         return self.root / "bundles"
 
-    def begin(self, settings: TrainingSettings) -> None:
-        """Makes the folder of a new run.
+    def check_free(self) -> None:
+        """That a new run may begin in the folder.
 
         Raises:
             UsageError: There is a run in it already.
-            OutputError: It cannot be written.
         """
         if self.facts.exists() or checkpoints(self.checkpoints):
             raise UsageError(
@@ -67,6 +66,15 @@ class RunFolder:
                 where=self.root,
                 hint="Give --resume to go on with it, or another --out.",
             )
+
+    def begin(self, settings: TrainingSettings) -> None:
+        """Makes the folder of a new run.
+
+        Raises:
+            UsageError: There is a run in it already.
+            OutputError: It cannot be written.
+        """
+        self.check_free()
         try:
             self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
