@@ -188,6 +188,26 @@ def test_windows_are_whole_chunks_at_steps_that_fit():
     assert {start for step, start in seen if step == 2} == {0, 1}
 
 
+def test_from_nothing_the_first_generated_frame_may_be_the_first_of_all():
+    draws = [np.random.default_rng(seed) for seed in range(300)]
+    windows = [_window(9, Lengths(3, 1), 2, 2, rng, from_nothing=True) for rng in draws]
+    assert [0, 0, 0, 1, 2] in windows
+    assert [0, 0, 1, 2, 3] in windows
+    assert [0, 0, 0, 2, 4] in windows
+    assert max(indices[-1] for indices in windows) == 8
+    assert {len(indices) for indices in windows} == {5}
+
+
+def test_frames_before_a_sequence_are_its_first_and_stand_still(tiny):
+    feed = Feed(sequences(tiny, from_nothing=True, visits=20), lengths=lambda epoch: Lengths(2, 1))
+    clip = next(clip for clip in feed if clip.names[0] == clip.names[2])
+    assert torch.equal(clip.real[0], clip.real[2])
+    assert not clip.flow[1][:3].any()
+    assert clip.confidence[1][1:3].all()
+    assert clip.flow[1][3, 0].abs().median() > 0.5
+    assert clip.flow[3][3, 0].abs().median() > 0.5  # one frame lies between
+
+
 def test_a_sequence_shorter_than_a_chunk_is_one_short_chunk():
     assert _window(5, Lengths(6, 6), 2, 1, np.random.default_rng(0)) == [0, 1, 2, 3, 4]
 

@@ -79,6 +79,7 @@ def samples_of(settings: TrainingSettings, material: Material) -> Samples:
         transform,
         seed=settings.run.seed,
         history=settings.history,
+        from_nothing=getattr(settings.options, "no_first_img", False),
         max_t_step=data.max_t_step,
         visits=data.visits,
         distances=settings.distances,

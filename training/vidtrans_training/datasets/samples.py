@@ -7,7 +7,7 @@ wherever one of them was stopped and resumed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -80,6 +80,9 @@ class Samples:
         seed: Of the order and of everything random.
         history: Frames of a sequence before the first generated one (``n_frames_G - 1``); None
             for single pictures (pix2pix, pix2pixHD).
+        from_nothing: Sequences begin without a picture (``no_first_img``). A sample may then begin
+            before its sequence, whose first frame stands for those before it, as it does when a
+            film is converted.
         max_t_step: Largest step from frame to frame of a sequence.
         visits: How often an epoch visits each sequence (published: once).
         distances: Frame distances g at which flow is given (1, n_frames_D, n_frames_D^2, ...).
@@ -91,6 +94,7 @@ class Samples:
     transform: Transform
     seed: int = 1
     history: int | None = None
+    from_nothing: bool = False
     max_t_step: int = 1
     visits: int = 1
     distances: tuple[int, ...] = ()
@@ -164,7 +168,14 @@ class Samples:
             sequence, indices = self._frame(unit)
         else:
             sequence = self._long[unit // self.visits]
-            indices = _window(len(sequence), lengths, self.history, self.max_t_step, rng)
+            indices = _window(
+                len(sequence),
+                lengths,
+                self.history,
+                self.max_t_step,
+                rng,
+                from_nothing=self.from_nothing,
+            )
         frames = self.material.read(sequence, indices)
         _same_size(frames)
         try:
@@ -242,25 +253,21 @@ class Samples:
         if self.teacher is None:
             return flow, confidence
         height, width = geometry.size_hw
-        blank = Motion(np.zeros((2, height, width), np.float32), np.zeros((height, width), bool))
         for g in self.distances:
             if g >= len(frames):
                 continue
             blank = Motion(
                 np.zeros((2, height, width), np.float32), np.zeros((height, width), bool)
             )
-            motions = [blank] * g + [
-                geometry.motion(
-                    self.teacher.motion(
-                        sequence,
-                        indices[t],
-                        indices[t] - indices[t - g],
-                        frames[t].picture,
-                        frames[t - g].picture,
-                    )
-                )
-                for t in range(g, len(frames))
-            ]
+            motions = [blank] * g
+            for t in range(g, len(frames)):
+                back = indices[t] - indices[t - g]
+                if not back:  # the sequence's first frame stands for the one before it
+                    motions.append(replace(blank, trusted=~blank.trusted))
+                    continue
+                pictures = frames[t].picture, frames[t - g].picture
+                found = self.teacher.motion(sequence, indices[t], back, *pictures)
+                motions.append(geometry.motion(found))
             flow[g] = torch.from_numpy(np.stack([motion.flow for motion in motions]))
             trusted = np.stack([motion.trusted for motion in motions])[:, None]
             confidence[g] = torch.from_numpy(trusted.astype(np.float32))
@@ -301,18 +308,26 @@ def stacked(clips: Sequence[Clip]) -> Clip:
 
 
 def _window(
-    length: int, lengths: Lengths, history: int, max_t_step: int, rng: np.random.Generator
+    length: int,
+    lengths: Lengths,
+    history: int,
+    max_t_step: int,
+    rng: np.random.Generator,
+    *,
+    from_nothing: bool = False,
 ) -> list[int]:
     """Frames of one sample of a sequence of ``length``: whole chunks of generated frames and the
-    history before them, at a random step and from a random start."""
+    history before them, at a random step and from a random start; ``from_nothing``: the first
+    generated frame may be the sequence's first."""
     room = min(lengths.generated, length - history)
     # A sequence shorter than one chunk is one shorter chunk.
     generated = max(room // lengths.chunk * lengths.chunk, min(room, lengths.chunk))
     frames = generated + history
     longest = min(max_t_step, (length - 1) // max(frames - 1, 1))
     step = int(rng.integers(1, max(longest, 1) + 1))
-    start = int(rng.integers(length - (frames - 1) * step))
-    return [start + step * at for at in range(frames)]
+    earliest = -history * step if from_nothing else 0
+    start = int(rng.integers(earliest, length - (frames - 1) * step))
+    return [max(start + step * at, 0) for at in range(frames)]
 
 
 def _same_size(frames: Sequence[RawFrame]) -> None:
