@@ -143,11 +143,13 @@ class EditsPanel(QWidget):
         for key in ("relabel", "delete", "style"):
             button = QToolButton(self)
             button.setDefaultAction(actions[key])
-            button.setText(plain(actions[key].text()))
+            short = self.tr("Delete") if key == "delete" else plain(actions[key].text())
+            actions[key].setIconText(short)  # all three have room in a narrow window
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
             button.setIconSize(QSize(16, 16))
             button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             button.setAccessibleName(actions[key].statusTip())
+            button.setMinimumWidth(60)
             buttons.addWidget(button)
         layout.addLayout(buttons)
         form = QFormLayout()

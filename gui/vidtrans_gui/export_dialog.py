@@ -16,11 +16,13 @@ from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
     QFormLayout,
+    QFrame,
     QGroupBox,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
+    QScrollArea,
     QSpinBox,
     QToolButton,
     QVBoxLayout,
@@ -87,6 +89,8 @@ class ExportedFilm:
         return self.in_out != (0, self.frames)
 
 
+_FRAME = 60
+"""Pixels of a screen's height for the dialog's title bar and two lines of a problem."""
 _UNKNOWN = ExportedFilm((256, 512), Fraction(25), Fraction(1, 25), 0, (0, 0))
 """Stands for a film that is not open, in checks."""
 
@@ -158,6 +162,12 @@ class ExportDialog(QDialog):
         self.advanced.setArrowType(Qt.ArrowType.RightArrow)
         self.advanced.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._more = self._make_more(base)
+        self._scroll = QScrollArea(self)
+        self._scroll.setWidget(self._more)
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setAccessibleName(self.tr("More settings"))
         self.problem = QLabel(self)
         self.problem.setProperty("role", "error")
         self.problem.setWordWrap(True)
@@ -187,10 +197,10 @@ class ExportDialog(QDialog):
         layout.setSpacing(11)
         layout.addLayout(form)
         layout.addWidget(self.advanced, 0, Qt.AlignmentFlag.AlignLeft)
-        layout.addWidget(self._more)
+        layout.addWidget(self._scroll)
         layout.addWidget(self.problem)
         layout.addLayout(buttons)
-        self._more.setVisible(False)
+        self._scroll.setVisible(False)
         self.problem.setVisible(False)
         self.preset.currentIndexChanged.connect(self._preset_chosen)
         self.output.textChanged.connect(self._check)
@@ -451,8 +461,16 @@ class ExportDialog(QDialog):
 
     def _unfold(self, shown: bool) -> None:
         self.advanced.setArrowType(Qt.ArrowType.DownArrow if shown else Qt.ArrowType.RightArrow)
-        self._more.setVisible(shown)
+        self._scroll.setVisible(shown)
+        if shown:  # on a low screen they scroll
+            self._scroll.setMinimumHeight(0)
+            rest = self.sizeHint().height() - self._scroll.sizeHint().height()
+            room = self.screen().availableSize().height() - rest - _FRAME
+            self._scroll.setMinimumHeight(min(self._more.sizeHint().height() + 2, max(80, room)))
         self.adjustSize()
+        area, frame = self.screen().availableGeometry(), self.frameGeometry()
+        if frame.bottom() > area.bottom():
+            self.move(self.x(), max(area.top(), self.y() - frame.bottom() + area.bottom()))
 
     def _browse(self) -> None:
         dialog = QFileDialog(self, self.tr("Export to"), self.output.text())

@@ -167,6 +167,10 @@ class Files(QObject):
         instances = str(demo.instances) if demo.instances.exists() else None
         self.unless_unsaved(lambda: self._open_film(demo.labels, instances, demo.seed))
 
+    def is_demo(self, project: Project) -> bool:
+        """Whether a project is of the demo clip."""
+        return self._demo is not None and project.input == str(self._demo.labels)
+
     def open(self, path: str) -> None:
         """Open a project, a film, a folder of images, a model, or a folder of checkpoints."""
         chosen = Path(path)

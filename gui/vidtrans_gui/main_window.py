@@ -272,7 +272,8 @@ class MainWindow(QMainWindow):
         self._show_project(project)
         self.viewer.clear()
         self._exact = None
-        self.preferences.film_opened(project.input)
+        demo = self.files.is_demo(project)  # it lies in the program's own folder
+        self.preferences.film_opened(None if demo else project.input)
         self.menus.show_preview(project.view.preview)
         if project.input is None:
             self._show_page(self.welcome)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings, QStandardPaths
@@ -45,6 +46,8 @@ class Preferences:
     def film_opened(self, film: str | None) -> None:
         """Let dialogs start beside another film; None where there is none."""
         found = None if film is None or "://" in film else Path(film).absolute()
+        if found is not None and not os.access(found.parent, os.W_OK):
+            found = None
         if found != self._film:
             self._film = found
             self._chosen.clear()

@@ -14,6 +14,7 @@ from vidtrans.preview import PreviewLayer
 from vidtrans_gui import wording
 from vidtrans_gui.actions import Actions
 from vidtrans_gui.forms import keep_arrows
+from vidtrans_gui.overflow import Overflow, box_entry, button_entry
 from vidtrans_gui.project import Project
 from vidtrans_gui.transport import tool_button
 
@@ -81,7 +82,7 @@ class RenderBar(QFrame):
         self.export.clicked.connect(actions["export"].trigger)
         actions["export"].enabledChanged.connect(self.export.setEnabled)
 
-        layout = self._row = QHBoxLayout(self)
+        layout = QHBoxLayout(self)
         layout.setContentsMargins(10, 5, 10, 5)
         layout.setSpacing(3)
         self._spare = [
@@ -93,14 +94,16 @@ class RenderBar(QFrame):
         layout.addSpacing(14)
         layout.addWidget(self.layer)
         layout.addSpacing(6)
-        for key in ("single", "wipe", "side", "blink"):
-            layout.addWidget(tool_button(actions, key, self))
+        compare = [tool_button(actions, key, self) for key in ("single", "wipe", "side", "blink")]
+        for button in compare:
+            layout.addWidget(button)
         layout.addSpacing(14)
         for button in self._spare[4:]:
             layout.addWidget(button)
         layout.addWidget(self.zoom)
         layout.addStretch(1)
-        layout.addWidget(tool_button(actions, "models", self))
+        models = tool_button(actions, "models", self)
+        layout.addWidget(models)
         for box in (self.model, self.device, self.precision):
             layout.addWidget(box)
         layout.addSpacing(10)
@@ -115,7 +118,16 @@ class RenderBar(QFrame):
             box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             box.setIconSize(QSize(14, 14))
             keep_arrows(box)
-        self.setMinimumWidth(580)  # without the buttons that give way
+        buttons = [*self._spare, models, *reversed(compare)]
+        self.more = Overflow(
+            self,
+            layout,
+            [
+                *((button, button_entry(button)) for button in buttons),
+                *((box, box_entry(box)) for box in (self.precision, self.device)),
+            ],
+        )
+        self.setMinimumWidth(400)  # without what gives way
         self.layer.activated.connect(lambda: self.layer_chosen.emit(self.layer.currentData()))
         self.model.activated.connect(
             lambda: self._chosen(self.tr("Change model"), "model", self.model)
@@ -128,13 +140,8 @@ class RenderBar(QFrame):
         )
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """In a narrow window hide buttons, one by one, whose commands are in the menus too."""
-        for button in self._spare:
-            button.show()
-        for button in self._spare:
-            if self._row.minimumSize().width() <= event.size().width():
-                break
-            button.hide()
+        """In a narrow window buttons move into the menu at the end, one by one."""
+        self.more.fit(event.size().width())
         super().resizeEvent(event)
 
     def _chosen(self, text: str, field: str, box: QComboBox) -> None:

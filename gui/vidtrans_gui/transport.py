@@ -5,15 +5,18 @@ from __future__ import annotations
 from fractions import Fraction
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QSpinBox, QToolButton, QWidget
 
 from vidtrans.media.times import FilmTimes, from_timecode
 from vidtrans_gui.actions import Actions
 from vidtrans_gui.forms import keep_arrows
+from vidtrans_gui.overflow import Overflow, button_entry
 from vidtrans_gui.theme import mono_font
 
 NO_FILM = FilmTimes.at_rate(0, Fraction(25))
+_GIVE_WAY = ("first", "last", "loop", "mark-in", "mark-out", "previous", "next")
+"""Buttons that a narrow bar hides, the first one first."""
 BUTTONS = ("first", "previous", "play", "next", "last", "loop", "mark-in", "mark-out")
 
 
@@ -132,13 +135,21 @@ class Transport(QFrame):
         layout.addSpacing(6)
         layout.addWidget(self.frame)
         layout.addStretch(1)
-        for key in BUTTONS:
-            layout.addWidget(tool_button(actions, key, self, size=24 if key == "play" else 20))
+        buttons = {
+            key: tool_button(actions, key, self, size=24 if key == "play" else 20)
+            for key in BUTTONS
+        }
+        for key, button in buttons.items():
+            layout.addWidget(button)
             if key in ("last", "loop"):
                 layout.addSpacing(10)
         layout.addStretch(1)
         layout.addWidget(self.speed)
         layout.addWidget(self.length)
+        self.more = Overflow(
+            self, layout, [(buttons[key], button_entry(buttons[key])) for key in _GIVE_WAY]
+        )
+        self.setMinimumWidth(400)  # without what gives way
         self.timecode.entered.connect(self.frame_entered)
         self.frame.valueChanged.connect(self.frame_entered)
         self.frame.editingFinished.connect(
@@ -146,6 +157,11 @@ class Transport(QFrame):
         )  # so that J, K and L are commands again
         keep_arrows(self.frame)
         self.set_film(NO_FILM)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """In a narrow window buttons move into the menu at the end, one by one."""
+        self.more.fit(event.size().width())
+        super().resizeEvent(event)
 
     def set_film(self, times: FilmTimes) -> None:
         frames = times.frames
@@ -167,6 +183,7 @@ class Transport(QFrame):
         )
         self.length.setVisible(frames > 0)
         self.setEnabled(frames > 0)
+        self.more.fit(self.width())  # lengths differ
 
     def show_frame(self, frame: int) -> None:
         self.timecode.show_frame(frame)

@@ -17,6 +17,7 @@ from vidtrans.labels.edit import (
     StyleClass,
     StyleInstance,
 )
+from vidtrans.model.options import IMPORT_OPTIONS
 from vidtrans.preview import PREVIEW_LAYERS, PreviewLayer
 from vidtrans_gui.style_names import StyleNames
 
@@ -137,6 +138,11 @@ def setting_words(setting: str, value: str | None = None) -> str:
         "overwrite": translate("Wording", "“replace what is there”"),
         "resume": translate("Wording", "“go on where an interrupted export stopped”"),
     }
+    if setting == "which_epoch":  # the window imports the epoch "latest"
+        return translate("Wording", "the command vidtrans models import")
+    if setting in IMPORT_OPTIONS:
+        text = translate("Wording", "a line “{0}: …” of opt.txt in the folder")
+        return text.format(setting)
     control = controls.get(setting, setting.replace("_", " "))
     return control if value is None else f"{control} “{value}”"
 

@@ -7,12 +7,22 @@ from vidtrans.cli import main
 from vidtrans.cli.app import app
 from vidtrans.cli.wording import option_words, size_option
 from vidtrans.errors import Remedy, UsageError
+from vidtrans.model.options import IMPORT_OPTIONS
 
 
 def test_every_setting_of_a_remedy_is_an_option_of_convert(remedied_settings):
     command = typer.main.get_command(app).commands["convert"]
     options = {option for parameter in command.params for option in parameter.opts}
-    assert {option_words(setting) for setting in remedied_settings} <= options
+    of_convert = remedied_settings - IMPORT_OPTIONS
+    assert {option_words(setting) for setting in of_convert} <= options
+
+
+def test_options_of_published_models_are_those_of_the_import(remedied_settings):
+    command = typer.main.get_command(app).commands["models"].commands["import"]
+    assert "--option" in {option for parameter in command.params for option in parameter.opts}
+    named = remedied_settings & IMPORT_OPTIONS
+    assert {"which_epoch", "label_nc"} <= named
+    assert option_words("label_nc") == "--option label_nc=..."
 
 
 def test_a_value_follows_its_option():

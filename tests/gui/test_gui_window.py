@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QImage
-from PySide6.QtWidgets import QApplication, QDialog, QMessageBox
+from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog, QMessageBox
 
 from vidtrans.errors import InputError, Remedy
 from vidtrans.labels.edit import (
@@ -246,10 +246,38 @@ def test_a_narrow_window_keeps_what_has_no_other_place(opened, qtbot):
     bar = opened.render_bar
     opened.resize(1100, 650)
     qtbot.waitUntil(lambda: opened.width() == 1100 and not bar._spare[0].isVisible())
-    for part in (bar.layer, bar.zoom, bar.model, bar.device, bar.precision, bar.export):
+    for part in (bar.layer, bar.zoom, bar.model, bar.export, bar.more):
+        assert part.isVisible()
         assert bar.rect().contains(part.geometry())
+    names = [action.text().replace("&", "") for action in bar.more.entries()]
+    assert names[0] == "Open…"
+    hidden = [button for button, _ in bar.more._spare if not button.isVisible()]
+    assert len(hidden) == len(names)
     opened.resize(1800, 900)
     qtbot.waitUntil(lambda: all(button.isVisible() for button in bar._spare))
+    assert not bar.more.isVisible()
+
+
+def test_the_window_fits_a_screen_of_960_pixels(opened, qtbot):
+    """1920 pixels at 200 %."""
+    assert opened.minimumSizeHint().width() <= 960
+    opened.resize(950, 540)
+    qtbot.waitUntil(lambda: opened.width() == 950)
+    for bar in (opened.render_bar, opened.transport):
+        assert bar.more.isVisible()
+        for part in bar.findChildren(QAbstractButton):
+            if part.isVisible() and part.parentWidget() is bar:
+                assert bar.rect().contains(part.geometry()), part.accessibleName()
+
+
+def test_a_hidden_box_is_a_menu(opened, qtbot):
+    bar = opened.render_bar
+    qtbot.waitUntil(lambda: bar.device.count() > 1)
+    bar.more.fit(400)
+    menu = next(a.menu() for a in bar.more.entries() if a.text() == "Device")
+    assert menu.actions()[0].isChecked()
+    menu.actions()[1].trigger()
+    assert opened.document.project.render.device == "cpu"
 
 
 def test_frame_and_timecode_fields(opened, qtbot):
@@ -499,12 +527,12 @@ def test_changes_of_the_film_open_it_anew_where_it_was(opened, qtbot):
     assert opened.painter.opened[-1].render.labels == "auto"
 
 
-def test_a_folder_of_pictures_takes_a_rate(opened, qtbot, tmp_path):
+def test_a_folder_of_pictures_takes_a_rate(opened, qtbot, tmp_path, scene):
     assert not opened.film_panel.rate.isEnabled()  # a film has its own
     folder = tmp_path / "labels"
     folder.mkdir()
     for number in range(3):
-        cv2.imwrite(str(folder / f"{number}.png"), np.full((32, 64), 7 + number, np.uint8))
+        cv2.imwrite(str(folder / f"{number}.png"), scene(number))
     opened.files.open(str(folder))
     qtbot.waitUntil(lambda: opened.film_panel.rate.isEnabled() and not opened.viewer.approximate)
     opened.film_panel.rate.setText("17")

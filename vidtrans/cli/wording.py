@@ -15,6 +15,10 @@ def option_words(setting: str, value: str | None = None) -> str:
         setting: The field's name in the settings.
         value: The value that a remedy suggests; None where it suggests none.
     """
+    from vidtrans.model.options import IMPORT_OPTIONS  # brings torch, which takes seconds
+
+    if setting in IMPORT_OPTIONS:
+        return f"--option {setting}={value or '...'}"
     found = option_of(ConvertSettings, setting)
     option = f"--{setting.replace('_', '-') if found is None else found.name}"
     return option if value is None else f"{option} {value}"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from vidtrans.errors import ModelError
+from vidtrans.errors import ModelError, Remedy
 from vidtrans.model.infer_options import Shapes
 from vidtrans.model.pth_file import read_pth
 
@@ -60,7 +60,7 @@ class CheckpointFolder:
             raise ModelError(
                 f"holds no {epoch}_net_G.pth, {epoch}_net_G0.pth or the like.{_others(directory)}",
                 where=directory,
-                hint="Another epoch's files are taken with the option which_epoch.",
+                remedy=Remedy("Another epoch's files are taken with {which_epoch}."),
             )
         tensors = {held: read_pth(path) for held, path in files.items() if held[:2] != "G_"}
         shapes = {

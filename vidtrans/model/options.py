@@ -109,6 +109,10 @@ KINDS: dict[str, type[Vid2VidOptions] | type[Pix2PixHDOptions] | type[Pix2PixOpt
 }
 
 
+IMPORT_OPTIONS = frozenset(name for kind in KINDS.values() for name in kind.model_fields)
+"""The published names of all options with which a checkpoint folder is read."""
+
+
 def parse_options(
     system: str, values: Mapping[str, Any]
 ) -> Vid2VidOptions | Pix2PixHDOptions | Pix2PixOptions:

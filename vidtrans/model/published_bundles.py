@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vidtrans.errors import ModelError
+from vidtrans.errors import ModelError, Remedy
 from vidtrans.labels.scheme import load_scheme
 from vidtrans.model import infer_options
 from vidtrans.model.card import Bundle, Card, System
@@ -250,7 +250,7 @@ def _single_file(folder: CheckpointFolder, options: Vid2VidOptions) -> Path | No
         raise ModelError(
             f"there are several single-image generators: {names}.",
             where=folder.directory,
-            hint="Name one with the option single: {'file': ...}.",
+            remedy=Remedy("Name one as the file of {single}."),
         )
     if not candidates and options.first_frames == "single":
         raise ModelError(
@@ -301,7 +301,7 @@ def _cluster_file(folder: CheckpointFolder, options: Pix2PixHDOptions) -> Path |
             "there are several files of cluster centres:"
             f" {', '.join(path.name for path in found)}.",
             where=folder.directory,
-            hint="Name one with the option cluster_path.",
+            remedy=Remedy("Name one with {cluster_path}."),
         )
     return found[0] if found else None
 
@@ -333,7 +333,9 @@ def _input_planes(
             raise ModelError(
                 f"a frame has {planes} input planes, and no option says what they are.",
                 where=directory,
-                hint="Give the options label_nc and use_instance (pix2pixHD: no_instance).",
+                remedy=Remedy(
+                    "Give {label_nc} and {use_instance}; a pix2pixHD has {no_instance} for it."
+                ),
             )
     if label_nc == 0 and input_nc is None and planes is not None:
         # A picture's fourth channel and a boundary plane have the same shape. Four planes are taken
