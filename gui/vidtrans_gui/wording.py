@@ -133,6 +133,7 @@ def setting_words(setting: str, value: str | None = None) -> str:
         "allow_gaps": translate("Wording", "“Go on over the gaps”"),
         "even_sides": translate("Wording", "“even sides”"),
         "audio_codec": translate("Wording", "Sound"),
+        "max_pixels": translate("Wording", "the command line's leave to paint large pictures"),
         "skip_damaged": translate("Wording", "the command line's leave to skip damaged frames"),
         "allow_protocols": translate("Wording", "the command line's allowed protocols"),
         "overwrite": translate("Wording", "“replace what is there”"),

@@ -48,6 +48,16 @@ def parse_size(value: Any) -> Any:
     return int(found[2]), int(found[1])
 
 
+def parse_pixels(value: Any) -> Any:
+    """``"7680x4320"`` or ``"33177600"`` -> 33177600 pixels."""
+    if not isinstance(value, str):
+        return value
+    if re.fullmatch(r"\s*[0-9]{1,12}\s*", value):
+        return int(value)
+    height, width = parse_size(value)
+    return height * width
+
+
 def parse_rate(value: Any) -> Any:
     """``"25"``, ``"29.97"``, ``"30000/1001"`` -> a fraction of frames a second."""
     if not isinstance(value, str):
@@ -152,6 +162,7 @@ def _gather_edits(
     return {"edits": found} | ({"seed": chosen.seed} if chosen is not None else {})
 
 
+Pixels = Annotated[int, BeforeValidator(parse_pixels)]
 SizeHW = Annotated[tuple[int, int], BeforeValidator(parse_size)]
 Rate = Annotated[Fraction, BeforeValidator(parse_rate)]
 SceneCuts = Annotated[Literal["auto", "off"] | tuple[int, ...], BeforeValidator(parse_cuts)]
@@ -228,6 +239,7 @@ class RenderSettings(Settings):
         fit: With ``size_hw``, ``resize`` to exactly it, or as large as fits into it with the
             input's aspect kept, the rest padded for the network and cropped from the output
             (``pad``).
+        max_pixels: The most pixels of a picture that is painted; None for 4096x4096.
         layer: What the pictures show.
         scene_cuts: Where the history is reset: found in the labels (``auto``), nowhere
             (``off``), or before these frames.
@@ -361,6 +373,18 @@ class RenderSettings(Settings):
             )
         ),
     ] = "pad"
+    max_pixels: Annotated[
+        Pixels | None,
+        Setting(
+            (
+                Option(
+                    "max-pixels",
+                    "WxH",
+                    "Paint pictures of up to so many pixels (default 4096x4096).",
+                ),
+            )
+        ),
+    ] = None
     layer: Annotated[
         Layer,
         Setting(
@@ -468,6 +492,8 @@ class RenderSettings(Settings):
             raise ValueError("a size is at least 1x1")
         if self.size_hw is not None and max(self.size_hw) > MAX_SIDE:
             raise ValueError(f"a size is at most {MAX_SIDE} on a side")
+        if self.max_pixels is not None and self.max_pixels < 1:
+            raise ValueError("at least 1 pixel is painted")
         if self.stream is not None and self.stream < 0:
             raise ValueError("streams are numbered from 0")
         if self.rate is not None and self.rate <= 0:

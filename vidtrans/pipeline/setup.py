@@ -25,6 +25,7 @@ from vidtrans.media.images import ImageReader
 from vidtrans.media.naming import FrameKey, exists
 from vidtrans.media.reader import Reader, open_reader
 from vidtrans.model.card_styles import card_scheme
+from vidtrans.pipeline.large import check_pixels
 from vidtrans.pipeline.look_ahead import LOOK_AHEAD, LookedAt
 from vidtrans.pipeline.look_ahead import look_ahead as look_at
 from vidtrans.pipeline.settings import ConvertSettings, RenderSettings
@@ -155,6 +156,7 @@ def open_render(
         sizing = replace(
             Sizing.plan(reader.info.size_hw, settings.size_hw, settings.fit), given_hw=given_hw
         )
+        remarks += check_pixels(model, sizing, settings.max_pixels, where=reader.info.source)
         painter = edited(
             Painter(model, sizing, settings.layer, settings.scene_cuts, reader.sequence_starts),
             settings.edits,
