@@ -10,7 +10,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
-from vidtrans.errors import VidtransError
+from vidtrans.errors import OutputError, VidtransError
 from vidtrans.labels.detect import parse_labels
 from vidtrans.model import find_bundle, read_card
 from vidtrans.pipeline.look_ahead import look_ahead
@@ -63,10 +63,12 @@ class Problem:
     Attributes:
         sentence: The reason.
         curable: Whether a setting of the window may help.
+        gap: Whether pictures of it are missing.
     """
 
     sentence: str
     curable: bool
+    gap: bool
 
 
 def probe(project: Project) -> Problem | None:
@@ -78,7 +80,8 @@ def probe(project: Project) -> Problem | None:
             if not takes_pictures:  # a pix2pix may do so
                 look_ahead(reader, parse_labels(settings.render.labels))
     except VidtransError as error:
-        return Problem(wording.sentence(error), bool(error.remedies))
+        gap = any("allow_gaps" in remedy.settings for remedy in error.remedies)
+        return Problem(wording.sentence(error), bool(error.remedies), gap)
     return None
 
 
@@ -191,31 +194,34 @@ class Files(QObject):
         ):  # the model used last may have been removed
             project = project.model_copy(update={"model": model, "seed": None})
 
-        def load() -> None:
-            self._load(project, None)
+        def load(readable: Project) -> None:
+            self._load(readable, None)
             self._remember(path)
 
         self._once_readable(project, load)
 
-    def _once_readable(self, project: Project, then: Callable[[], None]) -> None:
-        """Call ``then``; where a film is open that it would close, only if the new one can be read,
-        or the user wants to see to it that it can."""
+    def _once_readable(self, project: Project, then: Callable[[Project], None]) -> None:
+        """Call ``then`` with the project; where a film is open that it would close, only if the new
+        one can be read, or the user wants to see to it that it can."""
         if self._document.project.input is None or project.input is None:
-            then()
+            then(project)
             return
+        over_gaps = project.model_copy(update={"allow_gaps": True})
 
         def looked(problem: Problem | None) -> None:
             if problem is None:
-                then()
+                then(project)
             elif problem.curable:
+                go_on = (
+                    {self.tr("Go on over the gaps"): lambda: then(over_gaps)}
+                    if problem.gap
+                    else {self.tr("Open it all the same"): lambda: then(project)}
+                )
                 ask(
                     self._window,
                     self.tr("Open"),
                     problem.sentence,
-                    {
-                        self.tr("Open it all the same"): then,
-                        self.tr("Keep the open film"): None,
-                    },
+                    go_on | {self.tr("Keep the open film"): None},
                     default=self.tr("Keep the open film"),
                 )
             else:
@@ -244,7 +250,7 @@ class Files(QObject):
         if loaded.missing:
             self._relink(loaded.project, loaded.path.stem, loaded.missing, load)
         else:
-            self._once_readable(loaded.project, lambda: load(loaded.project, False))
+            self._once_readable(loaded.project, lambda found: load(found, found != loaded.project))
 
     def _load_unless_open(self, loaded: Loaded, *, unsaved: bool) -> None:
         """Load a project; ask before, where another window has it open."""
@@ -384,14 +390,21 @@ class Files(QObject):
         self, path: Path, then: Callable[[], None] | None, *, expected: str | None = ANY
     ) -> None:
         """Save to ``path``, if it holds what is ``expected``; else ask what to do."""
-        project = self._document.project
+        project, own = self._document.project, self._document.path
 
         def work(_report: object) -> tuple[Path, str | None] | None:
+            if path != own and not self.lock.acquire(path):
+                raise OutputError(
+                    "is open in another window.", where=path, hint="Choose another name."
+                )
             try:
                 written = save_project(project, path, expected=expected)
             except ChangedOnDiskError:
                 return None
-            self.lock.acquire(written)
+            except OutputError:
+                if own is not None:
+                    self.lock.acquire(own)
+                raise
             return written, file_digest(written)
 
         def done(saved: tuple[Path, str | None] | None) -> None:

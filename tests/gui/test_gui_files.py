@@ -3,6 +3,7 @@ question."""
 
 import json
 
+import cv2
 import numpy as np
 import pytest
 from PySide6.QtWidgets import QFileDialog, QMessageBox
@@ -119,6 +120,34 @@ def test_a_project_that_is_open_elsewhere_is_opened_as_a_copy(saved, qtbot, tmp_
     assert window.document.path is None
     assert window.document.modified
     other.release()
+
+
+def test_a_project_is_not_saved_under_the_name_of_another_open_one(opened, qtbot, tmp_path):
+    other = ProjectLock(tmp_path / "state" / "open")
+    assert other.acquire(tmp_path / "theirs.vidtrans")
+    opened.files.write(tmp_path / "theirs.vidtrans")
+    qtbot.waitUntil(lambda: bool(problems(opened)))
+    assert "is open in another window. Choose another name." in problems(opened)[0].message
+    problems(opened)[0].accept()
+    assert not (tmp_path / "theirs.vidtrans").exists()
+    other.release()
+
+
+@pytest.mark.parametrize("choice", ["Go on over the gaps", "Keep the open film"])
+def test_a_folder_with_gaps_is_opened_over_them_or_not(opened, qtbot, tmp_path, scene, choice):
+    folder = tmp_path / "gaps"
+    folder.mkdir()
+    for number in (0, 1, 2, 5, 6):
+        cv2.imwrite(str(folder / f"{number:04d}.png"), scene(number))
+    before = opened.document.project.input
+    opened.files.open(str(folder))
+    qtbot.waitUntil(lambda: question(opened) is not None)
+    assert "0003.png is missing" in question(opened).text()
+    answer(opened, choice)
+    went_on = choice == "Go on over the gaps"
+    assert opened.document.project.input == (str(folder) if went_on else before)
+    assert opened.document.project.render.allow_gaps == went_on
+    qtbot.waitUntil(lambda: opened.session.film is not None)
 
 
 def test_work_that_was_undone_is_not_offered(opened, qtbot, tmp_path):

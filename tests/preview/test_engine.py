@@ -13,6 +13,7 @@ from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans.pipeline.setup import open_input
 from vidtrans.pipeline.stream import Painter, translate_stream
 from vidtrans.preview import Answer, Budgets, Failed, Opened, PreviewEngine, Request
+from vidtrans.preview import engine as engine_module
 
 FRAMES = 70
 
@@ -237,6 +238,28 @@ def test_edits_are_checked_before_they_are_used(engine, events, settings):
     assert "nonsense" in str(engine.check(EditList((RelabelClass("car", "nonsense"),))))
     assert "instance maps" in str(engine.check(EditList((DeleteInstance(26001),))))
     assert not [e for e in events.all if isinstance(e, Failed)]
+
+
+def test_a_frame_that_is_looked_at_is_ready_for_an_edit(engine, events, settings, monkeypatch):
+    """It was painted while playing, far from any snapshot; nothing before it is painted again."""
+    monkeypatch.setattr(engine_module, "_REST_S", 0.0)
+    engine.open(settings)
+    engine.submit(Request(1, 0, ahead=30))
+    events.exact(1)
+    wait_for(lambda: engine.status().cached.get("final") == ((0, 31),))
+    assert engine.submit(Request(2, 13, with_labels=True)) is True
+    access = engine._film.access
+    wait_for(lambda: access.snapshots.frames() == (8, 13, 16, 24))
+    engine.edit(EditList((RelabelClass("car", "bus", 13, None),)))
+    engine.submit(Request(3, 13))
+    assert events.exact(3).replayed == 1
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
 
 
 def test_opened_tells_the_times(engine, events, settings):

@@ -304,6 +304,36 @@ class RandomAccess:
         self._store_finished(pending)
         return frame - start.frame + 1
 
+    def prepare(self, frame: int, stop: Stop) -> bool:
+        """Keep a snapshot before ``frame``, so that an edit that begins there repaints nothing
+        before it.
+
+        Args:
+            frame: The frame.
+            stop: Called between frames; True stops.
+
+        Returns:
+            Whether it was not stopped.
+
+        Raises:
+            InputError: A frame before it cannot be read, or does not suit the model or an edit.
+        """
+        painter, dependencies = self._edited()
+        if self._memoryless or dependencies.version(frame - 1) is None:
+            return True  # no state is needed, or the frame was never reached
+        start = self._nearest_state(dependencies, frame)
+        state = start.state
+        for at in range(start.frame, frame):
+            if stop():
+                return False
+            known = self.cuts.known(at)
+            read = self._read(painter, at, None if known else self._original(at - 1))
+            if not known:
+                self.cuts.note(at, read.cut)
+            _, state = self._step(painter, dependencies, state, read, (), [])
+        self._keep_before(frame, dependencies, state)
+        return True
+
     def _keep_before(self, frame: int, dependencies: EditDependencies, state: State) -> None:
         """Keep a snapshot before a frame at which edits begin, or may begin: what lies before it is
         not painted again when they change."""

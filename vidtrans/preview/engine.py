@@ -42,6 +42,11 @@ _LONG_UNKNOWN = 32
 """The same where it is not known how long a step takes: it adds at most 3 %."""
 _PATIENCE_S = 0.2
 """Seconds of a replay below which no approximation is shown: it would only flash up."""
+_REST_S = 0.5
+"""Seconds without a request after which a frame counts as looked at, not passed by."""
+_PREPARED_STEP_S = 0.5
+"""Seconds of a step up to which the state before such a frame is made ready for edits: the next
+request may have to wait for one step of it."""
 _NEAR = 6
 """Distance in frames within which a cached picture approximates another: a quarter of a second at
 25 fps."""
@@ -355,7 +360,7 @@ class PreviewEngine:
         labels = access.labels(request.frame) if request.with_labels else None
         answer = self._answer(access, request, found, task.requested_at, labels=labels)
         self._emit_now(task, replace(answer, replayed=painted, painting_s=painting_s))
-        if request.ahead:
+        if request.ahead or request.with_labels:
             with self._changed:
                 if self._serial == task.serial:
                     self._ahead = (request, task.serial)
@@ -390,6 +395,8 @@ class PreviewEngine:
         )
 
     def _paint_ahead(self, access: RandomAccess, request: Request, serial: int) -> None:
+        if request.with_labels and not self._prepare(access, request.frame, serial):
+            return
         layers = [layer for layer in request.layers if layer != "labels"]
         budget = access.pictures.budget // 2  # the other half keeps pictures already shown
         for frame in range(
@@ -407,6 +414,21 @@ class PreviewEngine:
             budget -= sum(picture.nbytes for picture in (found or {}).values())
             if self._serial != serial or budget <= 0:
                 return
+
+    def _prepare(self, access: RandomAccess, frame: int, serial: int) -> bool:
+        """Keep the state before a frame that is looked at at rest, since an edit may begin there.
+
+        Returns whether there was no newer request meanwhile.
+        """
+        step_s = access.step_s()
+        if step_s is None or step_s > _PREPARED_STEP_S:
+            return True
+        with self._changed:
+            if self._changed.wait_for(
+                lambda: self._serial != serial or self._stopping, timeout=_REST_S
+            ):
+                return False
+        return access.prepare(frame, lambda: self._serial != serial)
 
     def _fail(self, error: Exception, task: _Task | None, generation: int) -> None:
         expected = isinstance(error, VidtransError)
