@@ -122,6 +122,13 @@ def test_a_dry_run_writes_nothing(films, batch, out):
     assert not out.exists()
 
 
+def test_a_dry_run_counts_the_frames_of_a_range(films, batch, out):
+    code, printed, _ = batch(films(2), out, "--dry-run", "--from", 2, "--to", 5)
+    assert code == 0
+    assert "c1.mkv -> b/c1.mp4  64x32, 3 frames" in printed
+    assert "about 6 frames" in printed
+
+
 def test_no_batch_there(batch, out):
     assert batch("status", out, options=False)[0] == 3
     code, _, err = batch(out, options=False)

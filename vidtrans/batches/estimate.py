@@ -18,6 +18,7 @@ from vidtrans.batches.record import record_folder
 from vidtrans.batches.remote import is_url
 from vidtrans.errors import InputError, VidtransError
 from vidtrans.media.reader import open_reader
+from vidtrans.pipeline.frame_range import written_frames
 
 LOOKED_INTO = 200
 """Jobs that are opened to know their size and length: about a second. The others are taken to be
@@ -149,7 +150,8 @@ def _look_into(job: Job, state: str) -> JobEstimate:
     if is_url(job.input):
         return JobEstimate(job.name, job.input, state, problem="is a URL, and is not opened here")
     try:
-        given = job.settings("-").render
+        asked = job.settings("-")
+        given = asked.render
         with open_reader(job.input, rate=given.rate) as reader:
             height, width = given.size_hw or reader.info.size_hw
             frames = reader.info.frames
@@ -158,6 +160,9 @@ def _look_into(job: Job, state: str) -> JobEstimate:
             if frames is None:
                 with suppress(InputError):
                     frames = reader.count()
+            if asked.start is not None or asked.end is not None:
+                first, end = written_frames(asked, reader.times(), job.input)
+                frames = end - first
     except VidtransError as error:
         return JobEstimate(job.name, job.input, state, problem=str(error))
     return JobEstimate(job.name, job.input, state, width, height, frames)

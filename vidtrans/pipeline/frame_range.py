@@ -83,9 +83,7 @@ def frame_range(settings: ConvertSettings, reader: Reader, painter: Painter) -> 
     if settings.start is None and settings.end is None:
         return FrameRange()
     times = reader.times()
-    first = 0 if settings.start is None else _frame_of(settings.start, times, "start")
-    end = times.frames if settings.end is None else _frame_of(settings.end, times, "end")
-    _check(first, end, times, reader.info.source)
+    first, end = written_frames(settings, times, reader.info.source)
     shift = times.start(first) - times.start(0)
     stems: Sequence[str] | None = reader.stems
     if stems is None or len(set(stems)) < len(stems):
@@ -102,6 +100,23 @@ def frame_range(settings: ConvertSettings, reader: Reader, painter: Painter) -> 
         ),
         stems=tuple(stems[first:end]),
     )
+
+
+def written_frames(settings: ConvertSettings, times: FilmTimes, source: str) -> tuple[int, int]:
+    """The first frame that ``settings`` write, and the one after the last.
+
+    Args:
+        settings: ``start`` and ``end``.
+        times: Those of the input.
+        source: The input, for messages.
+
+    Raises:
+        UsageError: The range lies outside of the input, or holds no frame.
+    """
+    first = 0 if settings.start is None else _frame_of(settings.start, times, "start")
+    end = times.frames if settings.end is None else _frame_of(settings.end, times, "end")
+    _check(first, end, times, source)
+    return first, end
 
 
 def _frame_of(position: Position, times: FilmTimes, setting: str) -> int:
