@@ -6,7 +6,7 @@ Every case is a valid input with a few mutations. Right is a result or an error 
 (``VidtransError``; ``ValueError`` from the parsers of option values). Anything else fails: an
 internal error, the death of the process, more than 10 s, or more than 2 GB. Cases run in a worker
 process, so that the death of one is a finding and not the end. The same seed gives the same cases;
-``--first N --cases 1`` repeats one.
+``--first N --cases 1`` repeats one; ``--only manifest`` takes the inputs whose name begins so.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ import logging
 import os
 import random
 import resource
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -27,6 +29,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 SECONDS, MEMORY = 10, 2 << 30
+STREET = Path(__file__).parents[1] / "training" / "street.toml"
 TOKENS = (
     b"[" * 3000, b"{" * 300, b"9" * 5000, b"-" * 3000, b"1e999999999", b"\xff\xfe", b"\0" * 64,
     b'"\\ud800"', b"NaN", b"../../", b"\r\n", b"\x7f\xff\xff\xff", b"\xff" * 8, b"(", b"'",
@@ -77,7 +80,15 @@ def targets(folder: Path) -> dict[str, tuple[bytes, str, Target]]:
     import torch
     from vidtrans_ffmpeg.pipes import CancelEvent, InputPipe, OutputPipe
     from vidtrans_ffmpeg.run import FilterSettings, run_filter
+    from vidtrans_training.settings import read_settings
 
+    from vidtrans.batches.job import DEFAULT_MODEL, Job
+    from vidtrans.batches.ledger import FILE, Ledger
+    from vidtrans.batches.naming import RECORD
+    from vidtrans.batches.plan import plan_batch
+    from vidtrans.batches.run import conclude, order_of, recover
+    from vidtrans.batches.runner import Outcome
+    from vidtrans.batches.status import read_status
     from vidtrans.labels.detect import parse_labels
     from vidtrans.labels.edit import EditList
     from vidtrans.labels.edit_text import load_styles
@@ -129,6 +140,61 @@ def targets(folder: Path) -> dict[str, tuple[bytes, str, Target]]:
     pth, npy = io.BytesIO(), io.BytesIO()
     torch.save({"model.1.weight": torch.zeros(2, 3)}, pth)
     np.save(npy, {7: np.zeros((2, 3), np.float32)}, allow_pickle=True)  # type: ignore[arg-type]
+
+    def record() -> bytes:
+        """A batch's record with a job in each state."""
+        with Ledger(folder, file="seed.sqlite") as ledger:
+            jobs = [Job(f"{n}.mp4", f"/in/{n}.mkv", weight=n, stamp="1") for n in range(8)]
+            ledger.enter(jobs, {DEFAULT_MODEL: "digest"}, exists=bool)
+            for n in range(4):
+                entry = ledger.claim("somebody")
+                assert entry is not None
+                if n == 0:
+                    ledger.finish(entry.name, frames=3, seconds=1.0)
+                elif n == 1:
+                    ledger.fail(entry.name, "is truncated.", 3)
+                elif n == 2:
+                    ledger.began(entry.name, "")
+        place = folder / "seed.sqlite"
+        whole = sqlite3.connect(place)
+        whole.execute("PRAGMA journal_mode=DELETE")  # all of it in one file
+        whole.close()
+        return place.read_bytes()
+
+    def recorded(path: Path) -> None:
+        out = folder / "out"
+        place = out / RECORD
+        shutil.rmtree(out, ignore_errors=True)
+        place.mkdir(parents=True)
+        shutil.copy(path, place / FILE)
+        status = read_status(str(out))
+        assert sum(status.jobs.values()) >= 0
+        with Ledger(place, create=False) as ledger:
+            recover(ledger, place, str(out))
+            ledger.enter(
+                [Job("1.mp4", "/in/1.mkv"), Job("new.mp4", "/in/new.mkv")],
+                {DEFAULT_MODEL: "digest"},
+                exists=lambda name: False,
+            )
+            while (entry := ledger.claim("me")) is not None:
+                order_of(ledger, entry, str(out), "", overwrite=False)
+                conclude(ledger, entry, Outcome("failed", error="no.", exit_code=3))
+        read_status(str(out))
+
+    def planned(path: Path) -> None:
+        plan_batch([str(path)], str(folder / "planned"))
+
+    rows = (
+        b"input,output,seed,relabel,labels\na.mkv,x/a.mp4,1,car=bus;truck=bus,\nb/,,2,,cityscapes\n"
+    )
+    lines = (
+        b'{"input": "a.mkv", "output": "x/a.mp4", "relabel": ["car=bus"], "seed": 3}\n'
+        b'{"input": "frame_%06d.png", "size": "512x256", "fit": "pad"}\n'
+    )
+    training = (
+        b'version = 1\nsystem = "pix2pixhd"\n[data]\nroot = "d"\nhold_out = ["a"]\nload_size = 64\n'
+        b'[run]\nseed = 3\nema = 0.9\n[options]\nngf = 8\nnetG = "local"\nn_blocks_global = 2\n'
+    )
     edits = (
         b'{"version": 1, "edits": [{"kind": "relabel-class", "source": "car", "target": "bus"}]}'
     )
@@ -150,6 +216,12 @@ def targets(folder: Path) -> dict[str, tuple[bytes, str, Target]]:
         ),
         "pth": (pth.getvalue(), ".pth", read_pth),
         "clusters": (npy.getvalue(), ".npy", read_clusters),
+        "manifest csv": (rows, ".csv", planned),
+        "manifest tsv": (rows.replace(b",", b"\t"), ".tsv", planned),
+        "manifest jsonl": (lines, ".jsonl", planned),
+        "record": (record(), ".sqlite", recorded),
+        "training pix2pixhd": (training, ".toml", read_settings),
+        "training street": (STREET.read_bytes(), ".toml", read_settings),
     }  # fmt: skip
     for text in ("size=512x256", "rate=30000/1001", "scene_cuts=1,2", "labels=cityscapes:ids",
                  "relabel=car=bus@1:2", "style=car=3", "seed=3", "model=street"):  # fmt: skip
@@ -169,14 +241,14 @@ def targets(folder: Path) -> dict[str, tuple[bytes, str, Target]]:
     return found
 
 
-def work(seed: int, first: int, end: int) -> None:
+def work(seed: int, first: int, end: int, only: str) -> None:
     """Run cases and print a line for each: its number and name, then its result."""
     from vidtrans.errors import VidtransError
 
     logging.disable(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        every = sorted(targets(folder).items())
+        every = [each for each in sorted(targets(folder).items()) if each[0].startswith(only)]
         used = int(Path("/proc/self/statm").read_text().split()[5]) * os.sysconf("SC_PAGE_SIZE")
         resource.setrlimit(resource.RLIMIT_DATA, (used + MEMORY, used + MEMORY))
         for number in range(first, end):
@@ -204,11 +276,12 @@ def main() -> int:
     parser.add_argument("--cases", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--only", default="")
     parser.add_argument("--worker", type=int, default=None, help=argparse.SUPPRESS)
     given = parser.parse_args()
     end = given.first + given.cases
     if given.worker is not None:
-        work(given.seed, given.worker, end)
+        work(given.seed, given.worker, end, given.only)
         return 0
     counts: collections.Counter[str] = collections.Counter()
     faults: list[str] = []
@@ -216,7 +289,7 @@ def main() -> int:
     while number < end:
         command = [sys.executable, __file__, "--seed", str(given.seed), "--first", str(given.first)]
         done = subprocess.run(
-            [*command, "--cases", str(given.cases), "--worker", str(number)],
+            [*command, "--cases", str(given.cases), "--only", given.only, "--worker", str(number)],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,

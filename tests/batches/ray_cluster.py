@@ -7,6 +7,7 @@ that whoever starts it can set a time limit and end whatever it leaves.
 """
 
 import json
+import socket
 import sys
 import time
 from pathlib import Path
@@ -22,6 +23,36 @@ NODES = 3
 GATE = 20
 """Frames after which jobs wait until a node was killed."""
 EACH = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_log_monitor": False}
+
+
+PORTS = (
+    "metrics_agent_port", "metrics_export_port", "dashboard_agent_listen_port",
+    "runtime_env_agent_port",
+)  # fmt: skip
+
+
+STARTS = 6
+
+
+def started(start):
+    """What ``start(arguments)`` makes of a node's arguments.
+
+    A node ends where its agents take more than 30 s to start, as on a busy machine, so it is
+    started again. Given ports spare it some of the waiting.
+    """
+    for left in reversed(range(STARTS)):
+        sockets = [socket.socket() for _ in PORTS]
+        for each in sockets:
+            each.bind(("", 0))
+        ports = [each.getsockname()[1] for each in sockets]
+        for each in sockets:
+            each.close()
+        try:
+            return start(EACH | dict(zip(PORTS, ports, strict=True)))
+        except Exception:
+            if not left:
+                raise
+    return None
 
 
 def main(source, out, options):
@@ -43,13 +74,11 @@ def main(source, out, options):
                 time.sleep(0.05)
 
     on_ray._Crew, on_ray._Actor = Crew, Gated
-    cluster = Cluster(
-        initialize_head=True,
-        head_node_args={**EACH, "include_dashboard": False, "no_monitor": True},
-    )
+    head = {"include_dashboard": False, "no_monitor": True}
+    cluster = started(lambda given: Cluster(initialize_head=True, head_node_args=given | head))
     nodes = {}
     for _ in range(NODES - 1):
-        node = cluster.add_node(**EACH)
+        node = started(lambda given: cluster.add_node(**given))
         nodes[node.node_id] = node
     print(json.dumps({"nodes": NODES}), flush=True)
     plan = plan_batch([source], out, options=json.loads(options))

@@ -36,8 +36,7 @@ def cluster_run(tmp_path):
         "RAY_health_check_period_ms": "5000",
         "RAY_health_check_timeout_ms": "60000",
         "RAY_agent_register_timeout_ms": "300000",
-        "RAY_gcs_server_request_timeout_seconds": "300",
-        "RAY_raylet_start_wait_time_s": "300",
+        "RAY_gcs_server_request_timeout_seconds": "45",
         "RAY_worker_register_timeout_seconds": "300",
         "RAY_USAGE_STATS_ENABLED": "0",
     }

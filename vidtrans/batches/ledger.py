@@ -63,6 +63,16 @@ _COLUMNS = (
     " owner, before, frames, done, seconds, fps, exit_code, error, changed"
 )
 
+_TEXT, _NUMBER = (str, type(None)), (int, float, type(None))
+_TYPES: dict[str, Any] = {
+    **dict.fromkeys(("name", "input", "options", "stamp", "fingerprint", "model", "state"), str),
+    **dict.fromkeys(("owner", "before", "error"), _TEXT),
+    **dict.fromkeys(("weight", "wanted", "added", "anew", "tries", "done"), int),
+    **dict.fromkeys(("frames", "exit_code"), (int, type(None))),
+    **dict.fromkeys(("seconds", "fps", "changed"), _NUMBER),
+}
+"""The types of an entry's values, as SQLite gives them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -194,13 +204,27 @@ class Ledger:
             raise OutputError(
                 f"cannot be written: {reason.get(text, text)}.", where=self.path
             ) from error
-        except sqlite3.DatabaseError as error:
-            raise OutputError(
-                f"the record is damaged ({error}).",
-                where=self.path,
-                hint="Move it away and start again with the existing outputs skipped: whole"
-                " outputs are taken as done, and unfinished ones go on.",
-            ) from error
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            # Python decodes what SQLite says, and names in a damaged file are any bytes.
+            raise self._damaged(str(error)) from error
+
+    def _damaged(self, what: str) -> OutputError:
+        return OutputError(
+            f"the record is damaged ({what}).",
+            where=self.path,
+            hint="Move it away and start again with the existing outputs skipped: whole outputs are"
+            " taken as done, and unfinished ones go on.",
+        )
+
+    def _entry(self, row: tuple[Any, ...]) -> Entry:
+        """A row as a job. SQLite keeps values of any type in any column, so a damaged file may."""
+        entry = Entry(*row)
+        for column, types in _TYPES.items():
+            if not isinstance(getattr(entry, column), types):
+                raise self._damaged(f"{column} of a job is {getattr(entry, column)!r}")
+        if entry.state not in STATES:
+            raise self._damaged(f"a job is {entry.state!r}")
+        return entry
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -357,7 +381,7 @@ class Ledger:
                 f" AND wanted = 1 ORDER BY weight DESC LIMIT 1) RETURNING {_COLUMNS}",
                 (owner, time.time()),
             ).fetchone()
-        return None if row is None else Entry(*row)
+        return None if row is None else self._entry(row)
 
     def began(self, name: str, before: str) -> None:
         """Note the stamp of what is there under a job's name as work on it begins."""
@@ -428,7 +452,7 @@ class Ledger:
                 f"SELECT {_COLUMNS} FROM jobs WHERE {condition} ORDER BY name",
                 values,
             )
-            return [Entry(*row) for row in rows]
+            return [self._entry(row) for row in rows]
 
     def entry(self, name: str) -> Entry | None:
         """The job of this name."""
@@ -437,7 +461,10 @@ class Ledger:
     def names(self) -> list[str]:
         """The names of all jobs."""
         with self._errors():
-            return [name for (name,) in self._db.execute("SELECT name FROM jobs ORDER BY name")]
+            names = [name for (name,) in self._db.execute("SELECT name FROM jobs ORDER BY name")]
+        if not all(isinstance(name, str) for name in names):
+            raise self._damaged("a job's name is no text")
+        return names
 
     def waiting(self) -> int:
         """The number of jobs that wait and are wanted."""
@@ -454,6 +481,9 @@ class Ledger:
                 " ELSE 0 END) ELSE 0 END), sum(CASE WHEN seconds > 0 THEN weight ELSE 0 END)"
                 " FROM jobs WHERE wanted OR state != 'waiting' GROUP BY state"
             ).fetchall()
+        for state, *_ in rows:
+            if state not in STATES:
+                raise self._damaged(f"a job is {state!r}")
         keys = ("jobs", "frames", "seconds", "weight", "weight_left", "weight_timed")
         return {row[0]: dict(zip(keys, row[1:], strict=True)) for row in rows}
 
