@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vidtrans.nets import winograd
+from vidtrans.nets import inference_layers, winograd
 from vidtrans.nets.dropout import Dropout, SeededModule, SeededSequential
 from vidtrans.nets.precision import full_precision
 
@@ -71,6 +71,8 @@ class FrameNorm(nn.Module):
                     self.get_buffer("num_batches_tracked").add_(1)
             if self.statistics == "frame":
                 if not self.training:
+                    if inference_layers.applies(x):
+                        return inference_layers.normalised(x, self.weight, self.bias, eps=1e-5)
                     mean = variance = None
                 return F.instance_norm(x, mean, variance, self.weight, self.bias, eps=1e-5)
             return F.batch_norm(x, mean, variance, self.weight, self.bias, self.training, 0.1, 1e-5)
@@ -142,7 +144,7 @@ def down(in_channels: int, out_channels: int, norm: Norms, *, bias: bool = True)
 def up(in_channels: int, out_channels: int, norm: Norms, *, bias: bool = True) -> list[nn.Module]:
     """``u-k``: 3x3 transposed convolution at stride 2, norm, ReLU."""
     return [
-        nn.ConvTranspose2d(
+        inference_layers.ConvTranspose2d(
             in_channels, out_channels, 3, stride=2, padding=1, output_padding=1, bias=bias
         ),
         norm(out_channels),
@@ -154,7 +156,10 @@ def head(
     in_channels: int, out_channels: int, activation: nn.Module | None = None
 ) -> list[nn.Module]:
     """Reflect pad 3, 7x7 convolution, and the activation where there is one: no norm."""
-    layers = [nn.ReflectionPad2d(3), nn.Conv2d(in_channels, out_channels, 7)]
+    layers = [
+        nn.ReflectionPad2d(3),
+        inference_layers.Conv2d(in_channels, out_channels, 7),
+    ]
     return layers if activation is None else [*layers, activation]
 
 

@@ -20,6 +20,7 @@ from vidtrans.nets.conditioning import (
     foreground_plane,
     half_size,
 )
+from vidtrans.nets.inference_layers import slim_convolution
 from vidtrans.nets.painting import Conditioning, History, Painting
 from vidtrans.nets.precision import full_precision
 from vidtrans.nets.warp import warp
@@ -211,7 +212,8 @@ class Scale(nn.Module):
         )
         kernel = torch.cat([to_flow.weight, to_weight.weight])
         bias = torch.cat([cast(Tensor, to_flow.bias), cast(Tensor, to_weight.bias)])
-        out = full_precision(F.conv2d(F.pad(features, (3, 3, 3, 3), mode="reflect"), kernel, bias))
+        padded = F.pad(features, (3, 3, 3, 3), mode="reflect")
+        out = full_precision(slim_convolution(padded, kernel, bias))
         return out[:, :2] * self.flow_unit, torch.sigmoid(out[:, 2:])
 
 

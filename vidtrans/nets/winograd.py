@@ -37,7 +37,7 @@ last cache."""
 _TILES_AT_ONCE = 128
 """The same for `Tiles`, whose channels are few: their parts then stay in a core's own cache."""
 _KERNELS = 1 << 18
-"""Kernels that are held transformed at once: 36 MiB, less than the allocator gives back."""
+"""Kernels that are held transformed at once: 36 MiB."""
 
 
 def applies(convolution: nn.Conv2d, x: Tensor) -> bool:

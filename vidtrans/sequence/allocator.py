@@ -9,13 +9,15 @@ from functools import cache
 
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
-_KEEP_BLOCKS_UP_TO = 64 << 20
-_KEEP_AT_THE_END = 256 << 20
+_KEEP_BLOCKS_UP_TO = 1 << 30
+"""Planes of a published network at 512x256 are blocks of 64 MiB, at 2048x1024 of 1 GiB."""
+_KEEP_AT_THE_END = 1 << 30
 
 
 @cache
 def keep_freed_memory() -> None:
-    """From now on blocks of up to 64 MiB come from the heap and stay in it, for this process.
+    """From now on blocks of up to 1 GiB come from the heap, and up to 1 GiB of free memory stays at
+    its end, for this process.
 
     By default glibc returns every large block to the kernel and requests it again, page by page:
     4,000 page faults a frame for the embedded model at 512x256, and a tenth of its time; in the
