@@ -269,6 +269,22 @@ def test_opened_tells_the_times(engine, events, settings):
     assert times.timecode(30) == "00:00:01:05"
 
 
+def test_where_a_quick_picture_takes_a_while_the_labels_come_before_it(
+    engine, events, settings, slow, film
+):
+    engine.open(settings)
+    slow.release(1)
+    engine.submit(Request(1, 0))
+    events.exact(1)
+    engine._film.access._step_s.extend([1.0] * 32)
+    engine._film.access.pictures.clear()
+    slow.release(10_000)
+    engine.submit(Request(2, 20, layers=("final", "labels")))
+    assert np.array_equal(events.exact(2).pictures["final"], film[20])
+    kinds = [answer.approximation for answer in events.answers(2)]
+    assert kinds == ["waiting", "no_history", None]
+
+
 def test_labels_come_where_they_are_asked_for(engine, events, settings):
     engine.open(settings, EditList((RelabelClass("car", "truck", 10),)))
     engine.submit(Request(1, 12, layers=("labels",), with_labels=True))

@@ -379,17 +379,24 @@ class PreviewEngine:
             worth = steps >= _LONG_UNKNOWN
         else:
             worth = step_s < _QUICK_S or (steps >= _LONG and steps * step_s >= _LONG_S)
-        kind: Approximation
         near = access.nearest(request.frame, layers, _NEAR)
-        pictures: dict[str, Bytes]
         if near is not None:
-            kind, pictures = "near", near[1]
-        elif worth and steps > 1:
-            kind, pictures = "no_history", access.without_history(request.frame, layers)
-        else:
-            kind, pictures = "waiting", {}
+            self._stand_in(access, task, "near", near[1])
+            return
+        quick = worth and steps > 1
+        if not quick or (step_s or 0) > _PATIENCE_S:
+            self._stand_in(access, task, "waiting", {})
+        if quick:
+            pictures = access.without_history(request.frame, layers)
+            self._stand_in(access, task, "no_history", pictures)
+
+    def _stand_in(
+        self, access: RandomAccess, task: _Task, kind: Approximation, pictures: dict[str, Bytes]
+    ) -> None:
+        """Answer with an approximation, and with the labels, which need no painting."""
+        request = task.request
         if "labels" in request.layers:
-            pictures["labels"] = access.label_picture(request.frame)
+            pictures = pictures | {"labels": access.label_picture(request.frame)}
         self._emit_now(
             task, self._answer(access, request, pictures, task.requested_at, approximation=kind)
         )
