@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from vidtrans.errors import InputError
-from vidtrans.media.naming import resolve
-from vidtrans.media.reader import list_sequences, open_reader
+from vidtrans.media.naming import named_sequences, resolve
+from vidtrans.media.reader import open_reader
 
 
 def put(folder, *names, size=(4, 6)):
@@ -146,21 +147,22 @@ def test_a_name_that_looks_like_a_pattern_but_is_there(tmp_path):
     assert read(put(tmp_path, "b[0].png") / "b[0].png")[0] == [0]
 
 
-def test_list_sequences(tmp_path):
-    put(tmp_path, "ulm_000000_000000_leftImg8bit.png", "ulm_000000_000001_leftImg8bit.png",
-    "sub/f_2.png", "sub/f_10.png",
-        "ulm_000001_000000_leftImg8bit.png")  # fmt: skip
+def test_sequences_of_one_folder():
+    names = [
+        "ulm_000000_000000_leftImg8bit.png", "ulm_000000_000001_leftImg8bit.png", "f_2.png",
+        "f_10.png", "ulm_000001_000000_leftImg8bit.png",
+    ]  # fmt: skip
     found = [
-        (sequence.name, [path.name for path in sequence.files])
-        for sequence in list_sequences(tmp_path)
+        (each.name, each.kind, [Path(file).name for file in each.files])
+        for each in named_sequences("/data", names)
     ]
-    assert found == [
-        ("sub/f", ["f_2.png", "f_10.png"]),
+    assert [(kind, files) for _, kind, files in found] == [
+        ("", ["f_2.png", "f_10.png"]),
         (
-            "ulm_000000_leftImg8bit",
+            "leftImg8bit",
             ["ulm_000000_000000_leftImg8bit.png", "ulm_000000_000001_leftImg8bit.png"],
         ),
-        ("ulm_000001_leftImg8bit", ["ulm_000001_000000_leftImg8bit.png"]),
+        ("leftImg8bit", ["ulm_000001_000000_leftImg8bit.png"]),
     ]
 
 

@@ -508,40 +508,6 @@ def _printf_files(pattern: Path) -> list[Path]:
     return [c for c in pattern.parent.iterdir() if shape.fullmatch(c.name) and _is_file(c)]
 
 
-def list_sequences(folder: str | Path) -> list[ImageSequence]:
-    """List the image sequences in a folder and its sub-folders.
-
-    Cityscapes names (``city_seq_frame_type.png``) group by city, sequence and type, other files by
-    folder and the part of the name before the number.
-
-    Args:
-        folder: The folder.
-
-    Returns:
-        The sequences, sorted by name.
-
-    Raises:
-        InputError: The folder is missing or holds no image.
-    """
-    top = Path(folder)
-    if not top.is_dir():
-        raise InputError("is no folder." if top.exists() else "does not exist.", where=folder)
-    groups: dict[str, list[Path]] = defaultdict(list)
-    for path in sorted(
-        (p for p in top.rglob("*") if p.is_file() and is_image_name(p)), key=natural_key
-    ):
-        parts = _name_parts(path)
-        within = path.parent.relative_to(top)
-        groups[
-            str(within / parts.sequence) + parts.kind.removeprefix("*").removesuffix(path.suffix)
-        ].append(path)
-    if not groups:
-        raise InputError("holds no images.", where=folder)
-    return [
-        ImageSequence(name.strip("_-. "), tuple(files)) for name, files in sorted(groups.items())
-    ]
-
-
 @dataclass(frozen=True, slots=True)
 class NamedSequence:
     """One of the image sequences in a folder.

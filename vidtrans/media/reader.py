@@ -30,7 +30,6 @@ from vidtrans.media.naming import (
     ImageSequence,
     exists,
     is_pattern,
-    list_sequences,
     names_pictures,
     other_format,
     resolve,
@@ -44,7 +43,7 @@ limit, so no larger picture could be written by default."""
 HwAccel = Literal["auto", "none"]
 
 
-__all__ = ["MAX_SIDE", "HwAccel", "ImageSequence", "Reader", "list_sequences", "open_reader"]
+__all__ = ["MAX_SIDE", "HwAccel", "ImageSequence", "Reader", "open_reader"]
 
 
 class Reader(Protocol):
