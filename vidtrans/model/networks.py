@@ -11,6 +11,7 @@ from typing import Any, cast
 import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from vidtrans.errors import ModelError
 from vidtrans.labels.scheme import load_scheme
@@ -149,7 +150,7 @@ def build(card: Card, tensors: Mapping[str, Tensor], *, where: str) -> Networks:
         ModelError: the card describes no network, its styles do not suit the network, or the
             tensors are not exactly the network's.
     """
-    with torch.device("meta"):
+    with torch.device("meta"), _NoValues():
         networks = empty(card, where)
     check_card_styles(card, label_nc=networks.label_nc, feature_nc=networks.feature_nc, where=where)
     expected = networks.tensors()
@@ -167,6 +168,22 @@ def build(card: Card, tensors: Mapping[str, Tensor], *, where: str) -> Networks:
             module.load_state_dict(own, strict=True)
             module.requires_grad_(False)
     return networks
+
+
+class _NoValues(TorchFunctionMode):
+    """Initialisation draws no numbers: tensors on the meta device hold none, and PyTorch's
+    functions that draw them there load its compiler first, which takes a second."""
+
+    def __torch_function__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        if func in (Tensor.normal_, Tensor.uniform_, Tensor.mul_):
+            return args[0]
+        return func(*args, **(kwargs or {}))
 
 
 def empty(card: Card, where: str) -> Networks:

@@ -47,7 +47,7 @@ class InstanceTexture(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.texels = nn.Parameter(
-            torch.randn(channels, ASPECTS, KINDS * SIDE, SIDE) * (0.1 / GAIN)
+            torch.empty(channels, ASPECTS, KINDS * SIDE, SIDE).normal_(std=0.1 / GAIN)
         )
 
     def forward(self, uv: InstanceUV) -> Tensor:

@@ -59,8 +59,12 @@ class LabelLookup(nn.Module):
         self.label_nc, self.patch, self.n_frames = label_nc, patch, n_frames
         positions = n_frames * patch * patch
         # The variance of the sum over a patch is that of an ordinary layer's output.
-        self.labels = nn.Parameter(torch.randn(positions, label_nc, channels) * positions**-0.5)
-        self.boundary = nn.Parameter(torch.randn(positions, 1, channels) * positions**-0.5)
+        self.labels = nn.Parameter(
+            torch.empty(positions, label_nc, channels).normal_(std=positions**-0.5)
+        )
+        self.boundary = nn.Parameter(
+            torch.empty(positions, 1, channels).normal_(std=positions**-0.5)
+        )
 
     def forward(self, ids: Tensor, boundary: Tensor | None) -> Tensor:
         """``ids`` integer [N,T,H,W] below label_nc, ``boundary`` bool [N,T,H,W] or None (no

@@ -133,7 +133,7 @@ def road_texel(surface: SurfaceCoordinates, size: tuple[float, float]) -> tuple[
 
 
 def _texels(channels: int, rows: int, columns: int) -> nn.Parameter:
-    return nn.Parameter(torch.randn(1, channels, rows, columns) * (0.1 / GAIN))
+    return nn.Parameter(torch.empty(1, channels, rows, columns).normal_(std=0.1 / GAIN))
 
 
 def _level_weight(footprint: Tensor, texel: float) -> Tensor:
