@@ -274,3 +274,18 @@ def test_floating_point_is_refused_by_its_name(form):
     assert "floating-point numbers" in refused_format(form)
     assert refused_format("gray16le") is None
     assert refused_format("rgb24") is None
+
+
+@pytest.mark.parametrize("curve", ["smpte2084", "arib-std-b67"])
+def test_ten_bit_hdr_colours_are_those_of_sdr(colours, encode, tmp_path, curve):
+    """Label colours are codes, not light: tags of HDR change nothing but the matrix."""
+    film = encode(
+        colours,
+        tmp_path / "hdr.mkv",
+        *("-vf", "scale=out_color_matrix=bt2020,format=yuv444p10le"),
+        *("-colorspace", "bt2020nc", "-color_trc", curve, "-color_primaries", "bt2020"),
+        *("-c:v", "libx265", "-x265-params", "lossless=1:log-level=none"),
+    )
+    with open_reader(film) as reader:
+        found = np.stack([frame.pixels for frame in reader])
+    assert np.abs(found.astype(int) - colours).max() <= 2
