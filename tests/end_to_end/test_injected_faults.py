@@ -10,6 +10,7 @@ PROGRAM = Path(__file__).with_name("injected_faults.py")
 
 
 @pytest.mark.linux
+@pytest.mark.timeout(1800)  # a few seconds for each call
 @pytest.mark.parametrize("suffix", [".mp4", ""])
 @pytest.mark.parametrize("mode", ["error", "death"])
 @pytest.mark.parametrize("step", [31, pytest.param(1, marks=pytest.mark.slow)])
