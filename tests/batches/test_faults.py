@@ -179,7 +179,10 @@ def test_convert_that_is_killed_at_random_moments(run, words, whole, tmp_path, k
             answer, log = run(*called, "--resume")
             assert answer["code"] == 0, log
         assert content(out) == wanted
-        assert {path.name for path in folder.iterdir()} == {out.name}
+        # A run that is killed in cleaning up, after its output has its name, may leave a folder
+        # that the next run of this output, or of its batch, removes.
+        left = {path.name for path in folder.iterdir() if path.suffix[1:].isdigit()}
+        assert {path.name for path in folder.iterdir()} - left == {out.name}
         shutil.rmtree(folder)
 
 

@@ -83,9 +83,12 @@ def test_what_a_lost_worker_had_finished_is_done(order, runner, tmp_path, name):
     """A worker or node may die after its output is whole and before it says so."""
     assert runner.run(order(name)).state == "done"
     there = output_stamp(f"{tmp_path}/out/{name}")
+    left = parts_folder(f"{tmp_path}/out/{name}".rstrip("/"))
+    left.with_name(f"{left.name}.123").mkdir()  # it was killed in cleaning up
     outcome = runner.run(replace(order(name), before=NOTHING))
     assert (outcome.state, outcome.frames, outcome.resumed_from) == ("done", 12, 12)
     assert output_stamp(f"{tmp_path}/out/{name}") == there
+    assert [each.name for each in (tmp_path / "out").iterdir()] == [name.rstrip("/")]
     # What was there before the lost worker began is not its own.
     outcome = runner.run(replace(order(name), before=there))
     assert (outcome.state, outcome.exit_code) == ("failed", 5)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 
+from vidtrans.atomic_write import discard_folder
 from vidtrans.batches.remote import is_url, stamp_of_url, upload_is_partial
 from vidtrans.errors import InputError
 from vidtrans.media.reader import open_reader
@@ -52,6 +54,16 @@ def made_since(path: str, before: str) -> bool:
         before: Its stamp when the job began.
     """
     return output_stamp(path) not in (NOTHING, before) and not is_partial(path)
+
+
+def discard_left(path: str) -> None:
+    """Remove what a run left beside its finished output as it was killed in cleaning up."""
+    if is_url(path):
+        return
+    parts = parts_folder(path.rstrip("/"))
+    for left in parts.parent.glob(f"{glob.escape(parts.name)}.*"):
+        if left.suffix[1:].isdigit():
+            discard_folder(left)
 
 
 def frames_of(path: str) -> int | None:

@@ -15,7 +15,7 @@ import psutil
 
 from vidtrans.batches.ledger import Entry, Ledger
 from vidtrans.batches.naming import output_path
-from vidtrans.batches.outputs import frames_of, made_since, output_stamp
+from vidtrans.batches.outputs import discard_left, frames_of, made_since, output_stamp
 from vidtrans.batches.owners import Owner, living
 from vidtrans.batches.processes import WorkerPlan, WorkerProcess
 from vidtrans.batches.runner import Order, Outcome
@@ -102,6 +102,7 @@ def recover(ledger: Ledger, folder: Path, out: str) -> int:
     for entry in dead:
         path = output_path(out, entry.name)
         if entry.before is not None and made_since(path, entry.before):
+            discard_left(path)
             ledger.finish(entry.name, frames=frames_of(path) or entry.frames, seconds=0.0)
         else:
             ledger.give_back(entry.name, counts=False)

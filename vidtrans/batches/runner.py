@@ -14,7 +14,7 @@ from typing import Any, Literal
 from vidtrans.atomic_write import cannot_write
 from vidtrans.batches.job import Job
 from vidtrans.batches.naming import output_path
-from vidtrans.batches.outputs import frames_of, is_partial, made_since
+from vidtrans.batches.outputs import discard_left, frames_of, is_partial, made_since
 from vidtrans.batches.remote import clear, downloaded, exists_at, is_url, upload
 from vidtrans.errors import Interrupted, OutputError, Remedy, VidtransError
 from vidtrans.media.writer import is_folder_target
@@ -255,7 +255,9 @@ def _made_by_lost(order: Order) -> bool:
 
 def _found(order: Order, began: float) -> Outcome:
     """The outcome of a job whose output a worker that was lost had made."""
-    frames = frames_of(output_path(order.out, order.job.name)) or 0
+    path = output_path(order.out, order.job.name)
+    discard_left(path)
+    frames = frames_of(path) or 0
     return Outcome("done", frames, frames, time.monotonic() - began)
 
 
