@@ -8,6 +8,7 @@ import pytest
 
 import vidtrans
 from vidtrans.errors import InputError, OutputError, Remedy, VidtransError
+from vidtrans.model.options import IMPORT_OPTIONS
 from vidtrans.pipeline.settings import ConvertSettings
 
 ENGINE = Path(vidtrans.__file__).parent
@@ -76,4 +77,4 @@ def test_the_engine_names_no_option():
 
 def test_every_remedy_of_the_engine_is_a_constant_that_names_settings(remedied_settings):
     assert remedied_settings >= {"labels", "instances", "size_hw", "overwrite", "resume", "codec"}
-    assert remedied_settings <= set(ConvertSettings.names())
+    assert remedied_settings <= {*ConvertSettings.names(), *IMPORT_OPTIONS}

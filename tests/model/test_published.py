@@ -324,6 +324,18 @@ def test_places_without_checkpoints(tmp_path, folder):
         read_folder(folder, options={"which_epoch": "20"})
 
 
+def test_a_first_frame_generator_elsewhere_is_named_by_the_caller_alone(folder):
+    elsewhere = folder.parent / "elsewhere"
+    elsewhere.mkdir()
+    (folder / "latest_net_G_single.pth").rename(elsewhere / "G.pth")
+    single = {"file": "../elsewhere/G.pth"}
+    assert read_folder(folder, options={"single": single}).card.first_frames == "single"
+    (folder / "opt.txt").write_text(f"single: {single}\n")
+    with pytest.raises(ModelError, match=r"a file's name in the folder was expected") as caught:
+        read_folder(folder)
+    assert caught.value.where == str(folder / "opt.txt")
+
+
 def test_several_first_frame_generators_need_a_choice(folder):
     for name in ("512", "1024"):
         (folder / f"latest_net_G_{name}.pth").write_bytes(

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from vidtrans.errors import ModelError, UsageError
+from vidtrans.errors import ModelError, Remedy, UsageError
 from vidtrans.untrusted import UntrustedTextError, parse_literal, read_text
 from vidtrans.validation import first_problem
 
@@ -39,7 +39,11 @@ class _Options(BaseModel):
 
 
 class SingleOptions(BaseModel):
-    """The single-image generator of vid2vid's first frames; ``file`` is its name in the folder."""
+    """The single-image generator of vid2vid's first frames.
+
+    ``file`` is its path from the folder. An ``opt.txt``, which comes with a stranger's folder,
+    names a file in the folder; a caller any (``../label2city_single/latest_net_G_1024.pth``).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,7 +51,7 @@ class SingleOptions(BaseModel):
     ngf: Count | None = None
     n_downsampling: Count | None = None
     n_blocks: Count | None = None
-    file: Annotated[str, Field(pattern=r"^[^/\\]+$")] | None = None
+    file: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
 
 
 class Vid2VidOptions(_Options):
@@ -147,7 +151,7 @@ def read_opt_file(path: str | PathLike[str], system: str) -> dict[str, Any]:
         system: as for `parse_options`.
 
     Raises:
-        ModelError: the file cannot be read, or is larger than 1 MiB.
+        ModelError: the file cannot be read, is larger than 1 MiB, or names a file elsewhere.
     """
     file = Path(path)
     try:
@@ -161,6 +165,15 @@ def read_opt_file(path: str | PathLike[str], system: str) -> dict[str, Any]:
             continue
         # Later versions of the published code append "[default: ...]".
         stated[found[1]] = option_value(re.sub(r"\[default:.*\]\s*$", "", found[2]).strip())
+    single = stated.get("single")
+    if isinstance(single, dict) and re.search(r"[/\\:]", str(single.get("file", ""))):
+        named = str(single["file"])[:200]
+        raise ModelError(
+            f"names {named!r} as the single-image generator; a file's name in the folder was"
+            " expected.",
+            where=file,
+            remedy=Remedy("Name a file elsewhere as the file of {single}."),
+        )
     if system == "vid2vid" and stated.get("netG") not in (None, "global", "local"):
         # "composite" and "compositeLocal" are training's names; the tensors tell the same.
         del stated["netG"]
