@@ -240,7 +240,7 @@ def test_another_machine_is_refused(tmp_path, monkeypatch):
 
 @pytest.mark.posix
 def test_ctrl_c_finishes_the_job_at_work_and_a_second_one_stops(films, tiny_model, out, batch):
-    top = films(3, frames=120)
+    top = films(3, frames=400)
     run = command(top, out, "--snapshot-every", 8, model=tiny_model)
     wait_for(lambda: kept(out))
     os.kill(run.pid, signal.SIGINT)
@@ -251,7 +251,7 @@ def test_ctrl_c_finishes_the_job_at_work_and_a_second_one_stops(films, tiny_mode
     run = command(top, out, "--snapshot-every", 8, model=tiny_model)
     wait_for(lambda: kept(out))
     os.kill(run.pid, signal.SIGINT)
-    time.sleep(0.5)
+    time.sleep(0.3)
     os.kill(run.pid, signal.SIGINT)
     run.communicate(timeout=300)
     assert run.returncode == 130

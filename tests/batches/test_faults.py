@@ -344,7 +344,7 @@ def test_memory_that_is_not_there(tmp_path, inputs, tiny_model):
         "import resource, sys, json; from vidtrans.batches.job import Job;"
         "from vidtrans.batches.runner import JobRunner, Order;"
         "runner = JobRunner(device='cpu', threads=1); out = sys.argv[2];"
-        "given = {'model': sys.argv[3], 'labels': 'cityscapes'};"
+        "given = {'model': sys.argv[3], 'labels': 'cityscapes', 'max_pixels': '8192x8192'};"
         "job = lambda name, **more: Job(name, sys.argv[1], json.dumps({**given, **more}));"
         "runner.run(Order(job('first.mkv'), out));"
         "used = int(open('/proc/self/statm').read().split()[5]) * 4096;"
