@@ -2,17 +2,21 @@
 
 from fractions import Fraction
 
+import cv2
 import numpy as np
 import pytest
 from PySide6.QtCore import QPointF, QSize, Qt
 from PySide6.QtWidgets import QMessageBox
+from vidtrans_gui.film_panel import FilmPanel
 from vidtrans_gui.player import Player
 from vidtrans_gui.project import View
 
 from vidtrans.errors import InputError, Remedy
 from vidtrans.labels.edit import RelabelClass
 from vidtrans.media.times import FilmTimes
-from vidtrans.preview import Failed
+from vidtrans.pipeline.settings import ConvertSettings
+from vidtrans.preview import Budgets, Failed
+from vidtrans.preview.film import open_film
 
 # Ten frames 0.1 s apart, then ten 1 s apart.
 UNEVEN = FilmTimes(
@@ -56,6 +60,22 @@ def test_a_quick_picture_is_marked(opened, qtbot):
     qtbot.waitUntil(lambda: opened.viewer.approximate)
     assert opened.viewer.mark == "Approximate – painting…"
     exact(opened, qtbot, 40)
+
+
+def test_the_film_panel_says_how_the_input_is_read(qtbot, tmp_path, scene, tiny_model):
+    """Engine to panel: names that are time stamps, of which nothing else in the window tells."""
+    for number in range(4):
+        cv2.imwrite(str(tmp_path / f"{1701234567000 + 100 * number}.png"), scene(number))
+    settings = ConvertSettings(
+        input=str(tmp_path), output="unused.mkv", model=str(tiny_model), device="cpu"
+    )
+    with open_film(settings, Budgets()) as film:
+        panel = FilmPanel()
+        qtbot.addWidget(panel)
+        panel.show_film(film.opened(1))
+    (remark,) = film.opened(1).remarks
+    assert "time stamps" in remark
+    assert remark in panel.facts.text()
 
 
 # -- the preview's size ----------------------------------------------------------------------------

@@ -60,6 +60,7 @@ class Film:
             precision=model.precision,
             full_hw=self.full_hw,
             times=self.times,
+            remarks=render.remarks,
         )
 
 

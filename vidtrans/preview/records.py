@@ -103,6 +103,7 @@ class Opened:
         precision: ``fp32``, ``bf16`` or ``fp16``.
         full_hw: Height and width of the pictures that ``convert`` writes.
         times: When each frame is shown.
+        remarks: Sentences for people about how the input is read, where that may surprise.
     """
 
     generation: int
@@ -120,6 +121,7 @@ class Opened:
     precision: str
     full_hw: tuple[int, int]
     times: FilmTimes
+    remarks: tuple[str, ...] = ()
 
     @property
     def reduced(self) -> bool:
