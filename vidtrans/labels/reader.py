@@ -273,7 +273,8 @@ def image_of(frame: Frame) -> Bytes:
 
 def instance_ids(frame: Frame) -> npt.NDArray[np.int32]:
     """Instance ids of a frame of an instance map, int32 [H,W]: grey values as they are; in an RGB
-    map each colour is an instance, red << 16 | green << 8 | blue.
+    map each colour is an instance, red << 16 | green << 8 | blue; in BDD100K's RGBA alpha counts
+    too.
 
     Raises:
         InputError: a map in colours of 16 bits that int32 cannot number.
@@ -282,6 +283,10 @@ def instance_ids(frame: Frame) -> npt.NDArray[np.int32]:
         return frame.pixels.astype(np.int32)
     if frame.pixels.dtype == np.uint16:
         return _deep_instance_ids(frame)
+    if frame.alpha is not None and int(frame.pixels[..., 0].max()) < 128:
+        # BDD100K's panoptic maps: the number of an instance is blue * 256 + alpha.
+        red, green, blue = (frame.pixels[..., at].astype(np.int32) for at in range(3))
+        return red << 24 | green << 16 | blue << 8 | frame.alpha
     packed = cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2BGRA).view(np.int32)[..., 0]
     packed &= 0xFFFFFF
     return packed
@@ -290,10 +295,7 @@ def instance_ids(frame: Frame) -> npt.NDArray[np.int32]:
 def _deep_instance_ids(frame: Frame) -> npt.NDArray[np.int32]:
     """`instance_ids` of 16-bit colours: SYNTHIA's red is the class, its green the instance."""
     red, green, blue = (frame.pixels[..., at].astype(np.int64) for at in range(3))
-    if frame.alpha is not None and int(red.max()) < 128:
-        # BDD100K's panoptic maps: the number of an instance is blue * 256 + alpha.
-        packed = red << 24 | green << 16 | blue << 8 | frame.alpha.astype(np.int64)
-    elif shows_colours(frame.pixels):
+    if shows_colours(frame.pixels):
         packed = (red >> 8) << 16 | (green >> 8) << 8 | blue >> 8
     elif int(red.max()) < 1 << 15 and not blue.any():
         packed = red << 16 | green
