@@ -57,7 +57,9 @@ def test_ctrl_c_while_modules_are_imported_shows_no_traceback(program):
 
 
 SLOW_IMPORTS = """
-import builtins, runpy, sys, time
+import builtins, runpy, signal, sys, time
+# A shell starts what runs in the background with this signal ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.argv = ["x", "--help"]
 name = sys.orig_argv[-1]
 plain = builtins.__import__
