@@ -1,6 +1,7 @@
 """Errors: the sentence, the settings that a remedy names, and that the engine names no option."""
 
 import ast
+import pickle
 import re
 from pathlib import Path
 
@@ -78,3 +79,21 @@ def test_the_engine_names_no_option():
 def test_every_remedy_of_the_engine_is_a_constant_that_names_settings(remedied_settings):
     assert remedied_settings >= {"labels", "instances", "size_hw", "overwrite", "resume", "codec"}
     assert remedied_settings <= {*ConvertSettings.names(), *IMPORT_OPTIONS}
+
+
+def _kinds(kind):
+    return {kind}.union(*map(_kinds, kind.__subclasses__()))
+
+
+def test_errors_reach_another_process():
+    """Workers send theirs: an error that cannot be made of its message alone would be another."""
+    import vidtrans.media.damage
+    import vidtrans.pipeline.runfolder  # its kinds of errors
+
+    kinds = _kinds(VidtransError)
+    assert vidtrans.media.damage.DamageError in kinds
+    for kind in kinds:
+        error = kind("is damaged.")
+        error.where, error.frame = "labels.mkv", 7
+        again = pickle.loads(pickle.dumps(error))
+        assert (type(again), str(again)) == (kind, str(error))

@@ -21,7 +21,7 @@ class DamageError(InputError):
     """A part of the input is truncated or damaged; the rest may be read without it."""
 
     def __init__(
-        self, message: str, *, where: str | PathLike[str] | None, frame: int | None = None
+        self, message: str, *, where: str | PathLike[str] | None = None, frame: int | None = None
     ) -> None:
         remedy = Remedy("{skip_damaged} goes on over damaged frames and holds the labels before.")
         super().__init__(message, where=where, frame=frame, remedy=remedy)
