@@ -1,5 +1,7 @@
 """From a run to models that `vidtrans` and `import_run` read, with the same pictures."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -55,11 +57,18 @@ def test_a_bundle_paints_what_the_network_paints(trained, tmp_path):
     again = open_run(run)
     for name, tensors in again.tensors.items():
         again.system.networks[name].load_state_dict(tensors)
+        # In float32 a norm of nearly flat planes, which so small a network has, is rounding alone.
+        again.system.networks[name].double()
+    clip = replace(clip, real=clip.real.double())
     again.system.options = again.system.options.model_copy(update={"max_frames_per_gpu": 1})
-    with again.system.measuring(), torch.no_grad():
-        wanted = torch.cat([g.pictures for g in generate_whole(again.system, clip)])
+    torch.set_default_dtype(torch.float64)
+    try:
+        with again.system.measuring(), torch.no_grad():
+            wanted = torch.cat([g.pictures for g in generate_whole(again.system, clip)])
+    finally:
+        torch.set_default_dtype(torch.float32)
     found = load_model(tmp_path / "model.safetensors").translate(labels=clip.labels.numpy())
-    assert np.abs(found[2:] - wanted.numpy()).max() < 5e-3
+    assert np.abs(found[2:] - wanted.numpy()).max() < 1e-4
 
 
 def test_a_published_folder_goes_back_into_training(trained, tmp_path):
