@@ -1,9 +1,11 @@
 """Signals: a run stops at a frame's end, and no handler waits for a lock."""
 
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -85,3 +87,22 @@ def test_a_thread_leaves_the_handlers_alone():
     thread.start()
     thread.join()
     assert seen == [(before, False)]
+
+
+@pytest.mark.posix
+def test_a_second_signal_ends_the_wait_for_an_address_that_does_not_answer(tmp_path, tiny_model):
+    """FFmpeg waits up to its own limit of 20 s."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/labels.mkv"
+        command = [sys.executable, "-m", "vidtrans", "convert", address, str(tmp_path / "film.mkv")]
+        command += ["--allow-protocols", "http", "--model", str(tiny_model)]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+            silent.settimeout(60)
+            connection, _ = silent.accept()
+            with connection:
+                for _ in range(2):
+                    process.send_signal(signal.SIGTERM)
+                    time.sleep(0.5)
+                _, err = process.communicate(timeout=10)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
@@ -239,8 +239,9 @@ class FilmReader:
             "format_whitelist": ",".join(_allowed_demuxers()),
         }
         limit = str(self._max_side * self._max_side)
-        try:
-            container = av.open(
+
+        def opened() -> InputContainer:
+            container: InputContainer = av.open(
                 target,
                 "r",
                 format=self._format,
@@ -251,6 +252,10 @@ class FilmReader:
                 buffer_size=AVIO_BUFFER_BYTES,
                 hwaccel=accelerator,
             )
+            return container
+
+        try:
+            container = _in_another_thread(opened) if is_address else opened()
         except ValueError as error:
             if isinstance(error, av.error.FFmpegError):
                 raise InputError(cannot_read(error), where=self._name) from error
@@ -746,3 +751,24 @@ class FilmReader:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _in_another_thread(opened: Callable[[], InputContainer]) -> InputContainer:
+    """Open an address that may not answer. Python handles signals between two steps of the main
+    thread, which FFmpeg would hold up to its time limit: Ctrl-C would have to wait."""
+    done: list[InputContainer] = []
+    failed: list[Exception] = []
+
+    def work() -> None:
+        try:
+            done.append(opened())
+        except Exception as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=work, name="vidtrans-open", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(timeout=0.1)
+    if failed:
+        raise failed[0]
+    return done[0]
