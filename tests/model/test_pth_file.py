@@ -2,6 +2,7 @@ import os
 import pickle
 import zipfile
 
+import numpy as np
 import pytest
 import torch
 
@@ -55,6 +56,29 @@ def test_a_whole_network_is_refused(tmp_path):
     torch.save(torch.nn.Conv2d(1, 1, 1), tmp_path / "net.pth")
     with pytest.raises(ModelError, match=r"refused.*state_dict"):
         read_pth(tmp_path / "net.pth")
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_numpy_values_beside_a_network_are_left_out(tmp_path, old):
+    state = {
+        "state_dict": TENSORS,
+        "best": np.float64(0.5),
+        "epoch": np.int64(3),
+        "curve": np.arange(4),
+        "name": np.str_("street"),
+        "objects": np.array([Evil(tmp_path / "ran")], dtype=object)[:0],
+    }
+    torch.save(state, tmp_path / "m.pth", _use_new_zipfile_serialization=not old)
+    assert_same(read_pth(tmp_path / "m.pth"))
+    torch.save({"best": np.float64(0.5)}, tmp_path / "m.pth")
+    with pytest.raises(ModelError, match=r"'best': NumpyValue, and only named tensors"):
+        read_pth(tmp_path / "m.pth")
+    # An array of objects may hold anything: what would run code is refused in it too.
+    state["objects"] = np.array([Evil(tmp_path / "ran")], dtype=object)
+    torch.save(state, tmp_path / "m.pth")
+    with pytest.raises(ModelError, match="mkdir"):
+        read_pth(tmp_path / "m.pth")
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize("old", [False, True])

@@ -36,10 +36,33 @@ _WRAPPERS = ("state_dict", "model_state_dict", "net_G", "netG", "generator", "G"
 """Keys under which training states hold the network's tensors."""
 
 
+_NUMPY = (
+    "numpy.dtype",
+    "numpy.ndarray",
+    *(
+        f"numpy.{core}.multiarray.{call}"
+        for core in ("core", "_core")
+        for call in ("scalar", "_reconstruct")
+    ),
+)
+"""What a pickle names to make numpy's scalars and arrays."""
+
+
+class NumpyValue:
+    """Stands for a numpy value of a checkpoint, and for what would make it: no numpy code runs."""
+
+    def __init__(self, *args: object) -> None:
+        pass
+
+    def __setstate__(self, state: object) -> None:
+        pass
+
+
 def read_pth(path: str | PathLike[str]) -> dict[str, Tensor]:
     """The tensors of a checkpoint file by name.
 
-    The file is read by ``torch.load(weights_only=True)`` and nothing else.
+    The file is read by ``torch.load(weights_only=True)`` and nothing else. The numpy values that
+    training states hold beside the network, such as a best score, are left out unread.
 
     Args:
         path: a file of ``torch.save``, in its zip format or the one before.
@@ -57,7 +80,8 @@ def read_pth(path: str | PathLike[str]) -> dict[str, Tensor]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about pickle versions, which no user can change
-            content = torch.load(file, map_location="cpu", weights_only=True)
+            with torch.serialization.safe_globals([(NumpyValue, name) for name in _NUMPY]):
+                content = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ModelError(
             f"is refused: {_reason(error)}.",
@@ -138,11 +162,6 @@ def _named_tensors(content: object, file: Path) -> dict[str, Tensor]:
 
 def _reason(error: Exception) -> str:
     found = re.search(r"GLOBAL ([\w.]+\w)", str(error))
-    if found and found[1].startswith("numpy."):
-        return (
-            f"it holds numpy values ({found[1]}) beside the network, as training states do, and"
-            " they cannot be read without running code"
-        )
     if found:
         return f"reading it would have to call {found[1]}, and a model file must hold tensors only"
     # The reason stands between advice on how to load the file all the same, which is unsafe.
