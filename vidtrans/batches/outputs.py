@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
+from pathlib import Path
 
-from vidtrans.atomic_write import discard_folder
 from vidtrans.batches.remote import is_url, stamp_of_url, upload_is_partial
 from vidtrans.errors import InputError
 from vidtrans.media.reader import open_reader
 from vidtrans.media.writer import parts_folder
+from vidtrans.pipeline import runfolder
 
 NOTHING = ""
 """The stamp of an output that is not there."""
@@ -58,12 +58,8 @@ def made_since(path: str, before: str) -> bool:
 
 def discard_left(path: str) -> None:
     """Remove what a run left beside its finished output as it was killed in cleaning up."""
-    if is_url(path):
-        return
-    parts = parts_folder(path.rstrip("/"))
-    for left in parts.parent.glob(f"{glob.escape(parts.name)}.*"):
-        if left.suffix[1:].isdigit():
-            discard_folder(left)
+    if not is_url(path):
+        runfolder.discard_left(Path(path.rstrip("/")))
 
 
 def frames_of(path: str) -> int | None:

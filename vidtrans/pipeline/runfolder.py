@@ -218,9 +218,7 @@ class RunFolder:
         made = not folder.exists()
         lock = _locked(folder, output)
         try:
-            for left in folder.parent.glob(f"{glob.escape(folder.name)}.*"):
-                if left.suffix[1:].isdigit():  # left by a run that was killed in ``remove``
-                    discard_folder(left)
+            discard_left(output)
             if picture is None:
                 remove_orphans(output.parent, output.name)
             elif output.is_dir():
@@ -521,6 +519,14 @@ class RunFolder:
         if not self._spans and not self._lock.closed:
             self.remove()
         self.close()
+
+
+def discard_left(output: Path) -> None:
+    """Remove what a run left that was killed in ``RunFolder.remove``."""
+    folder = parts_folder(output)
+    for left in folder.parent.glob(f"{glob.escape(folder.name)}.*"):
+        if left.suffix[1:].isdigit():
+            discard_folder(left)
 
 
 def _state_file(folder: Path, frames: int) -> Path:
