@@ -147,6 +147,7 @@ class FolderWriter:
                 except OSError as error:
                     raise OutputError(cannot_write(error), where=stale) from error
         self.sync()
+        self._made = False  # it is an output now, which ``abort`` leaves alone
         return self._folder
 
     def sync(self) -> None:
