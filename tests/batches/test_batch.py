@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 
+import cv2
 import pytest
 
 import vidtrans
@@ -120,6 +121,14 @@ def test_a_dry_run_writes_nothing(films, batch, out):
     assert "c1.mkv -> b/c1.mp4  64x32, 7 frames" in printed
     assert "2 jobs to do, 0 done; about 13 frames" in printed
     assert not out.exists()
+
+
+def test_a_dry_run_reads_inputs_as_the_run_will(tmp_path, scene, batch, out):
+    (tmp_path / "clip").mkdir()
+    for number in (1, 2, 3, 5, 6):
+        cv2.imwrite(str(tmp_path / "clip" / f"{number:06d}.png"), scene(number))
+    assert "000004.png is missing" in batch(tmp_path / "clip", out, "--dry-run")[1]
+    assert "5 frames" in batch(tmp_path / "clip", out, "--dry-run", "--allow-gaps")[1]
 
 
 def test_a_dry_run_counts_the_frames_of_a_range(films, batch, out):

@@ -17,7 +17,6 @@ from vidtrans.batches.plan import Plan
 from vidtrans.batches.record import record_folder
 from vidtrans.batches.remote import is_url
 from vidtrans.errors import InputError, VidtransError
-from vidtrans.media.reader import open_reader
 from vidtrans.pipeline.frame_range import written_frames
 
 LOOKED_INTO = 200
@@ -149,11 +148,12 @@ def estimate(plan: Plan | None, settings: BatchSettings) -> Estimate:
 def _look_into(job: Job, state: str) -> JobEstimate:
     if is_url(job.input):
         return JobEstimate(job.name, job.input, state, problem="is a URL, and is not opened here")
+    from vidtrans.pipeline.setup import open_source
+
     try:
         asked = job.settings("-")
-        given = asked.render
-        with open_reader(job.input, rate=given.rate) as reader:
-            height, width = given.size_hw or reader.info.size_hw
+        with open_source(asked) as reader:
+            height, width = asked.render.size_hw or reader.info.size_hw
             frames = reader.info.frames
             if frames is None and reader.info.duration_s is not None:
                 frames = round(reader.info.duration_s * reader.info.rate)

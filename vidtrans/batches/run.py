@@ -159,9 +159,8 @@ class _Floor:
         self._out = out
         self._overwrite = overwrite
         self._events: queue.Queue[tuple[WorkerProcess, dict[str, Any]]] = queue.Queue()
-        self._idle: list[
-            WorkerProcess
-        ] = []  # one that does several jobs at once has as many places
+        # A worker that does several jobs at once has as many places.
+        self._idle: list[WorkerProcess] = []
         self._starting: list[WorkerProcess] = []
         self._busy: dict[str, tuple[WorkerProcess, Entry]] = {}  # by the job's name
         self._number = 0
