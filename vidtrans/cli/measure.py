@@ -29,6 +29,7 @@ from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans.pipeline.setup import Render, open_input
 from vidtrans.pipeline.stream import Read, read_labels
 from vidtrans.pipeline.threads import in_thread
+from vidtrans.sequence.openmp import end_idle_workers
 
 T = TypeVar("T")
 
@@ -70,6 +71,7 @@ def measure(settings: ConvertSettings, *, frames: int, rounds: int) -> dict[str,
         tempfile.TemporaryDirectory(prefix="vidtrans-bench-") as folder,
         open_input(settings) as render,
     ):
+        end_idle_workers()  # of this thread, which has loaded the model; see `_alone`
         decoded = list(islice(render.frames, frames))
         model = render.painter.model
         reads = _reads(render, decoded)

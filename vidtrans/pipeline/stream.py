@@ -25,6 +25,7 @@ from vidtrans.pipeline.sizing import Sizing
 from vidtrans.pipeline.threads import in_thread
 from vidtrans.sequence.allocator import keep_freed_memory
 from vidtrans.sequence.model import Model
+from vidtrans.sequence.openmp import end_idle_workers
 from vidtrans.sequence.scene_cuts import is_cut
 from vidtrans.sequence.state import State
 from vidtrans.sequence.transfer import DeviceFrame
@@ -352,6 +353,7 @@ def painted_stream(
 
     if painter.model.device.type == "cpu":
         keep_freed_memory()
+        end_idle_workers()  # of the caller, which has loaded the model
 
     def translated() -> Iterator[Painted]:
         reads = read_labels(
