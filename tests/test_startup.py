@@ -1,12 +1,14 @@
 """A command before its modules are loaded."""
 
+import contextlib
+import gc
 import signal
 import subprocess
 import sys
 
 import pytest
 
-from vidtrans.startup import start
+from vidtrans.startup import loading_modules, start
 
 COMMANDS = {"vidtrans": "vidtrans", "vidtrans-filter": "vidtrans_ffmpeg"}
 
@@ -39,6 +41,48 @@ def test_other_import_errors_are_faults():
 
     with pytest.raises(ImportError):
         start("vidtrans", load)
+
+
+def test_nothing_is_collected_while_modules_are_loaded(monkeypatch):
+    frozen = []
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(True))
+    monkeypatch.setitem(sys.modules, "vidtrans_not_loaded_yet", None)
+    del sys.modules["vidtrans_not_loaded_yet"]
+    was_on = gc.isenabled()
+    try:
+        gc.enable()
+        with contextlib.suppress(ImportError), loading_modules():
+            assert not gc.isenabled()
+            raise ImportError
+        assert gc.isenabled()
+        assert not frozen  # no module was loaded: what there is now may still become garbage
+        with loading_modules():
+            sys.modules["vidtrans_not_loaded_yet"] = sys
+        assert frozen
+        gc.disable()  # as the editor's window has it
+        with loading_modules():
+            pass
+        assert not gc.isenabled()
+    finally:
+        (gc.enable if was_on else gc.disable)()
+
+
+UNNEEDED = ("scipy", "kornia", "torch._dynamo", "torch._inductor", "sympy", "matplotlib")
+FIRST_PICTURE = """
+import sys
+import numpy as np
+from vidtrans.pipeline import convert  # all that the command imports
+from vidtrans import load_model
+load_model("street", device="cpu").translate(labels=np.full((1, 32, 64), 7, np.uint8))
+print(*sys.modules)
+"""
+
+
+def test_the_first_picture_comes_without_slow_libraries():
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST_PICTURE], capture_output=True, check=True, text=True
+    )
+    assert not set(UNNEEDED) & set(done.stdout.split())
 
 
 @pytest.mark.posix

@@ -20,6 +20,7 @@ from vidtrans.media.films import FilmReader
 from vidtrans.media.pixels import ColourTags
 from vidtrans.media.reader import MAX_SIDE
 from vidtrans.pipeline.settings import RenderSettings, WithRender
+from vidtrans.startup import loading_modules
 from vidtrans_ffmpeg.demuxing import RawVideoFormat, open_input, probe_container
 from vidtrans_ffmpeg.muxing import MuxerSettings, Picture, can_pass_through, open_muxer
 from vidtrans_ffmpeg.pipes import CancelEvent, InputPipe, OutputPipe
@@ -186,7 +187,8 @@ def _model(render: RenderSettings) -> Model | None:
             if given:
                 raise UsageError(f"the identity takes no {what}.")
         return None
-    from vidtrans.sequence.loading import load_model
+    with loading_modules():
+        from vidtrans.sequence.loading import load_model
 
     return load_model(
         render.model,

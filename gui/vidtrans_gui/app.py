@@ -13,10 +13,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from vidtrans.errors import UsageError
+from vidtrans.startup import loading_modules
 
 if TYPE_CHECKING:
     from PySide6.QtCore import QTimer
-    from PySide6.QtWidgets import QApplication, QSplashScreen, QWidget
+    from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
     from vidtrans_gui.main_window import MainWindow
 
@@ -97,11 +98,12 @@ def build(argv: Sequence[str]) -> tuple[QApplication, MainWindow]:
     options = _parse(argv)
     check_screen()
     restore_environment()
-    from PySide6.QtCore import QLibraryInfo, QLocale, QTranslator
-    from PySide6.QtGui import QIcon
-    from PySide6.QtWidgets import QApplication
+    with loading_modules():
+        from PySide6.QtCore import QLibraryInfo, QLocale, QTranslator
+        from PySide6.QtGui import QIcon
+        from PySide6.QtWidgets import QApplication
 
-    from vidtrans_gui import theme
+        from vidtrans_gui import theme
 
     app = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(app, QApplication)
@@ -122,16 +124,17 @@ def build(argv: Sequence[str]) -> tuple[QApplication, MainWindow]:
     theme.apply(app, theme.choose(preferences.appearance))
     splash = _splash()
     app.processEvents()
-    from vidtrans.assets.demo_clip import DEMO_SEED, demo_instances, demo_labels
-    from vidtrans_gui.files import Demo
-    from vidtrans_gui.main_window import MainWindow  # brings torch, which takes seconds
+    with loading_modules():
+        from vidtrans.assets.demo_clip import DEMO_SEED, demo_instances, demo_labels
+        from vidtrans_gui.files import Demo
+        from vidtrans_gui.main_window import MainWindow  # brings torch, which takes seconds
 
     demo = Demo(demo_labels(), demo_instances(), DEMO_SEED)
     window = MainWindow(preferences, state_folder(), demo=demo)
     _report_faults(window)
     window.closed.connect(app.quit)
     window.show()
-    splash.finish(window)
+    splash.close()
     splash.deleteLater()
     window.start(options.file, demo=options.demo)
     return app, window
@@ -190,11 +193,15 @@ def close_on_interrupt(window: QWidget) -> QTimer:
     return beat
 
 
-def _splash() -> QSplashScreen:
-    """A splash screen for the seconds in which libraries are imported."""
-    from PySide6.QtCore import QCoreApplication, Qt
-    from PySide6.QtGui import QColor, QPainter, QPixmap
-    from PySide6.QtWidgets import QSplashScreen
+def _splash() -> QLabel:
+    """A picture in the middle of the screen for the second in which libraries are imported.
+
+    No QSplashScreen: showing one takes a second of waiting for the window to appear, which Qt 6.11
+    notices only afterwards.
+    """
+    from PySide6.QtCore import QCoreApplication, QRect, Qt
+    from PySide6.QtGui import QColor, QGuiApplication, QPainter, QPixmap
+    from PySide6.QtWidgets import QLabel
 
     from vidtrans_gui import icons, theme
 
@@ -208,12 +215,19 @@ def _splash() -> QSplashScreen:
     font.setPointSizeF(20)
     painter.setFont(font)
     painter.drawText(112, 84, "vidtrans")
-    painter.end()
-    splash = QSplashScreen(picture)
-    starting = QCoreApplication.translate("App", "Starting…")
-    splash.showMessage(
-        starting, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignRight, QColor(colours.muted)
+    painter.setFont(QGuiApplication.font())
+    painter.setPen(QColor(colours.muted))
+    painter.drawText(
+        QRect(5, 5, 350, 140),
+        Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignRight,
+        QCoreApplication.translate("App", "Starting…"),
     )
+    painter.end()
+    splash = QLabel()
+    splash.setWindowFlags(Qt.WindowType.SplashScreen | Qt.WindowType.FramelessWindowHint)
+    splash.setPixmap(picture)
+    splash.setFixedSize(picture.size())
+    splash.move(QGuiApplication.primaryScreen().geometry().center() - splash.rect().center())
     splash.show()
     return splash
 

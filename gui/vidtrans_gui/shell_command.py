@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vidtrans.cli.options import command_line as words_of
-from vidtrans.cli.options import quoted
 from vidtrans.pipeline.settings import ConvertSettings
 
 
@@ -16,5 +14,9 @@ def command_line(settings: ConvertSettings, edits_file: str | Path | None = None
         settings: The settings of the export.
         edits_file: A file that holds the edits, for ``--edits``; None writes them into the command.
     """
+    # The command's parser takes time to load, and the window opens without it.
+    from vidtrans.cli.options import command_line as words_of
+    from vidtrans.cli.options import quoted
+
     words = words_of(["vidtrans", "convert"], settings, edits_file)
     return quoted(words, [settings.input, settings.output])

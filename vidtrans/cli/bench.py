@@ -228,6 +228,30 @@ def preview(
 
 
 @app.command()
+def start(
+    input: Input = None,
+    model: ModelName = "street",
+    labels: Labels = "auto",
+    device: Device = "auto",
+    precision: Precision = "auto",
+    rounds: Annotated[int, typer.Option(min=1, help="Starts; the figures are their medians.")] = 5,
+) -> None:
+    """Wall and processor time from the start of convert to its first picture, in new processes."""
+    from vidtrans.cli.machine import describe_machine
+    from vidtrans.cli.measure_start import measure_convert
+    from vidtrans.sequence.device import choose_device
+
+    settings = _settings(input=input, model=model, labels=labels, device=device)
+    options = ["--model", model, "--labels", labels, "--device", device, "--precision", precision]
+    with tempfile.TemporaryDirectory(prefix="vidtrans-bench-") as folder:
+        figures = measure_convert(settings.input, Path(folder), rounds=rounds, options=options)
+    chosen = str(choose_device(device))
+    _print(
+        {"model": model, "device": chosen, "convert": figures, "machine": describe_machine(chosen)}
+    )
+
+
+@app.command()
 def batch(
     input: Input = None,
     model: ModelName = "street",

@@ -12,6 +12,7 @@ from vidtrans.cli.options import with_options
 from vidtrans.cli.show import ProgressMode, interruptible, progress_shown
 from vidtrans.errors import Interrupted, Remedy
 from vidtrans.pipeline.settings import ConvertSettings
+from vidtrans.startup import loading_modules
 
 
 @with_options(ConvertSettings)
@@ -56,7 +57,8 @@ def convert(
 
       vidtrans convert labels/ city.mp4 --relabel vegetation=building
     """
-    from vidtrans.pipeline.convert import convert as run
+    with loading_modules():
+        from vidtrans.pipeline.convert import convert as run
 
     settings = ConvertSettings.from_options(input=input, output=output, **options)
     with progress_shown(progress, output) as shown, interruptible() as cancel:

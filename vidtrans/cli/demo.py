@@ -11,6 +11,7 @@ import typer
 from vidtrans.assets.demo_clip import DEMO_SEED, demo_instances, demo_labels
 from vidtrans.cli.show import ProgressMode, interruptible, progress_shown
 from vidtrans.errors import OutputError
+from vidtrans.startup import loading_modules
 
 if TYPE_CHECKING:
     from vidtrans.frame import Bytes
@@ -43,13 +44,14 @@ def demo(
     """
     import time
 
-    from vidtrans.labels.report import ReportBuilder
-    from vidtrans.media.writer import open_writer
-    from vidtrans.pipeline.progress import ProgressMeter
-    from vidtrans.pipeline.settings import ConvertSettings
-    from vidtrans.pipeline.setup import open_input
-    from vidtrans.pipeline.stream import translate_stream
-    from vidtrans.sequence.loading import load_model
+    with loading_modules():
+        from vidtrans.labels.report import ReportBuilder
+        from vidtrans.media.writer import open_writer
+        from vidtrans.pipeline.progress import ProgressMeter
+        from vidtrans.pipeline.settings import ConvertSettings
+        from vidtrans.pipeline.setup import open_input
+        from vidtrans.pipeline.stream import translate_stream
+        from vidtrans.sequence.loading import load_model
 
     film, beside, sheet = (out / name for name in FILES)
     there = [path for path in (film, beside, sheet) if path.exists()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import psutil
 
 
 def describe_machine(device: str) -> dict[str, Any]:
-    """Describe processor, memory, load and versions, as plain values for JSON.
+    """Describe processor, memory, load, versions and the time, as plain values for JSON.
 
     Args:
         device: The device that was measured: ``cpu``, ``cuda`` or ``cuda:N``.
@@ -21,6 +22,7 @@ def describe_machine(device: str) -> dict[str, Any]:
     import torch
 
     facts: dict[str, Any] = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "cpu": _cpu(),
         "cores": _cores(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),

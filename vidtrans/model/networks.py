@@ -150,7 +150,7 @@ def build(card: Card, tensors: Mapping[str, Tensor], *, where: str) -> Networks:
         ModelError: the card describes no network, its styles do not suit the network, or the
             tensors are not exactly the network's.
     """
-    with torch.device("meta"), _NoValues():
+    with torch.device("meta"), _Skipping(*_DRAWING, Tensor.mul_):
         networks = empty(card, where)
     check_card_styles(card, label_nc=networks.label_nc, feature_nc=networks.feature_nc, where=where)
     expected = networks.tensors()
@@ -162,7 +162,8 @@ def build(card: Card, tensors: Mapping[str, Tensor], *, where: str) -> Networks:
     if any(buffer.is_meta for module in networks.modules() for buffer in module.buffers()):
         # Buffers that no file holds, constants of the network, have no values on the meta device:
         # now that all is known to fit the network is built again in memory.
-        networks = empty(card, where)
+        with _Skipping(*_DRAWING):
+            networks = empty(card, where)
         for prefix, module in _prefixed(networks.generator, networks.first, networks.encoder):
             own = {name: converted[prefix + name] for name in module.state_dict()}
             module.load_state_dict(own, strict=True)
@@ -170,9 +171,17 @@ def build(card: Card, tensors: Mapping[str, Tensor], *, where: str) -> Networks:
     return networks
 
 
-class _NoValues(TorchFunctionMode):
-    """Initialisation draws no numbers: tensors on the meta device hold none, and PyTorch's
-    functions that draw them there load its compiler first, which takes a second."""
+_DRAWING = (Tensor.normal_, Tensor.uniform_)
+
+
+class _Skipping(TorchFunctionMode):
+    """Initialisation draws no numbers: a file's take their place. On the meta device, whose tensors
+    hold none, PyTorch's functions that draw or scale them load its compiler first, which takes a
+    second."""
+
+    def __init__(self, *skipped: Any) -> None:
+        super().__init__()
+        self._skipped = skipped
 
     def __torch_function__(
         self,
@@ -181,7 +190,7 @@ class _NoValues(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        if func in (Tensor.normal_, Tensor.uniform_, Tensor.mul_):
+        if func in self._skipped:
             return args[0]
         return func(*args, **(kwargs or {}))
 

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy import sparse
 from torch import Tensor, nn
 
 
@@ -38,6 +37,8 @@ def _scatter(index: Tensor, grad: Tensor, rows: int) -> Tensor:
     if grad.is_cuda:
         table = grad.new_zeros(rows, grad.shape[1])
         return table.index_add_(0, index.flatten(), grad.repeat_interleave(picked, 0))
+    from scipy import sparse  # takes a tenth of a second to import, and only training needs it
+
     # The index is a sparse matrix of ones as it stands, in SciPy's compressed column form.
     starts = np.arange(0, cells * picked + 1, picked, dtype=np.int32)
     ones = np.ones(cells * picked, np.float32)

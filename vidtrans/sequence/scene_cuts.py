@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import fft
 
 from vidtrans.frame import Bytes, LabelFrame
 
@@ -81,6 +80,8 @@ def _grid(ids: Bytes) -> Bytes:
 def _best_shift(a: Bytes, b: Bytes) -> tuple[int, int]:
     """(dy, dx) at which ``b`` laid over ``a`` agrees best: ``b[y, x]`` shows what is at ``a[y +
     dy, x + dx]``."""
+    from scipy import fft  # takes a tenth of a second to import, and films without cuts do without
+
     height, width = a.shape
     reach_y, reach_x = (
         max(1, int(share * side)) for share, side in zip(_REACH, (height, width), strict=True)
