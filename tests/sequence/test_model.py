@@ -353,7 +353,7 @@ def test_devices_and_precisions(published_networks, monkeypatch):
         with pytest.raises(UsageError, match="CUDA was asked for") as caught:
             Model(networks, device=name)
         assert caught.value.exit_code == 2
-    for name in ("tpu", "mps", "cpu:x"):
+    for name in ("tpu", "hpu", "meta", "cpu:x"):
         with pytest.raises(UsageError, match="Use auto, cpu"):
             Model(networks, device=name)
     with pytest.raises(UsageError, match="no precision called 'fp8'"):

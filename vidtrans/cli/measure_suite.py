@@ -30,7 +30,7 @@ from vidtrans.model.card import Card
 from vidtrans.model.networks import empty
 from vidtrans.pipeline.settings import format_size
 from vidtrans.sequence.allocator import keep_freed_memory
-from vidtrans.sequence.device import Precision
+from vidtrans.sequence.device import Precision, device_module, settle
 from vidtrans.sequence.loading import load_model
 from vidtrans.sequence.model import Model
 from vidtrans.sequence.state import State
@@ -111,7 +111,7 @@ def measure_row(row: Row) -> dict[str, Any]:
     model = make_model(row)
     if model.device.type == "cpu":
         keep_freed_memory()
-    _settle(model.device)
+    settle(model.device)
     loaded = time.perf_counter()
     frames = cycle(_clip(row.size_hw, model))
     first = next(frames)  # read before the clock starts
@@ -129,9 +129,11 @@ def measure_row(row: Row) -> dict[str, Any]:
         statistics.median(column) for column in zip(*times, strict=True)
     )
     per_frame = whole
-    if model.device.type == "cuda":
+    if model.device.type != "cpu":
         state, per_frame = _streamed(model, state, frames, len(times))
-    flop = _flop(model, state, model.upload(next(frames)))
+    gpu = device_module(model.device)
+    gpu_peak = None if gpu is None else gpu.max_memory_allocated(model.device)
+    flop = _flop(model.eager(), state, model.upload(next(frames)))
     product = matrix_product(model.device, model.precision)
     figures = {
         "device": str(model.device),
@@ -149,8 +151,8 @@ def measure_row(row: Row) -> dict[str, Any]:
         "share_of_matrix_product": round(flop / generator / product, 3),
         "peak_memory_mib": round(peak_memory_mib()),
     }
-    if model.device.type == "cuda":
-        figures["peak_gpu_memory_mib"] = round(torch.cuda.max_memory_allocated() / 2**20)
+    if gpu_peak is not None:
+        figures["peak_gpu_memory_mib"] = round(gpu_peak / 2**20)
     return figures
 
 
@@ -227,7 +229,7 @@ def _frame(model: Model, state: State, frame: LabelFrame) -> tuple[State, tuple[
     marks = [time.perf_counter()]
 
     def mark() -> None:
-        _settle(model.device)
+        settle(model.device)
         marks.append(time.perf_counter())
 
     uploaded = model.upload(frame)
@@ -255,11 +257,6 @@ def _streamed(
     if wait is not None:
         wait()
     return state, (time.perf_counter() - began) / count
-
-
-def _settle(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def _parameters(model: Model) -> int:

@@ -137,6 +137,8 @@ class StreetGenerator(nn.Module):
     """Padding goes to all sides, at the top and the left in multiples of the cells that labels are
     read in: the network knows where the vanishing point of the film's picture is, and cells show
     what they show without padding."""
+    full_precision_layers = frozenset({"head_flow"})
+    """Layers that compute in float32 whatever the type around, and keep their weights in it."""
 
     def __init__(self, config: StreetConfig, classes: StreetClasses) -> None:
         super().__init__()

@@ -10,6 +10,7 @@ from vidtrans.errors import UsageError
 from vidtrans.frame import Bytes, LabelFrame
 from vidtrans.labels.palette import colourise
 from vidtrans.labels.scheme import load_scheme
+from vidtrans.nets.constants import to_device
 from vidtrans.nets.painting import Painting
 from vidtrans.nets.range import to_bytes
 from vidtrans.pipeline.settings import LAYERS
@@ -77,13 +78,17 @@ def render_layer(
             return to_bytes(torch.zeros_like(painting.picture))
         return to_bytes(painting.foreground * painting.foreground_mask)
     if layer == "labels":
-        return torch.from_numpy(label_colours(labels, scheme)).to(painting.picture.device)
+        return _uploaded_colours(labels, scheme, painting)
     if layer == "compare":
-        left = torch.from_numpy(label_colours(labels, scheme)).to(painting.picture.device)
+        left = _uploaded_colours(labels, scheme, painting)
         return torch.cat([left, to_bytes(painting.picture)], dim=1)
     raise UsageError(
         f"there is no layer called {layer!r}.", hint=f"Layers are {', '.join(LAYERS)}."
     )
+
+
+def _uploaded_colours(labels: LabelFrame, scheme: str | None, painting: Painting) -> Tensor:
+    return to_device(torch.from_numpy(label_colours(labels, scheme)), painting.picture.device)
 
 
 def label_colours(labels: LabelFrame, scheme: str | None = "cityscapes") -> Bytes:

@@ -26,7 +26,15 @@ from vidtrans.nets.conditioning import boundary, pyramid
 from vidtrans.nets.painting import Conditioning, History, Painting, push
 from vidtrans.nets.range import from_bytes
 from vidtrans.nets.viewport import Viewport
-from vidtrans.sequence.device import Precision, choose_device, choose_precision, computing
+from vidtrans.sequence.cuda_graph import TOLERANCES, CudaCapture, GraphedGenerator
+from vidtrans.sequence.device import (
+    Precision,
+    cast_convolutions,
+    choose_device,
+    choose_precision,
+    computing,
+    place,
+)
 from vidtrans.sequence.state import State
 from vidtrans.sequence.style_planes import Styling, checked_seed
 from vidtrans.sequence.transfer import DeviceFrame, Pending, Transfer
@@ -47,8 +55,10 @@ class Model:
     history.
 
     Args:
-        networks: What `vidtrans.model.build` gives.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        networks: What `vidtrans.model.build` gives. They are moved to the device in place, and the
+            weights of convolutions are cast there, so that models of other devices or precisions
+            need networks of their own.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N``, ``mps``, ``xpu`` or ``xpu:N``.
         precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``.
         seed: Variety that can be repeated. A model with styles draws one for every instance, by the
             seed and the instance's number alone, so that an instance keeps its style; pix2pix drops
@@ -88,10 +98,18 @@ class Model:
         self.device = choose_device(device)
         self.precision = choose_precision(precision, self.device)
         for network in networks.modules():
-            network.to(self.device).eval()
-            if self.device.type == "cuda":
-                # On a CPU channels_last makes batch statistics ten times less exact.
-                network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            place(network, self.device)
+            # The encoder is also used by itself, in full precision.
+            half = self.device.type != "cpu" and self.precision != "fp32"
+            if half and network is not networks.encoder:
+                cast_convolutions(network, self.precision)
+        if self.device.type == "cuda":
+            graphed = GraphedGenerator(
+                networks.generator,
+                CudaCapture(self.device),
+                tolerance=TOLERANCES[self.precision],
+            )
+            self.networks = replace(networks, generator=graphed)
         self._transfer = Transfer(self.device)
         self._styling = Styling(networks, self.device)
 
@@ -146,6 +164,15 @@ class Model:
         """
         other = copy.copy(self)
         other.seed = checked_seed(seed, self.networks)
+        return other
+
+    def eager(self) -> Model:
+        """The same model, weights shared, whose generator runs operation by operation, for those
+        who count or profile operations. On CUDA it is a CUDA graph otherwise."""
+        other = copy.copy(self)
+        generator = self.networks.generator
+        if isinstance(generator, GraphedGenerator):
+            other.networks = replace(self.networks, generator=generator.plain)
         return other
 
     def plan(self, edits: EditList) -> EditPlan:
@@ -387,6 +414,10 @@ class Model:
     ) -> tuple[Painting, History | None]:
         generator, first = self.networks.generator, self.networks.first
         keep = self.n_frames - 1
+        if self.device.type == "cuda":
+            # All label planes, the empty ones too: their number would change shapes from frame to
+            # frame, and a CUDA graph has fixed ones.
+            window = replace(window, present=None)
         if keep == 0:
             return (
                 generator(replace(self._styled(window, frame), dropout_seed=self.seed), None),

@@ -1,9 +1,15 @@
-"""To the device and back without making anybody wait: pinned memory and side streams on CUDA,
-plain calls on a CPU."""
+"""To the device and back without making anybody wait: pinned memory and side streams on devices
+that have streams, plain calls elsewhere.
+
+Pinned memory comes from PyTorch's allocator, which keeps what is given back: after some frames the
+same few buffers take turns, and none is taken from the system any more.
+"""
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +21,10 @@ from vidtrans.errors import InputError
 from vidtrans.frame import Bytes, LabelFrame, StyleChoice
 from vidtrans.nets.range import from_bytes, to_bytes
 from vidtrans.nets.viewport import Viewport
+from vidtrans.sequence.device import device_module
+
+Event = Any
+"""``torch.cuda.Event`` or ``torch.xpu.Event``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +40,7 @@ class DeviceFrame:
         present: The classes that occur, ascending.
         largest_instance: An upper bound of the instance ids.
         styles: Styles chosen for the frame.
-        ready: On CUDA, the event after which the tensors may be read.
+        ready: On devices with streams, the event after which the tensors may be read.
         viewport: How the frame lies in the padded tensors.
     """
 
@@ -42,7 +52,7 @@ class DeviceFrame:
     present: tuple[int, ...] = ()
     largest_instance: int = 0
     styles: StyleChoice | None = None
-    ready: torch.cuda.Event | None = None
+    ready: Event | None = None
     viewport: Viewport | None = None
 
 
@@ -56,25 +66,26 @@ class Pending:
     """A picture on its way to the host; ``wait`` gives it, uint8 RGB [H,W,3], and may be called
     from any thread."""
 
-    def __init__(self, picture: Tensor, done: torch.cuda.Event | None = None) -> None:
+    def __init__(self, picture: Tensor, done: Event | None = None) -> None:
         self._picture = picture
         self._done = done
 
     def wait(self) -> Bytes:
         if self._done is None:
-            return self._picture.numpy()
+            return self._picture.cpu().numpy()
         self._done.synchronize()
         # A copy, so that the pinned buffer goes back to its pool with this object.
         return self._picture.numpy().copy()
 
 
 class Transfer:
-    """Uploads and downloads of one model on one device, each on a CUDA stream of its own."""
+    """Uploads and downloads of one model on one device, each on a stream of its own."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
-        self._up = _stream(device)
-        self._down = _stream(device)
+        self._module = device_module(device)
+        self._up = None if self._module is None else self._module.Stream(device)
+        self._down = None if self._module is None else self._module.Stream(device)
 
     def upload(
         self, frame: LabelFrame, viewport: Viewport, *, label_nc: int, with_image: bool
@@ -120,7 +131,7 @@ class Transfer:
                     "the model paints from pictures, and the frame has none.", frame=frame.index
                 )
             image = self._to_device(frame.image)
-        with torch.cuda.stream(self._up):
+        with self._on(self._up):
             moved = DeviceFrame(
                 size_hw=frame.size_hw if image is None else (image.shape[0], image.shape[1]),
                 index=frame.index,
@@ -130,7 +141,7 @@ class Transfer:
                 present=present,
                 largest_instance=largest,
                 styles=frame.styles,
-                ready=None if self._up is None else _event(),
+                ready=None if self._module is None else self._module.Event(),
                 viewport=viewport,
             )
             if moved.ready is not None:
@@ -140,7 +151,7 @@ class Transfer:
     def arrive(self, frame: DeviceFrame) -> DeviceFrame:
         """Make the current stream (never the host) wait until ``frame`` is there."""
         if frame.ready is not None:
-            stream = torch.cuda.current_stream(self.device)
+            stream = self._module.current_stream(self.device)
             stream.wait_event(frame.ready)
             for part in (frame.ids, frame.instances, frame.image):
                 if part is not None:
@@ -151,31 +162,31 @@ class Transfer:
         """``picture`` [1,3,H,W] in [-1,1], or uint8 [H,W,3], on its way to the host; returns
         before the copy is done."""
         pixels = picture if picture.dtype == torch.uint8 else to_bytes(picture)
-        if self._down is None or pixels.device.type != "cuda":
+        if self._down is None or pixels.device.type != self.device.type:
             return Pending(pixels)
-        self._down.wait_stream(torch.cuda.current_stream(self.device))
-        with torch.cuda.stream(self._down):
+        self._down.wait_stream(self._module.current_stream(self.device))
+        with self._on(self._down):
             host = torch.empty(pixels.shape, dtype=pixels.dtype, pin_memory=True)
             host.copy_(pixels, non_blocking=True)
             pixels.record_stream(self._down)
-            done = _event()
+            done = self._module.Event()
             done.record()
         return Pending(host, done)
 
     def _to_device(self, array: npt.NDArray[np.generic]) -> Tensor:
         host = torch.from_numpy(np.ascontiguousarray(array))
         if self._up is None:
-            return host
-        with torch.cuda.stream(self._up):
+            return host.to(self.device)
+        with self._on(self._up):
             return host.pin_memory().to(self.device, non_blocking=True)
 
-
-def _stream(device: torch.device) -> torch.cuda.Stream | None:
-    return torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
-
-
-def _event() -> torch.cuda.Event:
-    return torch.cuda.Event()  # type: ignore[no-untyped-call]
+    def _on(self, stream: Any) -> AbstractContextManager[None]:
+        """What is done within is done on ``stream``, where there are streams."""
+        # Not ``with stream``: several threads may be within at once.
+        entered: AbstractContextManager[None] = (
+            nullcontext() if stream is None else self._module.stream(stream)
+        )
+        return entered
 
 
 def _planar(image: Tensor) -> Tensor:

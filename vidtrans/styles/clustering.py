@@ -78,6 +78,8 @@ def encode_instances(
         )
     uploaded = model.upload(frame)
     assert uploaded.image is not None
+    if uploaded.ready is not None:
+        uploaded.ready.wait()
     h, w = frame.size_hw
     with torch.inference_mode():
         features = encoder.model(uploaded.image).float()[0, :, :h, :w]

@@ -1,0 +1,378 @@
+"""What surrounds a CUDA graph, with a recorder that needs no GPU: it runs the recorded function
+again and writes its results where the first ones were."""
+
+import contextlib
+import logging
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from vidtrans.frame import FrameTime, LabelFrame
+from vidtrans.model.card import Card
+from vidtrans.model.networks import empty
+from vidtrans.nets.painting import Conditioning, Painting
+from vidtrans.sequence.cuda_graph import (
+    GRAPHS_KEPT,
+    GraphedGenerator,
+    NotCapturableError,
+    OperationWatch,
+    Recorded,
+    _unique,
+)
+from vidtrans.sequence.device import cast_convolutions, computing
+from vidtrans.sequence.model import Model
+
+
+class Repeating:
+    """Records by running again; what a replay does can be changed."""
+
+    def __init__(self, replayed=lambda found, made: found.copy_(made)):
+        self.recordings, self.replays, self.replayed = 0, 0, replayed
+
+    def record(self, run):
+        self.recordings += 1
+        painting = run()
+
+        def replay():
+            self.replays += 1
+            for found, made in zip(_unique(painting), _unique(run()), strict=True):
+                self.replayed(found, made)
+
+        return Recorded(painting, replay)
+
+    def in_turn(self):
+        return contextlib.nullcontext()
+
+    def settle(self):
+        pass
+
+
+class Failing(Repeating):
+    def record(self, run):
+        raise RuntimeError("no graph today\nand a stack trace of C++")
+
+
+def graphed(model, capture, tolerance=1e-5):
+    """``model``, replaying from ``capture``."""
+    generator = GraphedGenerator(model.networks.generator, capture, tolerance=tolerance)
+    model.networks = replace(model.networks, generator=generator)
+    return model
+
+
+def clip(frames=6, size=(32, 64)):
+    labels = np.full((frames, *size), 7, np.uint8)
+    labels[:, : size[0] // 2] = 11
+    for t in range(frames):
+        labels[t, size[0] // 3 : 2 * size[0] // 3, 3 + 2 * t : 22 + 2 * t] = 26
+    return labels
+
+
+def frames(labels):
+    return [
+        LabelFrame(t, ids, FrameTime(t, 1), instances=ids.astype(np.int32))
+        for t, ids in enumerate(labels)
+    ]
+
+
+def painted(model, labels, state=None):
+    """The state after each frame, and its painting."""
+    state = model.start(labels.shape[1:]) if state is None else state
+    for frame in frames(labels):
+        state, painting = model.step(state, frame)
+        yield state, painting
+
+
+PIX2PIX = Card(system="pix2pix", generator={"channels": 4, "downsamplings": 6})
+
+
+@pytest.mark.parametrize("settings", [{}, {"first_frames": "raw"}, {"foreground": False}])
+def test_a_film_is_painted_as_without_graphs(published_networks, settings):
+    capture = Repeating()
+    labels = clip()
+    wanted = Model(published_networks(**settings), device="cpu").translate(labels=labels)
+    model = graphed(Model(published_networks(**settings), device="cpu"), capture)
+    assert np.array_equal(model.translate(labels=labels), wanted)
+    # All frames show the same classes: one graph. The first frames have no full history.
+    assert capture.recordings == 1
+    checks = 2
+    full = len(labels) - (1 if "first_frames" in settings else 3)
+    assert capture.replays == checks + full
+
+
+def test_models_of_single_pictures_have_graphs_too(random_networks):
+    images = np.random.default_rng(0).uniform(-1, 1, (3, 3, 64, 64)).astype(np.float32)
+    capture = Repeating()
+    wanted = Model(random_networks(PIX2PIX), device="cpu").translate(images=images)
+    model = graphed(Model(random_networks(PIX2PIX), device="cpu"), capture)
+    assert np.array_equal(model.translate(images=images), wanted)
+    assert capture.recordings == 1
+    # Another seed drops other values, which are constants of the graph.
+    seeded = model.seeded(5)
+    wanted = Model(random_networks(PIX2PIX), device="cpu", seed=5).translate(images=images)
+    assert np.array_equal(seeded.translate(images=images), wanted)
+    assert capture.recordings == 2
+
+
+def test_paintings_and_states_are_never_overwritten(published_networks):
+    model = graphed(Model(published_networks(), device="cpu"), Repeating())
+    kept = []
+    for state, painting in painted(model, clip()):
+        tensors = [*_unique(painting), *(state.history or ())]
+        kept.append((tensors, [tensor.clone() for tensor in tensors]))
+    for tensors, then in kept:
+        assert all(torch.equal(now, before) for now, before in zip(tensors, then, strict=True))
+    graph = next(iter(model.networks.generator._graphs.values()))
+    static = {t.data_ptr() for t in (*graph._inputs, *_unique(graph._recorded.painting))}
+    assert not static & {tensor.data_ptr() for tensors, _ in kept for tensor in tensors}
+
+
+def test_parts_that_are_one_tensor_stay_one(published_networks):
+    model = graphed(Model(published_networks(), device="cpu"), Repeating())
+    *_, (_, painting) = painted(model, clip())
+    assert painting.scales[-1] is painting.picture
+
+
+def test_sequences_in_turns_and_resumed_ones_are_their_own(published_networks):
+    capture = Repeating()
+    plain = Model(published_networks(), device="cpu")
+    model = graphed(Model(published_networks(), device="cpu"), capture)
+    one, other = clip(), clip()[:, ::-1].copy()
+    wanted = [list(painted(plain, labels)) for labels in (one, other)]
+    found = ([], [])
+    for pair in zip(painted(model, one), painted(model, other), strict=True):
+        for sequence, step in zip(found, pair, strict=True):
+            sequence.append(step)
+    for sequence, exact in zip(found, wanted, strict=True):
+        for (_, painting), (_, picture) in zip(sequence, exact, strict=True):
+            assert torch.equal(painting.picture, picture.picture)
+    resumed = type(plain.start((32, 64))).from_bytes(found[0][3][0].to_bytes())
+    again = [painting.picture for _, painting in painted(model, one[4:], resumed)]
+    assert all(torch.equal(a, b.picture) for a, (_, b) in zip(again, wanted[0][4:], strict=True))
+    assert capture.recordings == 1
+
+
+def test_after_a_cut_the_first_frames_are_painted_without_a_graph(published_networks):
+    capture = Repeating()
+    model = graphed(Model(published_networks(), device="cpu"), capture)
+    *_, (state, _) = painted(model, clip())
+    before = capture.replays
+    list(painted(model, clip(3), model.reset(state)))
+    assert capture.replays == before
+    list(painted(model, clip(4), model.reset(state)))
+    assert capture.replays == before + 1
+
+
+def test_another_size_or_other_classes_have_another_graph(published_networks):
+    capture = Repeating()
+    plain = Model(published_networks(), device="cpu")
+    model = graphed(Model(published_networks(), device="cpu"), capture)
+    sizes = [(32, 64), (64, 64), (32, 64)]
+    for size in sizes:
+        labels = clip(4, size)
+        assert np.array_equal(model.translate(labels=labels), plain.translate(labels=labels))
+    assert capture.recordings == 2
+    labels = clip(4)
+    labels[:, :3] = 23
+    assert np.array_equal(model.translate(labels=labels), plain.translate(labels=labels))
+    assert capture.recordings == 3
+
+
+def test_few_graphs_are_kept(published_networks):
+    capture = Repeating()
+    model = graphed(Model(published_networks(), device="cpu"), capture)
+    for n in range(GRAPHS_KEPT + 1):
+        model.translate(labels=clip(4, (32, 64 + 16 * n)))
+    assert len(model.networks.generator._graphs) == GRAPHS_KEPT
+    model.translate(labels=clip(4, (32, 64 + 16 * GRAPHS_KEPT)))  # the newest is there
+    assert capture.recordings == GRAPHS_KEPT + 1
+    model.translate(labels=clip(4, (32, 64)))  # the oldest is not
+    assert capture.recordings == GRAPHS_KEPT + 2
+
+
+@pytest.mark.parametrize(
+    "capture",
+    [
+        Failing(),
+        Repeating(lambda found, made: None),  # holds on to the frame that was recorded
+        Repeating(lambda found, made: found.copy_(made + 0.01)),
+        Repeating(lambda found, made: found.fill_(torch.nan)),
+    ],
+    ids=["fails", "stale", "off", "nan"],
+)
+def test_what_cannot_be_recorded_is_painted_without_and_said_once(
+    published_networks, capture, caplog
+):
+    labels = clip()
+    wanted = Model(published_networks(), device="cpu").translate(labels=labels)
+    model = graphed(Model(published_networks(), device="cpu"), capture)
+    with caplog.at_level(logging.WARNING):
+        assert np.array_equal(model.translate(labels=labels), wanted)
+        model.translate(labels=clip(4, (64, 64)))
+    (said,) = caplog.messages
+    assert said.startswith("Frames are painted without a CUDA graph")
+    assert "\n" not in said
+    assert capture.recordings <= 1
+
+
+def test_rounding_is_no_difference(published_networks, caplog):
+    capture = Repeating(lambda found, made: found.copy_(made * (1 + 1e-6)))
+    model = graphed(Model(published_networks(), device="cpu"), capture, tolerance=1e-3)
+    model.translate(labels=clip())
+    assert not caplog.messages
+    assert capture.replays == 2 + 3
+
+
+def test_an_error_of_the_generator_is_raised_as_it_is():
+    class Broken:
+        n_frames = 1
+
+        def __call__(self, conditioning, history):
+            raise ValueError("takes no such thing")
+
+    with pytest.raises(ValueError, match="takes no such thing"):
+        GraphedGenerator(Broken(), Repeating(), tolerance=0)(Conditioning(), None)
+
+
+def test_an_eager_model_has_the_plain_generator(published_networks):
+    networks = published_networks()
+    model = graphed(Model(networks, device="cpu"), Repeating())
+    assert model.eager().networks.generator is networks.generator
+    assert model.networks.generator.n_frames == 3
+    assert Model(networks, device="cpu").eager().networks.generator is networks.generator
+
+
+def paint(function):
+    """What ``function`` makes of a tensor on no device, watched."""
+    given = torch.zeros(2, 3, device="meta")
+    with OperationWatch("meta") as watch:
+        function(given)
+    return watch
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x[x > 0],
+        lambda x: x.nonzero(),
+        lambda x: torch.masked_select(x, x > 0),
+        lambda x: x + torch.ones(3).to(x.device),
+        lambda x: x + torch.tensor(1.0).to(x.device),
+    ],
+    ids=["mask", "nonzero", "select", "upload", "number"],
+)
+def test_what_waits_for_the_device_is_refused(function):
+    with pytest.raises(NotCapturableError, match=r"waits for the device|host's memory"):
+        paint(function)
+
+
+def test_values_on_the_host_are_refused():
+    with (
+        pytest.raises(NotCapturableError, match="waits for the device"),
+        OperationWatch("cpu"),
+    ):
+        torch.ones(3).sum().item()
+
+
+def test_numbers_and_picked_values_are_not_refused():
+    paint(lambda x: torch.where(x > 0, x, 0) + x[torch.zeros(2, dtype=torch.int64, device="meta")])
+
+
+def test_what_is_read_from_outside_is_kept():
+    weight, constant = torch.ones(3), torch.ones(3)
+    address = constant.data_ptr()
+    with OperationWatch("cpu") as watch:
+        made = weight * 2
+        made.add_(constant[1:].sum())
+        made.mul_(made)
+    del constant  # as a cache may drop it
+    assert address in watch.read
+    assert weight.data_ptr() in watch.read
+    assert made.data_ptr() not in watch.read
+
+
+CARDS = {
+    "pix2pix": PIX2PIX,
+    "resnet": Card(system="pix2pix", generator={"kind": "resnet", "channels": 4, "blocks": 1}),
+    "pix2pixhd": Card(
+        system="pix2pixhd",
+        generator={
+            "channels": 4,
+            "downsamplings": 2,
+            "blocks": 1,
+            "local_enhancers": 1,
+            "feature_nc": 2,
+        },
+    ),
+    "vid2vid": Card(
+        system="vid2vid",
+        generator={
+            "channels": 8,
+            "downsamplings": 2,
+            "blocks": 2,
+            "scales": 2,
+            "use_instance": True,
+            "foreground": True,
+        },
+    ),
+    "street": Card(
+        system="vid2vid",
+        architecture="street",
+        generator={"channels": (4, 8, 8, 8), "blocks": (1, 1, 1, 1, 1), "feature_nc": 3},
+    ),
+}
+
+
+def given(networks, device, size_hw=(64, 96), least_hw=(80, 128)):
+    """A frame with padding and a full history, for a generator."""
+    n = networks.generator.n_frames
+    view = networks.viewport(size_hw, least_hw)
+    h, w = view.size_hw
+    torch.manual_seed(0)
+    ids, features = torch.randint(0, 35, (1, n, h, w)), networks.feature_nc
+    conditioning = Conditioning(
+        ids=ids.to(torch.uint8).to(device) if networks.label_nc else None,
+        boundary=(ids > 20).to(device) if networks.use_boundary else None,
+        image=None if networks.label_nc else torch.rand(1, n, 3, h, w).to(device),
+        features=torch.rand(1, features, h, w).to(device) if features else None,
+        viewport=view,
+    )
+    if n == 1:
+        return conditioning, None
+    scales = reversed(range(networks.scales))
+    history = [torch.rand(1, 3 * (n - 1), h >> s, w >> s).to(device) for s in scales]
+    if networks.card.architecture == "street":
+        history.append(torch.tensor([[0.0, 10.3, 7.5]]).to(device))
+    return conditioning, tuple(history)
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_no_generator_waits_for_a_device(name, monkeypatch):
+    # On the device "meta" tensors have no values: whoever asks for one fails.
+    monkeypatch.setattr(torch, "autocast", lambda *a, **k: contextlib.nullcontext())
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda *a: False)
+    networks = empty(CARDS[name], name)
+    generator = networks.generator.eval().to("meta")
+    frame, history = given(networks, "meta")
+    with torch.inference_mode():
+        generator(frame, history)  # constants are made once
+        with OperationWatch("meta"):
+            painting = generator(frame, history)
+    assert isinstance(painting, Painting)
+    assert tuple(painting.picture.shape[-2:]) == frame.viewport.size_hw
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_weights_cast_once_give_what_autocast_gives(name):
+    networks = empty(CARDS[name], name)
+    generator = networks.generator.eval().requires_grad_(False)
+    frame, history = given(networks, "cpu")
+    device = torch.device("cpu")
+    with torch.inference_mode(), computing(device, "bf16"):
+        wanted = generator(frame, history)
+        cast_convolutions(generator, "bf16")
+        found = generator(frame, history)
+    assert any(parameter.dtype == torch.bfloat16 for parameter in generator.parameters())
+    for one, other in zip(_unique(found), _unique(wanted), strict=True):
+        assert torch.equal(one, other)
