@@ -1,16 +1,24 @@
 """The same code on a GPU: near the CPU's pictures, never waiting for the device inside ``step``."""
 
+import logging
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from vidtrans.frame import FrameTime, LabelFrame
+from vidtrans.frame import FrameTime, LabelFrame, StyleChoice
+from vidtrans.model import Card
+from vidtrans.nets import constants, perspective
 from vidtrans.nets.viewport import Viewport
 from vidtrans.nets.warp import warp
+from vidtrans.sequence.cuda_graph import TOLERANCES, CudaCapture, GraphedGenerator
 from vidtrans.sequence.loading import load_model
 from vidtrans.sequence.model import Model
+from vidtrans.sequence.together import painting_together
 
 pytestmark = pytest.mark.cuda
 
@@ -116,8 +124,6 @@ def test_zero_flow_is_the_identity():
 
 
 def test_styles_are_the_same_planes_and_nothing_waits(random_networks):
-    from vidtrans.frame import StyleChoice
-    from vidtrans.model import Card
     from vidtrans.sequence.style_planes import Styling
     from vidtrans.sequence.transfer import Transfer
 
@@ -147,3 +153,226 @@ def test_styles_are_the_same_planes_and_nothing_waits(random_networks):
         finally:
             torch.cuda.set_sync_debug_mode("default")
     assert torch.equal(planes["cpu"], planes["cuda"].cpu())
+
+
+# -- graphs ----------------------------------------------------------------------------------------
+
+STREETS = Card(
+    system="vid2vid",
+    architecture="street",
+    generator={"channels": (8, 8, 8, 16), "blocks": (1, 1, 1, 1, 1), "feature_nc": 3},
+    first_frames="raw",
+    styles={"26": [[float(i) / 10, -float(i) / 10, 0.5] for i in range(10)]},
+)
+
+
+@pytest.fixture(params=["published", "street", "styled", "pix2pixHD"])
+def model(request, published_networks, random_networks):
+    """Models of every kind, that record graphs."""
+    card = Card(
+        system="pix2pixhd",
+        generator={"channels": 8, "downsamplings": 2, "blocks": 1, "local_enhancers": 1},
+    )
+    match request.param:
+        case "published":
+            return Model(published_networks(first_frames="raw"), device="cuda")
+        case "street":
+            return load_model("street", device="cuda")
+        case "styled":
+            return Model(random_networks(STREETS), device="cuda", seed=1)
+        case _:
+            return Model(random_networks(card), device="cuda")
+
+
+def graphs(model):
+    """The graphs that a model has; fails where it does without them."""
+    generator = model.networks.generator
+    assert isinstance(generator, GraphedGenerator)
+    assert not generator._failed
+    return generator._graphs
+
+
+def near(found, wanted, precision="fp16"):
+    """Whether two pictures are one picture, but for rounding."""
+    tolerance = TOLERANCES[precision]
+    assert found.isfinite().all()
+    return torch.isclose(found, wanted, rtol=tolerance, atol=tolerance).float().mean() > 0.99
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])
+@pytest.mark.parametrize("embedded", [False, True])
+def test_a_graph_paints_what_is_painted_without(published_networks, embedded, precision):
+    model = (
+        load_model("street", device="cuda", precision=precision)
+        if embedded
+        else Model(published_networks(), device="cuda", precision=precision)
+    )
+    eager = model.eager()
+    assert eager.networks.generator is not model.networks.generator
+    state = model.start((64, 96))
+    for frame in frames(clip()):
+        _, wanted = eager.step(state, frame)
+        state, found = model.step(state, frame)
+        assert near(found.picture, wanted.picture, precision)
+        for scale, exact in zip(found.scales, wanted.scales, strict=True):
+            assert near(scale, exact, precision)
+    assert len(graphs(model)) == 1
+
+
+def test_every_kind_of_model_has_one_graph_for_a_film(model):
+    eager = model.eager()
+    state = model.start((64, 96))
+    for frame in frames(clip(8)):
+        _, wanted = eager.step(state, frame)
+        state, found = model.step(state, frame)
+        assert near(found.picture, wanted.picture)
+    assert len(graphs(model)) == 1
+
+
+def test_paintings_and_states_are_never_overwritten(model):
+    state = model.start((64, 96))
+    kept = []
+    for frame in frames(clip()):
+        state, painting = model.step(state, frame)
+        tensors = [painting.picture, *painting.scales, *(state.history or ())]
+        kept.append((tensors, [tensor.cpu() for tensor in tensors]))
+    for tensors, then in kept:
+        for tensor, before in zip(tensors, then, strict=True):
+            assert torch.equal(tensor.cpu(), before)
+
+
+def test_sizes_in_turns(model):
+    found = [model.translate(labels=clip(5, size)) for size in ((64, 96), (96, 64), (64, 96))]
+    assert np.array_equal(found[0], found[2])
+    assert len(graphs(model)) == 2
+
+
+def test_after_a_cut_a_sequence_is_a_new_one(model):
+    labels = frames(clip())
+    wanted = model.translate(labels=clip())
+    state = model.start((64, 96))
+    for frame in labels:
+        state, _ = model.step(state, frame)
+    state = model.reset(state)
+    for frame, exact in zip(labels, wanted, strict=True):
+        state, painting = model.step(state, frame)
+        assert np.array_equal(painting.picture[0].float().cpu().numpy(), exact)
+
+
+def test_a_resumed_sequence_has_the_same_bits(model):
+    labels = frames(clip(8))
+    state = model.start((64, 96))
+    wanted = []
+    for number, frame in enumerate(labels):
+        state, painting = model.step(state, frame)
+        wanted.append(painting.picture.cpu())
+        if number == 4:
+            saved = state.to_bytes()
+    state = type(state).from_bytes(saved)
+    for frame, exact in zip(labels[5:], wanted[5:], strict=True):
+        state, painting = model.step(state, frame)
+        assert torch.equal(painting.picture.cpu(), exact)
+
+
+def test_sequences_in_turns_do_not_meet(model):
+    films = [clip(), clip()[:, :, ::-1].copy()]
+    wanted = [model.translate(labels=film) for film in films]
+    states = [model.start((64, 96)) for _ in films]
+    for number, pair in enumerate(zip(*(frames(film) for film in films), strict=True)):
+        for which, frame in enumerate(pair):
+            states[which], painting = model.step(states[which], frame)
+            found = painting.picture[0].float().cpu().numpy()
+            assert np.array_equal(found, wanted[which][number])
+
+
+def test_styles_may_change_from_frame_to_frame(random_networks):
+    model = Model(random_networks(STREETS), device="cuda")
+    eager = model.eager()
+    state = model.start((64, 96))
+    for number, frame in enumerate(frames(clip(8))):
+        styled = replace(frame, styles=StyleChoice(((26, number % 3),), ()))
+        _, wanted = eager.step(state, styled)
+        state, found = model.step(state, styled)
+        assert near(found.picture, wanted.picture)
+    assert len(graphs(model)) == 1
+
+
+def test_what_a_graph_reads_outlives_the_caches(model):
+    labels = frames(clip(8))
+    state = model.start((64, 96))
+    for frame in labels[:5]:
+        state, _ = model.step(state, frame)
+    _, wanted = model.step(state, labels[5])
+    wanted = wanted.picture.clone()
+    for cached in (constants.constant, constants.membership, perspective._kept_planes):
+        cached.cache_clear()
+    torch.cuda.synchronize()
+    dirt = [torch.full((1 << n,), torch.nan, device="cuda") for n in range(6, 24)]
+    _, found = model.step(state, labels[5])
+    assert torch.equal(found.picture, wanted)
+    del dirt
+
+
+def test_other_threads_copy_frames_while_a_graph_is_recorded(published_networks):
+    wanted = Model(published_networks(), device="cuda").translate(labels=clip())
+    model = Model(published_networks(), device="cuda")
+    ended = threading.Event()
+
+    def copy():
+        count = 0
+        while not ended.is_set():
+            picture = torch.zeros(count % 50 + 20, 33, 3, dtype=torch.uint8, device="cuda")
+            assert model.download(picture).wait().shape == picture.shape
+            model.upload(frames(clip(1, (64, 96 + count % 50)))[0])
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(2) as pool:
+        copying = [pool.submit(copy) for _ in range(2)]
+        try:
+            found = model.translate(labels=clip())
+        finally:
+            ended.set()
+        assert all(each.result() for each in copying)
+    assert np.array_equal(found, wanted)
+    assert len(graphs(model)) == 1
+
+
+def test_sequences_painted_together_have_graphs_too(published_networks):
+    films = [clip(), clip()[:, :, ::-1].copy()]
+    alone = [Model(published_networks(), device="cuda").translate(labels=film) for film in films]
+    model = painting_together(Model(published_networks(), device="cuda"))
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda film: model.translate(labels=film), films))
+    for found, wanted in zip(both, alone, strict=True):
+        assert np.abs(found - wanted).mean() < TOLERANCES["fp16"]
+
+
+def test_a_generator_that_waits_is_painted_without_a_graph(published_networks, caplog):
+    model = Model(published_networks(), device="cuda")
+    plain = model.networks.generator.plain
+
+    class Waits:
+        n_frames = plain.n_frames
+        size_multiple = plain.size_multiple
+
+        def __getattr__(self, name):
+            return getattr(plain, name)
+
+        def __call__(self, conditioning, history):
+            painting = plain(conditioning, history)
+            assert painting.picture.max().item() <= 1
+            return painting
+
+    wanted = model.eager().translate(labels=clip())
+    graphed = GraphedGenerator(Waits(), CudaCapture(model.device), tolerance=0.1)
+    model.networks = replace(model.networks, generator=graphed)
+    with caplog.at_level(logging.WARNING):
+        found = model.translate(labels=clip())
+    assert np.array_equal(found, wanted)
+    (said,) = caplog.messages
+    assert "waits for the device" in said
+    # What went wrong leaves nothing behind: another model of the same process has graphs.
+    other = Model(published_networks(), device="cuda")
+    other.translate(labels=clip())
+    assert len(graphs(other)) == 1

@@ -20,6 +20,7 @@ from vidtrans.model import (
     read_folder,
     write_bundle,
 )
+from vidtrans.sequence.device import accelerators
 
 Report = Callable[[float, str], None]
 
@@ -134,12 +135,8 @@ def remove(entry: BundleEntry) -> None:
 def devices() -> tuple[tuple[str, str, str], ...]:
     """The devices: (value of the setting, title, why it cannot be used; empty if it can)."""
     found = [("auto", "auto", ""), ("cpu", "CPU", "")]
-    if torch.cuda.is_available():
-        found += [
-            (f"cuda:{n}", f"GPU {torch.cuda.get_device_name(n)}", "")
-            for n in range(torch.cuda.device_count())
-        ]
-    else:
+    found += [(name, title, "") for name, title in accelerators()]
+    if len(found) == 2:
         why = (
             "This build of torch has no CUDA."
             if torch.version.cuda is None

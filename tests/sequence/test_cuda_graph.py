@@ -4,6 +4,7 @@ again and writes its results where the first ones were."""
 import contextlib
 import logging
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from vidtrans.model.networks import empty
 from vidtrans.nets.painting import Conditioning, Painting
 from vidtrans.sequence.cuda_graph import (
     GRAPHS_KEPT,
+    CudaCapture,
     GraphedGenerator,
     NotCapturableError,
     OperationWatch,
@@ -376,3 +378,112 @@ def test_weights_cast_once_give_what_autocast_gives(name):
     assert any(parameter.dtype == torch.bfloat16 for parameter in generator.parameters())
     for one, other in zip(_unique(found), _unique(wanted), strict=True):
         assert torch.equal(one, other)
+
+
+@pytest.fixture
+def cuda(monkeypatch):
+    """A CUDA without a device, that notes what is asked of it."""
+    notes, current = [], ["caller"]
+
+    class Stream:
+        def __init__(self, name="recorder"):
+            self.name = name
+
+        def wait_stream(self, other):
+            notes.append(f"{self.name} waits for {other.name}")
+
+        def wait_event(self, event):
+            notes.append(f"{self.name} waits for an event")
+
+    class Event:
+        def record(self, stream):
+            notes.append(f"event of {stream.name}")
+
+    class Graph:
+        def replay(self):
+            notes.append(f"replayed on {current[0]}")
+
+    @contextlib.contextmanager
+    def on(stream):
+        before, current[0] = current[0], stream.name
+        try:
+            yield
+        finally:
+            current[0] = before
+
+    @contextlib.contextmanager
+    def graph(made, *, pool, stream, capture_error_mode):
+        assert isinstance(made, Graph)
+        assert (pool, stream.name, capture_error_mode) == ("pool", "recorder", "thread_local")
+        notes.append("recording")
+        # As in PyTorch: where this fails, the stream stays the one that is recorded.
+        before, current[0] = current[0], stream.name
+        yield
+        current[0] = before
+        notes.append("recorded")
+
+    fakes = {
+        "Stream": lambda device: Stream(),
+        "Event": Event,
+        "CUDAGraph": Graph,
+        "graph": graph,
+        "stream": on,
+        "device": lambda device: contextlib.nullcontext(),
+        "current_stream": lambda device=None: Stream(current[0]),
+        "graph_pool_handle": lambda: "pool",
+    }
+    for name, fake in fakes.items():
+        monkeypatch.setattr(torch.cuda, name, fake)
+    return SimpleNamespace(notes=notes, current=current)
+
+
+def test_a_graph_is_recorded_beside_the_callers_stream(cuda):
+    capture = CudaCapture(torch.device("cuda"))
+    painting = Painting(None, ())
+
+    def run():
+        cuda.notes.append(f"run on {cuda.current[0]}")
+        return painting
+
+    with capture.in_turn():
+        recorded = capture.record(run)
+        recorded.replay()
+    assert recorded.painting is painting
+    assert cuda.notes == [
+        "caller waits for an event",
+        "recorder waits for caller",
+        "run on recorder",
+        "run on recorder",
+        "recording",
+        "run on recorder",
+        "recorded",
+        "caller waits for recorder",
+        "replayed on caller",
+        "event of caller",
+    ]
+    assert cuda.current == ["caller"]
+
+
+def test_what_waits_is_never_recorded(cuda):
+    capture = CudaCapture(torch.device("cuda"))
+    with pytest.raises(NotCapturableError, match="waits for the device"):
+        capture.record(lambda: torch.ones(()).item())
+    assert "recording" not in cuda.notes
+    assert cuda.current == ["caller"]
+
+
+def test_one_recording_at_a_time_and_the_next_after_one_that_failed(cuda):
+    capture = CudaCapture(torch.device("cuda"))
+    calls = []
+
+    def run():
+        calls.append(1)
+        if len(calls) == 3:
+            raise torch.OutOfMemoryError("none left")
+        return Painting(None, ())
+
+    with pytest.raises(torch.OutOfMemoryError):
+        capture.record(run)
+    assert cuda.current == ["caller"]
+    capture.record(run)
+    assert not CudaCapture._one_at_a_time.locked()

@@ -94,7 +94,7 @@ class JobRunner:
     """Runs jobs.
 
     Args:
-        device: For jobs that name none: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        device: For jobs that name none, as in ``convert``.
         threads: Of the CPU, for the network; None for torch's own choice.
         together: How many threads call ``run`` at once. Frames of one size that they paint at the
             same time go through the generator together.

@@ -32,7 +32,7 @@ def demo(
         str, typer.Option(metavar="MODEL", help="Another model than the embedded one.")
     ] = "street",
     device: Annotated[
-        str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")
+        str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:N, mps, xpu or xpu:N.")
     ] = "auto",
     progress: Annotated[
         ProgressMode, typer.Option(help="auto shows a bar on a terminal.")

@@ -175,7 +175,9 @@ def make_styles(
         typer.Option(min=0.0, max=1.0, help="Leave out things that cover less of their picture."),
     ] = 1e-4,
     seed: Annotated[int, typer.Option(min=0, help="Where k-means begins.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, cuda, cuda:N, mps, xpu or xpu:N.")
+    ] = "auto",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing bundle.")
     ] = False,

@@ -38,7 +38,9 @@ def styles(
     seed: Annotated[
         int | None, typer.Option(help="Draw the other classes' styles by this seed.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, cuda, cuda:N, mps, xpu or xpu:N.")
+    ] = "auto",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing sheet.")
     ] = False,

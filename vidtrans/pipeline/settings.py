@@ -248,7 +248,7 @@ class RenderSettings(Settings):
             as JSON.
         seed: Variety that can be repeated: draws a style for each instance (street, pix2pixHD), or
             what is dropped (pix2pix).
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N``, ``mps``, ``xpu`` or ``xpu:N``.
         precision: Of the network's arithmetic.
     """
 
@@ -479,7 +479,10 @@ class RenderSettings(Settings):
         ),
     ] = None
     device: Annotated[
-        str, Setting((Option("device", "DEVICE", "auto, cpu, cuda or cuda:N."),), "Run")
+        str,
+        Setting(
+            (Option("device", "DEVICE", "auto, cpu, cuda, cuda:N, mps, xpu or xpu:N."),), "Run"
+        ),
     ] = "auto"
     precision: Annotated[
         Literal["auto", "fp32", "bf16", "fp16"],

@@ -21,9 +21,10 @@ def load_model(
     """A model bundle by its name (``street``, the embedded one) or its path; a published checkpoint
     folder works too.
 
-    ``device``: auto, cpu, cuda, cuda:N. ``precision``: auto (fp32 on a CPU, fp16 on CUDA), fp32,
-    bf16, fp16. ``seed``: variety that can be repeated, see ``Model``. Raises ModelError where there
-    is no such model or it is unusable, UsageError where the device is not to be had.
+    ``device``: auto, cpu, cuda, cuda:N, mps, xpu, xpu:N. ``precision``: auto (fp16 on CUDA, fp32
+    elsewhere), fp32, bf16, fp16. ``seed``: variety that can be repeated, see ``Model``. Raises
+    ModelError where there is no such model or it is unusable, UsageError where the device is not to
+    be had.
     """
     choose_precision(precision, choose_device(device))
     path = find_bundle(name_or_path)

@@ -59,7 +59,7 @@ def bundle_with_styles(
         clusters: the largest number of styles of a class, at least 1.
         seed: where k-means begins.
         least_share: instances that cover a smaller share of a frame (0..1) are left out.
-        device: ``auto``, ``cpu``, or ``cuda``.
+        device: as in ``convert``.
         on_frame: called with the number of each frame that was read.
 
     Raises:
