@@ -16,6 +16,10 @@ from vidtrans.pipeline.stream import PipelineError, errors_at
             "frame 7: translation ran out of the GPU's memory."
             ' Try precision="bf16", a smaller size_hw or device="cpu".',
         ),
+        (
+            RuntimeError("MPS backend out of memory (MPS allocated: 9 GiB)."),
+            "frame 7: translation ran out of memory. Try a smaller size_hw.",
+        ),
         (RuntimeError("no."), "frame 7: translation failed: RuntimeError: no."),
     ],
 )

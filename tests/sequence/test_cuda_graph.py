@@ -14,6 +14,8 @@ from vidtrans.frame import FrameTime, LabelFrame
 from vidtrans.model.card import Card
 from vidtrans.model.networks import empty
 from vidtrans.nets.painting import Conditioning, Painting
+from vidtrans.pipeline.layers import render_layer
+from vidtrans.pipeline.settings import LAYERS
 from vidtrans.sequence.cuda_graph import (
     GRAPHS_KEPT,
     CudaCapture,
@@ -349,20 +351,46 @@ def given(networks, device, size_hw=(64, 96), least_hw=(80, 128)):
     return conditioning, tuple(history)
 
 
-@pytest.mark.parametrize("name", CARDS)
-def test_no_generator_waits_for_a_device(name, monkeypatch):
-    # On the device "meta" tensors have no values: whoever asks for one fails.
+@pytest.fixture
+def meta(monkeypatch):
+    """A device without values, on which whoever asks for one fails. PyTorch has no autocast there.
+    Makes a model of a card on it."""
     monkeypatch.setattr(torch, "autocast", lambda *a, **k: contextlib.nullcontext())
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda *a: False)
-    networks = empty(CARDS[name], name)
-    generator = networks.generator.eval().to("meta")
+    monkeypatch.setattr("vidtrans.sequence.model.choose_device", lambda name: torch.device("meta"))
+    return lambda card: Model(empty(card, "meta"))
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_no_generator_waits_for_a_device(meta, name):
+    networks = meta(CARDS[name]).networks
     frame, history = given(networks, "meta")
     with torch.inference_mode():
-        generator(frame, history)  # constants are made once
+        networks.generator(frame, history)  # constants are made once
         with OperationWatch("meta"):
-            painting = generator(frame, history)
+            painting = networks.generator(frame, history)
     assert isinstance(painting, Painting)
     assert tuple(painting.picture.shape[-2:]) == frame.viewport.size_hw
+
+
+@pytest.mark.parametrize("name", CARDS)
+@pytest.mark.parametrize("first_frames", ["none", "raw"])
+def test_no_step_waits_for_a_device(meta, name, first_frames):
+    styles = {"7": [[0.5] * 3], "26": [[0.1] * 3, [0.2] * 3]} if name == "street" else {}
+    styles |= {"26": [[0.1] * 2]} if name == "pix2pixhd" else {}
+    model = meta(CARDS[name].model_copy(update={"first_frames": first_frames, "styles": styles}))
+    pictures = np.random.default_rng(0).integers(0, 256, (6, 30, 62, 3), np.uint8)
+    shown = [
+        model.upload(replace(frame, image=None if model.label_nc else picture))
+        for frame, picture in zip(frames(clip(6, (30, 62))), pictures, strict=True)
+    ]
+    for watched in (contextlib.nullcontext(), OperationWatch("meta")):  # constants are made once
+        state = model.start((30, 62))
+        with watched:
+            for frame in shown:
+                state, painting = model.step(state, frame)
+                for layer in set(LAYERS) - {"labels", "compare"}:
+                    assert render_layer(painting, layer, None).shape == (30, 62, 3)
 
 
 @pytest.mark.parametrize("name", CARDS)

@@ -29,6 +29,7 @@ from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans.pipeline.setup import Render, open_input
 from vidtrans.pipeline.stream import Read, read_labels
 from vidtrans.pipeline.threads import in_thread
+from vidtrans.sequence.device import settle
 from vidtrans.sequence.openmp import end_idle_workers
 
 T = TypeVar("T")
@@ -235,7 +236,7 @@ def _flop(render: Render, reads: list[Read]) -> int:
     for read in reads[: painter.model.n_frames]:
         state = painter.paint(state, read).state
     with FlopCounterMode(display=False) as counter:
-        painter.model.step(state, reads[painter.model.n_frames].uploaded)
+        painter.model.eager().step(state, reads[painter.model.n_frames].uploaded)
     return int(counter.get_total_flops())
 
 
@@ -243,16 +244,14 @@ def matrix_product(device: torch.device, precision: str) -> float:
     """FLOP/s of a large matrix product of the same type on the same device: what the hardware
     gives on its best day."""
     kind = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
-    n = 8192 if device.type == "cuda" else 1536
+    n = 1536 if device.type == "cpu" else 8192
     a, b = (torch.randn(n, n, device=device, dtype=torch.float32).to(kind) for _ in range(2))
     seconds = []
     for _ in range(7):
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+        settle(device)
         began = time.perf_counter()
         torch.mm(a, b)
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+        settle(device)
         seconds.append(time.perf_counter() - began)
     return 2 * n**3 / statistics.median(seconds)
 

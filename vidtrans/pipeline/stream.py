@@ -240,8 +240,14 @@ def errors_at(frame: int, stage: str) -> Iterator[None]:
 
 def _wants_memory(error: Exception) -> bool:
     """Whether a library's own error says that there is not enough memory."""
-    # torch's allocator for CPUs, OpenCV (StsNoMem), and a thread whose stack finds no place.
-    told = ("can't allocate memory", "Insufficient memory", "can't start new thread")
+    # torch's allocators for CPUs and for Apple's GPUs, OpenCV (StsNoMem), and a thread whose stack
+    # finds no place.
+    told = (
+        "can't allocate memory",
+        "MPS backend out of memory",
+        "Insufficient memory",
+        "can't start new thread",
+    )
     return isinstance(error, MemoryError) or any(words in str(error) for words in told)
 
 
