@@ -175,6 +175,14 @@ def test_no_cluster_at_the_address(films, out, tiny_model, capfd, monkeypatch):
     assert "there is no Ray cluster at 'nowhere'" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("device", ["xpu", "mps", "gpu"])
+def test_devices_that_ray_does_not_hand_out(films, out, tiny_model, capfd, device):
+    words = ["batch", str(films(1)), str(out), "--model", str(tiny_model), "--device", device]
+    assert main([*words, "--ray", "local"]) == 2
+    told = capfd.readouterr().err
+    assert f"not on {device!r}. Use the device auto, cpu or cuda." in told
+
+
 def test_without_ray(films, out, tiny_model, capfd, monkeypatch):
     import sys
 

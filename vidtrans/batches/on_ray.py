@@ -183,9 +183,15 @@ def work_on_ray(
         cancel: Once set, jobs at work end with the frame at work.
 
     Raises:
-        UsageError: Ray is not installed, or there is no cluster at the address.
+        UsageError: Ray is not installed, there is no cluster at the address, or its actors cannot
+            be given such a device.
         VidtransError: Actors are lost again and again.
     """
+    if device not in ("auto", "cpu") and not device.startswith("cuda"):
+        raise UsageError(
+            f"a batch on Ray runs on the CPU or on GPUs of NVIDIA, not on {device!r}.",
+            hint="Use the device auto, cpu or cuda.",
+        )
     try:
         import ray
     except ImportError as error:
