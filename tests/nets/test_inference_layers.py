@@ -6,34 +6,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from vidtrans.nets import inference_layers
-from vidtrans.nets.blocks import FrameNorm
+from vidtrans.nets.blocks import FrameNorm, Layers, Norms, down, residuals, up, wide
 from vidtrans.nets.inference_layers import slim_convolution
 
 EXACT = {"atol": 2e-5, "rtol": 1e-5}
-
-
-@pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("size", [(5, 7), (1, 1), (8, 16)])
-def test_transposed_convolutions(size, bias):
-    torch.manual_seed(0)
-    layer = inference_layers.ConvTranspose2d(
-        6, 4, 3, stride=2, padding=1, output_padding=1, bias=bias
-    )
-    x = torch.randn(2, 6, *size)
-    expected = layer(x)  # with gradients: PyTorch's own
-    assert expected.requires_grad
-    with torch.inference_mode():
-        found = layer(x)
-        assert torch.equal(layer(x), found)
-    torch.testing.assert_close(found, expected.detach(), **EXACT)
-    assert found.is_contiguous()
-
-
-def test_transposed_convolutions_of_other_kinds():
-    layer = inference_layers.ConvTranspose2d(3, 2, 4, stride=2, padding=1)
-    x = torch.randn(1, 3, 4, 6)
-    with torch.inference_mode():
-        assert torch.equal(layer(x), nn.ConvTranspose2d.forward(layer, x))
 
 
 @torch.inference_mode()
@@ -58,6 +34,18 @@ def test_heads_hold_the_tensors_of_plain_ones():
     assert torch.equal(layer(x), plain(x))  # with gradients
 
 
+@torch.inference_mode()
+@pytest.mark.parametrize("size", [(1, 3), (64, 5), (70_000, 8)])
+def test_statistics_of_a_small_variance_beside_a_large_mean(size):
+    torch.manual_seed(0)
+    rows = torch.randn(size) * 0.1 + torch.linspace(-300, 300, size[1])
+    rows[: size[0] // 2] += 1  # the first half is another part of the picture
+    mean, variance = inference_layers.statistics(rows)
+    torch.testing.assert_close(mean.double(), rows.double().mean(dim=0), atol=1e-5, rtol=1e-6)
+    expected = rows.double().var(dim=0, correction=0)
+    torch.testing.assert_close(variance.double(), expected, atol=1e-7, rtol=1e-5)
+
+
 @pytest.mark.parametrize("affine", [True, False])
 @pytest.mark.parametrize("shape", [(1, 3, 8, 8), (2, 5, 3, 7), (1, 300, 16, 32), (1, 2, 512, 300)])
 def test_norms_keep_small_variances_beside_large_means(shape, affine):
@@ -75,6 +63,35 @@ def test_norms_keep_small_variances_beside_large_means(shape, affine):
         found = norm(x)
     assert torch.equal(x, kept)
     assert (found - exact).abs().max() <= 3 * (plain - exact).abs().max() + 1e-5
+
+
+@pytest.mark.parametrize("statistics", ["frame", "running"])
+@pytest.mark.parametrize("planar", [True, False])
+def test_layers_in_channels_last_are_the_plain_ones(statistics, planar):
+    """Several pictures, each by its own statistics; and what is given is left as it is."""
+    torch.manual_seed(0)
+    norm = Norms("batch", statistics=statistics)
+    layers = Layers(
+        *wide(3, 8, norm), *down(8, 12, norm), *residuals(1, 12, norm), *up(12, 8, norm)
+    ).eval()
+    for parameter in layers.parameters():
+        nn.init.normal_(parameter, std=0.3)
+    x = torch.randn(2, 3, 18, 22)
+    x = x if planar else x.contiguous(memory_format=torch.channels_last)
+    kept = x.clone()
+    expected = layers(x)  # with gradients: PyTorch's own
+    assert expected.requires_grad
+    with torch.inference_mode():
+        found = layers(x)
+        assert torch.equal(x, kept)
+        assert torch.equal(layers(x), found)  # to the bit, every time
+        after_norm = layers[1](layers[0](x))
+        kept = after_norm.clone()
+        layers[2:](after_norm)  # begins with a norm, of somebody else's tensor
+        assert torch.equal(after_norm, kept)
+        assert Layers()(x) is not None
+    torch.testing.assert_close(found, expected.detach(), **EXACT)
+    assert found.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_they_are_plain_layers_elsewhere():

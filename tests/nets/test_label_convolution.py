@@ -43,7 +43,7 @@ def test_it_is_the_convolution(size, frames, with_edges):
     with torch.inference_mode():
         found = convolve_labels(ids, edges, present(ids), convolution.weight, convolution.bias, 35)
         torch.testing.assert_close(found, plain(ids, edges, convolution), atol=2e-6, rtol=1e-5)
-    assert found.is_contiguous()
+    assert found.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_noise_everywhere_and_one_class_alone():

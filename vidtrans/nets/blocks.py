@@ -72,33 +72,84 @@ class FrameNorm(nn.Module):
             if self.statistics == "frame":
                 if not self.training:
                     if inference_layers.applies(x):
-                        return inference_layers.normalised(x, self.weight, self.bias, eps=1e-5)
+                        return self.normalise(x)
                     mean = variance = None
                 return F.instance_norm(x, mean, variance, self.weight, self.bias, eps=1e-5)
             return F.batch_norm(x, mean, variance, self.weight, self.bias, self.training, 0.1, 1e-5)
 
-    def normalise_rows(self, rows: Tensor, bias: Tensor | None) -> None:
-        """Normalise one picture's pixels [h*w,C], in place; not for training.
+    def normalise(self, x: Tensor, *, relu: bool = False, in_place: bool = False) -> Tensor:
+        """The norm on a CPU without gradients; not for training.
+
+        Args:
+            x: float32 [N,C,H,W].
+            relu: Whether its ReLU is wanted too.
+            in_place: Whether ``x`` may be overwritten.
+
+        Returns:
+            [N,C,H,W] in channels_last.
+        """
+        n, channels, height, width = x.shape
+        # A view where x is in channels_last.
+        pictures = x.permute(0, 2, 3, 1).reshape(n, height * width, channels)
+        copied = pictures.data_ptr() != x.data_ptr()
+        out = pictures if in_place or copied else pictures.new_empty(pictures.shape)
+        for rows, result in zip(pictures, out, strict=True):
+            self.normalise_rows(rows, relu=relu, out=result)
+        return out.view(n, height, width, channels).permute(0, 3, 1, 2)
+
+    def normalise_rows(
+        self,
+        rows: Tensor,
+        *,
+        bias: Tensor | None = None,
+        relu: bool = False,
+        out: Tensor | None = None,
+    ) -> Tensor:
+        """Normalise one picture's pixels [h*w,C]; not for training.
 
         Args:
             rows: The pixels, float32, without ``bias``.
             bias: A constant of each channel [C] that belongs to them; it leaves no trace where a
                 picture is normalised by its own mean.
+            relu: Whether the norm's ReLU is wanted too.
+            out: Where the result goes; None: into ``rows``.
         """
         if self.statistics == "frame":
-            # In two passes, so that no small variance is lost beside a large mean.
-            rows.sub_(rows.mean(dim=0))
-            variance = torch.mul(rows, rows).mean(dim=0)
-            shift = None
+            mean, variance = inference_layers.statistics(rows)
         else:
             mean, variance = self.get_buffer("running_mean"), self.get_buffer("running_var")
-            shift = mean if bias is None else mean - bias
+            mean = mean if bias is None else mean - bias
         scale = (variance + 1e-5).rsqrt()
-        if shift is not None:
-            rows.sub_(shift)
-        rows.mul_(scale if self.weight is None else scale * self.weight)
-        if self.bias is not None:
-            rows.add_(self.bias)
+        if self.weight is not None:
+            scale = scale * self.weight
+        return inference_layers.standardise(rows, mean, scale, self.bias, relu=relu, out=out)
+
+
+class Layers(SeededSequential):
+    """Layers in a row.
+
+    On a CPU without gradients pictures are held in channels_last, and a norm that follows a
+    convolution overwrites its result, together with the ReLU after it.
+    """
+
+    def forward(self, x: Tensor, seed: int | None = None) -> Tensor:
+        if self.training or not inference_layers.applies(x):
+            return super().forward(x, seed)
+        layers = list(self)
+        if layers and not isinstance(layers[0], FrameNorm):
+            x = x.contiguous(memory_format=torch.channels_last)
+        done = 0
+        while done < len(layers):
+            layer = layers[done]
+            if isinstance(layer, FrameNorm) and layer.statistics == "frame":
+                relu = done + 1 < len(layers) and isinstance(layers[done + 1], nn.ReLU)
+                own = done > 0 and isinstance(layers[done - 1], nn.Conv2d | nn.ConvTranspose2d)
+                x = layer.normalise(x, relu=relu, in_place=own)
+                done += relu
+            else:
+                x = layer(x, seed) if isinstance(layer, SeededModule) else layer(x)
+            done += 1
+        return x
 
 
 class Norms:
@@ -144,7 +195,7 @@ def down(in_channels: int, out_channels: int, norm: Norms, *, bias: bool = True)
 def up(in_channels: int, out_channels: int, norm: Norms, *, bias: bool = True) -> list[nn.Module]:
     """``u-k``: 3x3 transposed convolution at stride 2, norm, ReLU."""
     return [
-        inference_layers.ConvTranspose2d(
+        nn.ConvTranspose2d(
             in_channels, out_channels, 3, stride=2, padding=1, output_padding=1, bias=bias
         ),
         norm(out_channels),
@@ -171,7 +222,7 @@ class ResidualBlock(SeededModule):
         self, channels: int, norm: Norms, *, bias: bool = True, dropout: Dropout | None = None
     ) -> None:
         super().__init__()
-        self.conv_block = SeededSequential(
+        self.conv_block = Layers(
             nn.ReflectionPad2d(1),
             nn.Conv2d(channels, channels, 3, bias=bias),
             norm(channels),
@@ -197,17 +248,16 @@ class ResidualBlock(SeededModule):
         height, width = size_hw = x.shape[2], x.shape[3]
         norms = [m for m in self.conv_block if isinstance(m, FrameNorm)]
         dropout = [m for m in self.conv_block if isinstance(m, Dropout)]
-        rows = x[0].flatten(1).t()
+        carried = x[0].permute(1, 2, 0).reshape(height * width, -1)
+        rows = carried
         for number, (convolution, norm) in enumerate(zip(self._convolutions, norms, strict=True)):
             rows = winograd.convolve(winograd.padded(rows, size_hw), convolution.weight, size_hw)
-            norm.normalise_rows(rows, convolution.bias)
+            norm.normalise_rows(rows, bias=convolution.bias, relu=number == 0)
             if number == 0:
-                rows.relu_()
                 for layer in dropout:
                     image = layer(rows.view(1, height, width, -1).permute(0, 3, 1, 2), seed)
-                    rows = image.permute(0, 2, 3, 1).flatten(0, 2)
-        # As a plain transposed matrix, which PyTorch copies block by block.
-        return rows.t().contiguous().view_as(x).add_(x)
+                    rows = image.permute(0, 2, 3, 1).reshape(height * width, -1)
+        return rows.add_(carried).view(1, height, width, -1).permute(0, 3, 1, 2)
 
 
 def residuals(count: int, channels: int, norm: Norms) -> list[nn.Module]:

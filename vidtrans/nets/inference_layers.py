@@ -1,7 +1,8 @@
-"""Layers of the published networks that a CPU computes faster where no gradient is wanted.
+"""What a CPU computes faster where no gradient is wanted, for the layers of the published networks.
 
-They hold the tensors of the layers of PyTorch whose names they have and give the same numbers up to
-rounding; elsewhere (gradients, GPUs, other types, autocast) they are those layers.
+The same numbers up to rounding. Pictures are held in channels_last, in which PyTorch's strided and
+transposed convolutions take half the time, and all of a picture's pixels are one matrix [h*w,C].
+Elsewhere (gradients, GPUs, other types, autocast) the layers are PyTorch's.
 """
 
 from __future__ import annotations
@@ -13,8 +14,12 @@ from torch import Tensor, nn
 _LANES = 32
 """Outputs that a convolution computes at once, two registers of AVX-512: up to there more of them
 cost little."""
-_CHUNK = 1 << 17
-"""Values that are normalised at once: 512 KiB, which stay in a core's cache."""
+_STRIP = 1 << 19
+"""Values that are normalised at once: 2 MiB, which stay in the cores' caches."""
+_TERMS = 1 << 13
+"""Pixels that are summed at once: sums of more terms are not exact enough in float32."""
+_SAMPLE = 256
+"""Pixels whose mean is near enough to that of all of them; see `statistics`."""
 
 
 def applies(x: Tensor) -> bool:
@@ -25,37 +30,6 @@ def applies(x: Tensor) -> bool:
         and x.dtype == torch.float32
         and not torch.is_autocast_enabled("cpu")
     )
-
-
-class ConvTranspose2d(nn.ConvTranspose2d):
-    """A transposed 3x3 convolution of stride 2 as four ordinary ones, one for each pixel of 2x2.
-
-    Each pixel takes 1, 2, 2 or 4 of the 9 taps, so there are as many multiplications, without the
-    scattered sums: 1.2 times (1024 channels) to 2 times (256) as fast.
-    """
-
-    def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
-        if not (
-            applies(input)
-            and output_size is None
-            and self.kernel_size == (3, 3)
-            and self.stride == (2, 2)
-            and self.padding == self.output_padding == self.dilation == (1, 1)
-            and self.groups == 1
-        ):
-            return super().forward(input, output_size)
-        n, _, h, w = input.shape
-        kernel = self.weight.transpose(0, 1)
-        padded = F.pad(input, (0, 1, 0, 1))
-        out = input.new_empty(n, self.out_channels, h, 2, w, 2)
-        # Even rows take the middle row of the kernel, odd ones the last for the row above and the
-        # first for the row below; columns likewise.
-        for row, rows in enumerate((slice(1, 2), slice(0, 3, 2))):
-            for column, columns in enumerate((slice(1, 2), slice(0, 3, 2))):
-                taps = kernel[:, :, rows, columns].flip(2, 3).contiguous()
-                seen = padded[:, :, : h + row, : w + column]
-                out[:, :, :, row, :, column] = F.conv2d(seen, taps, self.bias)
-        return out.view(n, self.out_channels, 2 * h, 2 * w)
 
 
 class Conv2d(nn.Conv2d):
@@ -84,12 +58,16 @@ def slim_convolution(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         x: [N,C,H,W].
         weight: [K,C,k,l].
         bias: [K].
+
+    Returns:
+        [N,K,H-k+1,W-l+1], in planes where it paid.
     """
     outputs, _, height, width = weight.shape
     if not applies(x) or width == 1 or outputs * width > _LANES or outputs * 3 > _LANES // 2:
         return F.conv2d(x, weight, bias)
     columns = weight.permute(0, 3, 1, 2).reshape(outputs * width, -1, height, 1)
-    parts = F.conv2d(x, columns)
+    # Planes, whose rows are summed several times as fast as a few channels of many pixels.
+    parts = F.conv2d(x, columns).contiguous()
     parts = parts.view(len(x), outputs, width, *parts.shape[2:])
     shown = x.shape[3] - width + 1
     out: Tensor = parts[:, :, 0, :, :shown] + bias[:, None, None]
@@ -98,25 +76,60 @@ def slim_convolution(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return out
 
 
-def normalised(x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
-    """An instance norm of float32 [N,C,H,W], some planes at a time: they stay in the cache while
-    they are read and written four times."""
-    n, channels, height, width = x.shape
-    out = torch.empty((n, channels, height, width), dtype=x.dtype)
-    size = height * width
-    step = max(_CHUNK // size, 1)
-    for source, target in zip(x, out, strict=True):
-        for begin in range(0, channels, step):
-            part = slice(begin, begin + step)
-            planes, result = source[part].flatten(1), target[part].flatten(1)
-            torch.sub(planes, planes.mean(dim=1, keepdim=True), out=result)
-            # A mean in float32 is off by its rounding, which the mean of what is left tells.
-            left = result.mean(dim=1, keepdim=True)
-            squares = torch.linalg.vector_norm(result, dim=1, keepdim=True).square() / size
-            scale = (squares - left.square() + eps).rsqrt()
-            if weight is not None:
-                scale = scale * weight[part, None]
-            shift = -left * scale if bias is None else bias[part, None] - left * scale
-            # addcmul takes four times as long with one value for each plane.
-            result.mul_(scale).add_(shift)
+def statistics(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance of each channel, in one pass over memory.
+
+    They are summed around the mean of a sample of the pixels, so that no small variance is lost
+    beside a large mean, and strip by strip, so that no sum has many terms.
+
+    Args:
+        rows: Pixels float32 [n,C].
+
+    Returns:
+        Both float32 [C]; the variance divides by n.
+    """
+    count, channels = rows.shape
+    near = rows[:: max(count // _SAMPLE, 1)].mean(dim=0)
+    step = min(max(_STRIP // channels, 1), _TERMS)
+    ones = rows.new_ones(1, min(step, count))
+    around = rows.new_empty(ones.shape[1], channels)
+    sums, squares = [], []
+    for begin in range(0, count, step):
+        part = rows[begin : begin + step]
+        one, centred = ones[:, : len(part)], around[: len(part)]
+        sums.append(one @ torch.sub(part, near, out=centred))
+        squares.append(one @ centred.square_())
+    mean = torch.cat(sums).double().sum(dim=0) / count
+    square = torch.cat(squares).double().sum(dim=0) / count
+    return (near + mean).float(), (square - mean.square()).clamp_(min=0).float()
+
+
+def standardise(
+    rows: Tensor,
+    mean: Tensor,
+    scale: Tensor,
+    bias: Tensor | None,
+    *,
+    relu: bool,
+    out: Tensor | None = None,
+) -> Tensor:
+    """``(rows - mean) * scale + bias`` and its ReLU, strip by strip.
+
+    Args:
+        rows: Pixels [n,C].
+        mean: [C].
+        scale: [C].
+        bias: [C]; None: zeros.
+        relu: Whether there is a ReLU.
+        out: [n,C]; None: in place.
+    """
+    out = rows if out is None else out
+    step = max(_STRIP // rows.shape[1], 1)
+    for begin in range(0, len(rows), step):
+        part = slice(begin, begin + step)
+        result = torch.sub(rows[part], mean, out=out[part]).mul_(scale)
+        if bias is not None:
+            result.add_(bias)
+        if relu:
+            result.relu_()
     return out

@@ -29,7 +29,8 @@ def convolve_labels(
     bias: Tensor | None,
     label_nc: int,
 ) -> Tensor:
-    """What a reflect-padded convolution gives on a window's planes: float32 [1,K,H,W].
+    """What a reflect-padded convolution gives on a window's planes: float32 [1,K,H,W] in
+    channels_last.
 
     ``ids`` uint8 [1,T,H,W], ``boundary`` bool [1,T,H,W] or None; ``present``: each frame's classes;
     ``weight`` [K,C,k,k] over each frame's ``label_nc`` planes and, with ``boundary``, its boundary
@@ -73,9 +74,7 @@ def convolve_labels(
         out[edge[start : start + _CHUNK]] = F.embedding_bag(picked, every, mode="sum")
     if bias is not None:
         out += bias
-    # As a plain transposed matrix, which PyTorch copies block by block: ten times faster than
-    # permuting an image.
-    return out.t().contiguous().reshape(1, -1, height, width)
+    return out.view(1, height, width, -1).permute(0, 3, 1, 2)
 
 
 def _codes(ids: Tensor, boundary: Tensor | None, classes: Sequence[int]) -> npt.NDArray[np.uint8]:

@@ -9,8 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from vidtrans.nets.blocks import Norms, Statistics
-from vidtrans.nets.dropout import Dropout, SeededModule, SeededSequential, test_time_seed
+from vidtrans.nets.blocks import Layers, Norms, Statistics
+from vidtrans.nets.dropout import Dropout, SeededModule, test_time_seed
 from vidtrans.nets.painting import Conditioning, History, Painting
 from vidtrans.nets.precision import full_precision
 
@@ -67,7 +67,7 @@ class Block(SeededModule):
         ]
         if dropout is not None:
             layers.append(dropout)
-        self.model = SeededSequential(*layers)
+        self.model = Layers(*layers)
 
     def forward(self, x: Tensor, seed: int | None = None) -> Tensor:
         # The published activation works in place, so what is carried past the block is what left
@@ -79,7 +79,7 @@ class Block(SeededModule):
 class _Outermost(SeededModule):
     def __init__(self, config: Pix2PixConfig, within: Block, *, bias: bool) -> None:
         super().__init__()
-        self.model = SeededSequential(
+        self.model = Layers(
             nn.Conv2d(config.input_nc, config.channels, 4, stride=2, padding=1, bias=bias),
             within,
             nn.ReLU(),

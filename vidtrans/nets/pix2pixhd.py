@@ -9,7 +9,7 @@ from typing import Literal, cast
 
 from torch import Tensor, nn
 
-from vidtrans.nets.blocks import Norms, Statistics, down, head, residuals, up, wide
+from vidtrans.nets.blocks import Layers, Norms, Statistics, down, head, residuals, up, wide
 from vidtrans.nets.conditioning import Planes, WindowPlanes, coarser, convolve_planes
 from vidtrans.nets.features import average_instances
 from vidtrans.nets.painting import Conditioning, History, Painting
@@ -86,16 +86,16 @@ class Pix2PixHD(nn.Module):
             layers += up(broad, narrow, norm)
         if not enhancers:
             layers += head(widths[0], config.output_nc, nn.Tanh())
-        self.model = nn.Sequential(*layers)
+        self.model = Layers(*layers)
         for e in range(1, enhancers + 1):
             k = config.channels * 2 ** (enhancers - e)
             self.add_module(
-                f"model{e}_1", nn.Sequential(*wide(config.planes, k, norm), *down(k, 2 * k, norm))
+                f"model{e}_1", Layers(*wide(config.planes, k, norm), *down(k, 2 * k, norm))
             )
             upper = [*residuals(config.local_blocks, 2 * k, norm), *up(2 * k, k, norm)]
             if e == enhancers:
                 upper += head(k, config.output_nc, nn.Tanh())
-            self.add_module(f"model{e}_2", nn.Sequential(*upper))
+            self.add_module(f"model{e}_2", Layers(*upper))
 
     def forward(self, conditioning: Conditioning, history: History | None = None) -> Painting:
         """One picture from one frame; there is no history."""
@@ -161,7 +161,7 @@ class Encoder(nn.Module):
             layers += down(n * 2**i, n * 2 ** (i + 1), norm)
         for i in reversed(range(config.downsamplings)):
             layers += up(n * 2 ** (i + 1), n * 2**i, norm)
-        self.model = nn.Sequential(*layers, *head(n, config.feature_nc, nn.Tanh()))
+        self.model = Layers(*layers, *head(n, config.feature_nc, nn.Tanh()))
 
     def forward(self, image: Tensor, instances: Tensor, largest: int) -> Tensor:
         """Encode pictures.

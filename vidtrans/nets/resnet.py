@@ -8,8 +8,8 @@ from typing import Literal
 
 from torch import nn
 
-from vidtrans.nets.blocks import Norms, ResidualBlock, Statistics, down, head, up, wide
-from vidtrans.nets.dropout import Dropout, SeededSequential, test_time_seed
+from vidtrans.nets.blocks import Layers, Norms, ResidualBlock, Statistics, down, head, up, wide
+from vidtrans.nets.dropout import Dropout, test_time_seed
 from vidtrans.nets.painting import Conditioning, History, Painting
 from vidtrans.nets.precision import full_precision
 
@@ -52,7 +52,7 @@ class Resnet(nn.Module):
             dropout = Dropout(layer) if config.dropout_layers else None
             layers.append(ResidualBlock(4 * n, norm, bias=bias, dropout=dropout))
         layers += up(4 * n, 2 * n, norm, bias=bias) + up(2 * n, n, norm, bias=bias)
-        self.model = SeededSequential(*layers, *head(n, config.output_nc, nn.Tanh()))
+        self.model = Layers(*layers, *head(n, config.output_nc, nn.Tanh()))
 
     def forward(self, conditioning: Conditioning, history: History | None = None) -> Painting:
         """``conditioning.image`` [N,1,C,H,W] in [-1,1] to a picture."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vidtrans.nets.blocks import Norms, Statistics, down, head, residuals, up, wide
+from vidtrans.nets.blocks import Layers, Norms, Statistics, down, head, residuals, up, wide
 from vidtrans.nets.conditioning import (
     Planes,
     WindowPlanes,
@@ -113,31 +113,29 @@ class Scale(nn.Module):
         before = config.blocks - after if scale == 0 else 0
         k = n // 2 if config.downsamplings > 2 else n
         if config.foreground:
-            self.indv_down = nn.Sequential(*descent(labels_in, k))
+            self.indv_down = Layers(*descent(labels_in, k))
             if scale == 0:
-                self.indv_res = nn.Sequential(*residuals(config.blocks, k * 2**depth, norm))
-                self.indv_up = nn.Sequential(*ascent(k))
+                self.indv_res = Layers(*residuals(config.blocks, k * 2**depth, norm))
+                self.indv_up = Layers(*ascent(k))
             else:
-                self.indv_up = nn.Sequential(
-                    *residuals(config.local_blocks, 2 * k, norm), *ascent(k)
-                )
-            self.indv_final = nn.Sequential(*head(k, config.output_nc, nn.Tanh()))
+                self.indv_up = Layers(*residuals(config.local_blocks, 2 * k, norm), *ascent(k))
+            self.indv_final = Layers(*head(k, config.output_nc, nn.Tanh()))
 
-        self.model_down_seg = nn.Sequential(*descent(labels_in, n), *residuals(before, m, norm))
-        self.model_down_img = nn.Sequential(*descent(pictures_in, n), *residuals(before, m, norm))
+        self.model_down_seg = Layers(*descent(labels_in, n), *residuals(before, m, norm))
+        self.model_down_img = Layers(*descent(pictures_in, n), *residuals(before, m, norm))
         for part in ("img", "flow") if config.flow else ("img",):
             if scale == 0:
-                self.add_module(f"model_res_{part}", nn.Sequential(*residuals(after, m, norm)))
-                self.add_module(f"model_up_{part}", nn.Sequential(*ascent(n)))
+                self.add_module(f"model_res_{part}", Layers(*residuals(after, m, norm)))
+                self.add_module(f"model_up_{part}", Layers(*ascent(n)))
             else:
                 self.add_module(
                     f"model_up_{part}",
-                    nn.Sequential(*residuals(config.local_blocks, 2 * n, norm), *ascent(n)),
+                    Layers(*residuals(config.local_blocks, 2 * n, norm), *ascent(n)),
                 )
-        self.model_final_img = nn.Sequential(*head(n, config.output_nc, nn.Tanh()))
+        self.model_final_img = Layers(*head(n, config.output_nc, nn.Tanh()))
         if config.flow:
-            self.model_final_flow = nn.Sequential(*head(n, 2))
-            self.model_final_w = nn.Sequential(*head(n, 1, nn.Sigmoid()))
+            self.model_final_flow = Layers(*head(n, 2))
+            self.model_final_w = Layers(*head(n, 1, nn.Sigmoid()))
 
     def forward(
         self,
