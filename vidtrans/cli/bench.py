@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import cycle, islice
 from pathlib import Path
@@ -31,6 +32,12 @@ Input = Annotated[
 ModelName = Annotated[str, typer.Option("--model", metavar="MODEL", help="As in convert.")]
 Labels = Annotated[str, typer.Option("--labels", metavar="SCHEME", help="As in convert.")]
 Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help="As in convert.")]
+Compare = Annotated[
+    Path | None,
+    typer.Option(
+        "--compare", metavar="OLD.json", help="Compare with the output of an earlier run."
+    ),
+]
 Precision = Annotated[str, typer.Option("--precision", metavar="TYPE", help="As in convert.")]
 
 
@@ -47,10 +54,7 @@ def bench(
     ] = None,
     frames: Annotated[int, typer.Option(min=10, help="Frames of each measurement.")] = 60,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds; the figures are their medians.")] = 3,
-    compare: Annotated[
-        Path | None,
-        typer.Option(metavar="OLD.json", help="Compare with the output of an earlier run."),
-    ] = None,
+    compare: Compare = None,
     all_models: Annotated[
         bool, typer.Option("--suite", help="Measure all architectures instead: as bench suite.")
     ] = False,
@@ -64,12 +68,13 @@ def bench(
     if context.invoked_subcommand is not None:
         return
     if all_models:
-        suite(device=device, precision=precision)
+        suite(device=device, precision=precision, compare=compare)
         return
+    from vidtrans.cli.compare import compare_bench, earlier_figures
     from vidtrans.cli.machine import describe_machine, peak_memory_mib
     from vidtrans.cli.measure import measure
 
-    old = None if compare is None else _earlier(compare)
+    old = None if compare is None else earlier_figures(compare, "bench")
     settings = _settings(
         input=input,
         model=model,
@@ -80,14 +85,15 @@ def bench(
         fit="resize",
     )
     figures = measure(settings, frames=frames, rounds=rounds)
-    if old is not None:
-        figures["compared"] = _compared(old, figures, compare)
     figures["peak_memory_mib"] = round(peak_memory_mib(), 1)
     if figures["device"].startswith("cuda"):
         import torch
 
         figures["peak_gpu_memory_mib"] = round(torch.cuda.max_memory_allocated() / 2**20, 1)
-    _print(figures | {"machine": describe_machine(figures["device"])})
+    figures["machine"] = describe_machine(figures["device"])
+    if old is not None and compare is not None:
+        figures["compared"] = _compared(figures, compare, old, compare_bench)
+    _print(figures)
 
 
 @app.command()
@@ -108,6 +114,7 @@ def suite(
         Path | None,
         typer.Option(metavar="FILE.md", help="Write the Markdown table there (default: stderr)."),
     ] = None,
+    compare: Compare = None,
 ) -> None:
     """Time the embedded and the published architectures at several sizes.
 
@@ -115,6 +122,7 @@ def suite(
     Markdown. Each row is measured in a process of its own.
     """
     from vidtrans.atomic_write import whole_file
+    from vidtrans.cli.compare import compare_suites, earlier_figures
     from vidtrans.cli.machine import describe_machine
     from vidtrans.cli.measure_suite import ARCHITECTURES, Row, measure_suite
     from vidtrans.cli.measure_suite import table as as_table
@@ -126,6 +134,7 @@ def suite(
     if unknown:
         known = ", ".join(ARCHITECTURES)
         raise UsageError(f"there is no architecture {unknown[0]!r}.", hint=f"There are {known}.")
+    old = None if compare is None else earlier_figures(compare, "suite")
     chosen = choose_device(device)
     rows = [
         Row(name, size, str(chosen), cast(Any, choose_precision(precision, chosen)), seconds)
@@ -134,16 +143,19 @@ def suite(
         if size is not None
     ]
     figures = []
-    for row, found in zip(rows, measure_suite(rows), strict=True):
-        said = found.get("error") or f"{found['fps']} frames a second"
-        typer.echo(f"{row.name} {found['size']}: {said}", err=True)
-        figures.append(found)
+    for row, measured in zip(rows, measure_suite(rows), strict=True):
+        said = measured.get("error") or f"{measured['fps']} frames a second"
+        typer.echo(f"{row.name} {measured['size']}: {said}", err=True)
+        figures.append(measured)
     if table is None:
         typer.echo(as_table(figures), err=True)
     else:
         with whole_file(table, what="the table") as partial:
             partial.write_text(as_table(figures), encoding="utf-8")
-    _print({"rows": figures, "machine": describe_machine(str(chosen))})
+    found = {"rows": figures, "machine": describe_machine(str(chosen))}
+    if old is not None and compare is not None:
+        found["compared"] = _compared(found, compare, old, compare_suites)
+    _print(found)
 
 
 @app.command()
@@ -273,36 +285,25 @@ def batch(
     _print(figures | {"machine": describe_machine(device)})
 
 
-def _earlier(path: Path) -> dict[str, Any]:
-    """The figures of an earlier run.
-
-    Raises:
-        InputError: The file cannot be read, or holds something else.
-    """
-    try:
-        figures = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"cannot be read as JSON: {error}", where=str(path)) from error
-    if not isinstance(figures, dict):
-        raise InputError("holds no figures of vidtrans bench.", where=str(path))
-    return figures
-
-
-def _compared(old: dict[str, Any], new: dict[str, Any], path: Path | None) -> dict[str, Any]:
-    """Ratios to an earlier run; a sentence on stderr says which stages got slower.
+def _compared(
+    figures: dict[str, Any],
+    path: Path,
+    old: dict[str, Any],
+    compare: Callable[[Any, Any], dict[str, Any]],
+) -> dict[str, Any]:
+    """Ratios to an earlier run; sentences on stderr say what got slower.
 
     Raises:
         InputError: The runs cannot be compared.
     """
-    from vidtrans.cli.measure import compare
+    from vidtrans.cli.compare import sentences
 
     try:
-        compared = compare(old, new)
+        compared = compare(old, figures)
     except ValueError as error:
         raise InputError(f"cannot be compared with: {error}.", where=str(path)) from error
-    slower = [f"{stage} ({compared['ratio'][stage]} times)" for stage in compared["slower"]]
-    said = ", ".join(slower) if slower else "none"
-    typer.echo(f"slower than in {path} by more than noise: {said}", err=True)
+    for sentence in sentences(compared, path):
+        typer.echo(sentence, err=True)
     return compared
 
 

@@ -7,7 +7,7 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -27,7 +27,7 @@ from vidtrans.pipeline.convert import convert
 from vidtrans.pipeline.progress import Progress
 from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans.pipeline.setup import Render, open_input
-from vidtrans.pipeline.stream import Read, read_labels
+from vidtrans.pipeline.stream import Read, read_labels, translate_stream
 from vidtrans.pipeline.threads import in_thread
 from vidtrans.sequence.device import settle
 from vidtrans.sequence.openmp import end_idle_workers
@@ -78,14 +78,20 @@ def measure(settings: ConvertSettings, *, frames: int, rounds: int) -> dict[str,
         reads = _reads(render, decoded)
         pictures = _alone(lambda: _paint(render, reads))
         taken: list[tuple[float, ...]] = []
+        firsts, latencies = [], []
         for number in range(rounds):
+            whole_ms, first_ms = _end_to_end(
+                settings, len(decoded), Path(folder) / f"whole{number}.mp4"
+            )
+            firsts.append(first_ms)
+            latencies.append(_latency(render, decoded))
             taken.append(
                 (
                     _per_frame(len(decoded), lambda: _decode(settings, len(decoded))),
                     _per_frame(len(decoded), lambda: _reads(render, decoded)),
                     _per_frame(len(decoded), lambda: _paint(render, reads)),
                     _encode(settings, render, reads, pictures, Path(folder) / f"alone{number}.mp4"),
-                    _end_to_end(settings, len(decoded), Path(folder) / f"whole{number}.mp4"),
+                    whole_ms,
                 )
             )
         flop = _alone(lambda: _flop(render, reads))
@@ -106,50 +112,14 @@ def measure(settings: ConvertSettings, *, frames: int, rounds: int) -> dict[str,
         "ms_per_frame": times.rounded(),
         "spread_ms": spread.rounded(),
         "fps": round(1000 / times.end_to_end, 2),
+        "first_frame_ms": round(statistics.median(firsts), 1),
+        "latency_ms": round(statistics.median(latencies), 1),
         "ratio_end_to_end_to_slowest_stage": round(times.ratio, 3),
         "generator_gflop_per_frame": round(flop / 1e9, 3),
         "generator_gflop_per_s": round(rate / 1e9, 1),
         "matrix_product_gflop_per_s": round(product / 1e9, 1),
         "share_of_matrix_product": round(rate / product, 3),
     }
-
-
-def compare(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """Compare two runs of ``vidtrans bench``.
-
-    A stage is slower where its median grew by more than the rounds of both runs spread together:
-    a change within that is one that repeated rounds show without any.
-
-    Args:
-        old: What `measure` gave before.
-        new: What it gives now.
-
-    Returns:
-        Plain values for JSON: ``ratio``, new to old milliseconds by stage; ``slower``, the stages
-        that got slower by more than noise.
-
-    Raises:
-        ValueError: ``old`` has no times of these stages, or is of another model, size, device or
-            precision.
-    """
-    for name in ("model", "size", "device", "precision"):
-        if old.get(name) != new[name]:
-            raise ValueError(f"it has the {name} {old.get(name)!r}, and this run {new[name]!r}")
-    ratios, slower = {}, []
-    for stage, now in new["ms_per_frame"].items():
-        before, spread = (_time(old, table, stage) for table in ("ms_per_frame", "spread_ms"))
-        ratios[stage] = round(now / before, 3) if before else None
-        if now - before > spread + new["spread_ms"][stage]:
-            slower.append(stage)
-    return {"ratio": ratios, "slower": slower}
-
-
-def _time(figures: dict[str, Any], table: str, stage: str) -> float:
-    times = figures.get(table)
-    value = times.get(stage) if isinstance(times, dict) else None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"it has no number {table}.{stage}")
-    return float(value)
 
 
 def _alone(work: Callable[[], T]) -> T:
@@ -208,9 +178,32 @@ def _encode(
     return (time.perf_counter() - began) * 1000 / len(pictures)
 
 
-def _end_to_end(settings: ConvertSettings, frames: int, path: Path) -> float:
-    """From the first written frame to the whole film; where the input is longer, to the last
-    frame that counts."""
+def _latency(render: Render, frames: list[Frame]) -> float:
+    """Milliseconds from a decoded frame to its picture where frames come one at a time, as from a
+    live source that is slower than the generator; the median, once the history is full."""
+    arrived: list[float] = []
+    times: list[float] = []
+    wanted = threading.Semaphore()
+
+    def one_by_one() -> Iterator[Frame]:
+        for frame in frames:
+            wanted.acquire()
+            arrived.append(time.perf_counter())
+            yield frame
+
+    translations = translate_stream(
+        one_by_one(), render.label_reader, render.painter, state=render.start()
+    )
+    for _ in translations:
+        times.append(time.perf_counter() - arrived[-1])
+        wanted.release()
+    return statistics.median(times[render.painter.model.n_frames :]) * 1000
+
+
+def _end_to_end(settings: ConvertSettings, frames: int, path: Path) -> tuple[float, float]:
+    """Convert; milliseconds a frame from the first written frame to the whole film, or, where the
+    input is longer, to the last frame that counts; and milliseconds to the first written frame,
+    the opening of input and model included."""
     marks: list[float] = []
     enough = threading.Event()
 
@@ -220,12 +213,13 @@ def _end_to_end(settings: ConvertSettings, frames: int, path: Path) -> float:
             enough.set()
 
     whole = settings.model_copy(update={"output": str(path), "resume": False, "overwrite": True})
+    began = time.perf_counter()
     try:
         convert(whole, on_progress=written, cancel=enough)
         ended = time.perf_counter()
     except Interrupted:
         ended = marks[frames - 1]
-    return (ended - marks[0]) * 1000 / (frames - 1)
+    return (ended - marks[0]) * 1000 / (frames - 1), (marks[0] - began) * 1000
 
 
 def _flop(render: Render, reads: list[Read]) -> int:

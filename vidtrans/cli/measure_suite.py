@@ -54,6 +54,7 @@ ARCHITECTURES: dict[str, Card | None] = {
 SIZES = ((256, 512), (512, 1024), (1024, 2048))
 """Heights and widths that are measured unless others are asked for."""
 _LEAST_FRAMES, _MOST_FRAMES = 3, 100
+_STAGES = ("upload", "generator", "download", "frame")
 _CLIP = 8  # label frames, painted in turns
 
 
@@ -103,9 +104,10 @@ def measure_row(row: Row) -> dict[str, Any]:
     Returns:
         Milliseconds to load the model, to its first picture on the host (all that happens once
         included), and, as medians of frames with a full history, of upload, generator, download and
-        all three; frames a second, on a GPU with the next frame begun before the last picture is
-        waited for; GFLOP of a frame as executed, and the share of a matrix product's rate that they
-        are computed at; peaks of memory.
+        all three; how far the medians of three parts of the frames spread; frames a second, on a
+        GPU with the next frame begun before the last picture is waited for; GFLOP of a frame as
+        executed, and the share of a matrix product's rate that they are computed at; peaks of
+        memory.
     """
     began = time.perf_counter()
     model = make_model(row)
@@ -146,6 +148,7 @@ def measure_row(row: Row) -> dict[str, Any]:
         "generator_ms": round(generator * 1000, 2),
         "download_ms": round(download * 1000, 2),
         "frame_ms": round(whole * 1000, 2),
+        "spread_ms": _spread(times),
         "fps": round(1 / per_frame, 2),
         "gflop_per_frame": round(flop / 1e9, 1),
         "share_of_matrix_product": round(flop / generator / product, 3),
@@ -154,6 +157,20 @@ def measure_row(row: Row) -> dict[str, Any]:
     if gpu_peak is not None:
         figures["peak_gpu_memory_mib"] = round(gpu_peak / 2**20)
     return figures
+
+
+def _spread(times: Sequence[tuple[float, ...]]) -> dict[str, float]:
+    """How far the medians of three parts of the frames lie apart, in milliseconds, for upload,
+    generator, download and all three: the noise of a median, drifts of the machine included."""
+    ends = [round(len(times) * third / 3) for third in range(4)]
+    medians = [
+        [statistics.median(column) for column in zip(*times[first:end], strict=True)]
+        for first, end in pairwise(ends)
+    ]
+    return {
+        stage: round((max(column) - min(column)) * 1000, 2)
+        for stage, column in zip(_STAGES, zip(*medians, strict=True), strict=True)
+    }
 
 
 def make_model(row: Row) -> Model:
