@@ -1,11 +1,12 @@
 """Measures the throughput of the filter against that of a plain pipe.
 
-``python -m vidtrans_ffmpeg.bench`` prints JSON. It runs by turns ``ffmpeg | cat | ffmpeg`` and the
-same with ``vidtrans-filter --model identity`` in the place of ``cat``; both ends read and write raw
-video. The clock starts when the first picture waits for the last ``ffmpeg``, so that the start of
-the processes does not count; ``start_s`` is that time. ``cpu_ms`` is the processor time of all
-three processes for a frame, which other work on the machine does not change. Where all cores are
-busy, the ratio of the rates is the inverse ratio of these.
+``python -m vidtrans_ffmpeg.bench`` prints JSON. It runs by turns ``ffmpeg | cat | ffmpeg``, the
+same with pipes as large as the filter asks for, and the same with ``vidtrans-filter --model
+identity`` in the place of ``cat``; both ends read and write raw video. The clock starts when the
+first picture waits for the last ``ffmpeg``, so that the start of the processes does not count;
+``start_s`` is that time. ``cpu_ms`` is the processor time of all three processes for a frame, which
+other work on the machine does not change. Where all cores are busy, the ratio of the rates is the
+inverse ratio of these.
 """
 
 from __future__ import annotations
@@ -24,6 +25,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vidtrans.cli.machine import describe_machine
+from vidtrans_ffmpeg.muxing import AS_DECODED
+from vidtrans_ffmpeg.pipes import PIPE_BYTES
+
+FORMATS = tuple(sorted(AS_DECODED))
+"""The pixel formats that the filter passes through in NUT."""
 _CLIP = 20
 """Frames of the clip that is sent again and again."""
 
@@ -53,7 +60,20 @@ class Run:
     cpu_s: float
 
 
-def _run(clip: Path, frames: int, middle: Sequence[str]) -> Run:
+@dataclass(frozen=True, slots=True)
+class Middle:
+    """What stands between the two ffmpegs.
+
+    Attributes:
+        command: The process.
+        pipe_bytes: Capacity of the pipes on both sides; -1 for the system's.
+    """
+
+    command: Sequence[str]
+    pipe_bytes: int = -1
+
+
+def _run(clip: Path, frames: int, middle: Middle) -> Run:
     """``ffmpeg | middle | ffmpeg`` over ``frames`` frames. Raises CalledProcessError where one
     of them fails."""
     if sys.platform == "win32":
@@ -76,8 +96,12 @@ def _run(clip: Path, frames: int, middle: Sequence[str]) -> Run:
     if sys.platform == "win32":
         raise NotImplementedError("Windows has no cat")
     began = time.perf_counter()
-    first = subprocess.Popen(send, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-    second = subprocess.Popen(list(middle), stdin=first.stdout, stdout=subprocess.PIPE)
+    first = subprocess.Popen(
+        send, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, pipesize=middle.pipe_bytes
+    )
+    second = subprocess.Popen(
+        middle.command, stdin=first.stdout, stdout=subprocess.PIPE, pipesize=middle.pipe_bytes
+    )
     assert first.stdout is not None
     assert second.stdout is not None
     first.stdout.close()  # a pipe that is held here too would never end
@@ -102,9 +126,9 @@ def measure(
     size: str = "1920x1080",
     frames: int = 300,
     rounds: int = 3,
-    formats: Sequence[str] = ("rgb24", "gray", "yuv420p"),
+    formats: Sequence[str] = FORMATS,
 ) -> dict[str, Any]:
-    """Measure both pipes.
+    """Measure the three pipes.
 
     Args:
         size: ``WxH`` of the frames.
@@ -113,18 +137,22 @@ def measure(
         formats: FFmpeg's names of the pixel formats to measure.
 
     Returns:
-        For each pixel format the figures of both pipes and the ratio of their rates, as plain
-        values for JSON.
+        For each pixel format, by ``formats``, the figures of the three pipes, and the ratio of the
+        filter's rate to that of ``cat`` and of ``cat`` with large pipes, medians of the rounds'
+        ratios; as plain values for JSON.
     """
+    itself = [sys.executable, "-m", "vidtrans_ffmpeg", "--model", "identity"]
     middles = {
-        "cat": ["cat"],
-        "filter": [sys.executable, "-m", "vidtrans_ffmpeg", "--model", "identity"],
+        "cat": Middle(["cat"]),
+        "cat_large_pipes": Middle(["cat"], PIPE_BYTES),
+        "filter": Middle(itself),
     }
     figures: dict[str, Any] = {
         "size": size,
         "frames": frames,
         "rounds": rounds,
-        "cores": os.cpu_count(),
+        "formats": {},
+        "machine": describe_machine("cpu"),
     }
     shared_memory = Path("/dev/shm")  # noqa: S108  # a disk would be measured instead of a pipe
     with tempfile.TemporaryDirectory(
@@ -144,11 +172,14 @@ def measure(
                 name: frames / statistics.median(run.rest_s for run in found)
                 for name, found in runs.items()
             }
-            figures[form] = {"ratio": round(fps["filter"] / fps["cat"], 3)}
+            figures["formats"][form] = {
+                "ratio": _ratio(runs["filter"], runs["cat"]),
+                "ratio_large_pipes": _ratio(runs["filter"], runs["cat_large_pipes"]),
+            }
             for name, found in runs.items():
                 cpu = (statistics.median(run.cpu_s for run in found) - alone[name]) / (frames - 1)
                 start = statistics.median(run.start_s for run in found)
-                figures[form][name] = {
+                figures["formats"][form][name] = {
                     "fps": round(fps[name], 1),
                     "cpu_ms": round(1000 * cpu, 2),
                     "start_s": round(start, 2),
@@ -156,12 +187,18 @@ def measure(
     return figures
 
 
+def _ratio(runs: Sequence[Run], to: Sequence[Run]) -> float:
+    """The rate of ``runs`` to that of ``to``, the median over the rounds."""
+    pairs = zip(runs, to, strict=True)
+    return round(statistics.median(other.rest_s / run.rest_s for run, other in pairs), 3)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m vidtrans_ffmpeg.bench", description=__doc__)
     parser.add_argument("--size", default="1920x1080")
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--formats", default="rgb24,gray,yuv420p")
+    parser.add_argument("--formats", default=",".join(FORMATS))
     given = parser.parse_args()
     if sys.platform == "win32":
         parser.error("compares with cat, which Windows does not have.")

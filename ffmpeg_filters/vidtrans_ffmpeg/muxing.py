@@ -44,7 +44,7 @@ _Y4M = {
 }
 
 
-_AS_DECODED = frozenset(
+AS_DECODED = frozenset(
     {
         "gray",
         "gray16le",
@@ -75,7 +75,7 @@ def can_pass_through(container: str, pixel_format: str) -> bool:
     """
     formats = {
         "y4m": _Y4M,
-        "nut": _AS_DECODED,
+        "nut": AS_DECODED,
         "rawvideo": {"gray", "gray16le", "rgb24"},
         "matroska": (),
     }

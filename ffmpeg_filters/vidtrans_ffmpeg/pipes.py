@@ -25,7 +25,7 @@ from vidtrans_ffmpeg.framing import FramingParser
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-_PIPE_BYTES = 1 << 20
+PIPE_BYTES = 1 << 20
 """The capacity asked for a pipe: as much as Linux gives an unprivileged process. The usual 64 KiB
 mean a hundred context switches for each frame of 1920x1080."""
 
@@ -34,12 +34,12 @@ _READER_GONE = {errno.EPIPE, errno.EINVAL} if sys.platform == "win32" else {errn
 
 
 def _enlarge(fd: int) -> None:
-    """Ask for ``_PIPE_BYTES`` of capacity, where the system has a call for it."""
+    """Ask for ``PIPE_BYTES`` of capacity, where the system has a call for it."""
     if sys.platform == "linux":
         import fcntl
 
         with contextlib.suppress(OSError):  # not a pipe
-            fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+            fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 def _write_some(fd: int, views: Sequence[memoryview]) -> int:
