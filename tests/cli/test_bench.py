@@ -217,5 +217,5 @@ def test_the_stages_of_the_pipeline(tmp_path):
     for name in ("fps", "first_frame_ms", "latency_ms", "share_of_matrix_product"):
         assert figures[name] > 0
     stages = {"decode", "labels", "generator", "encode", "end_to_end"}
-    assert figures["ms_per_frame"].keys() == stages
+    assert figures["ms_per_frame"].keys() == figures["cpu_ms_per_frame"].keys() == stages
     assert set(figures["spread_ms"].values()) == {0}  # of one round

@@ -77,12 +77,11 @@ def measure(settings: ConvertSettings, *, frames: int, rounds: int) -> dict[str,
         model = render.painter.model
         reads = _reads(render, decoded)
         pictures = _alone(lambda: _paint(render, reads))
-        taken: list[tuple[float, ...]] = []
+        taken: list[tuple[Spent, ...]] = []
         firsts, latencies = [], []
         for number in range(rounds):
-            whole_ms, first_ms = _end_to_end(
-                settings, len(decoded), Path(folder) / f"whole{number}.mp4"
-            )
+            alone, whole = (Path(folder) / f"{name}{number}.mp4" for name in ("alone", "whole"))
+            end_to_end, first_ms = _end_to_end(settings, len(decoded), whole)
             firsts.append(first_ms)
             latencies.append(_latency(render, decoded))
             taken.append(
@@ -90,16 +89,22 @@ def measure(settings: ConvertSettings, *, frames: int, rounds: int) -> dict[str,
                     _per_frame(len(decoded), lambda: _decode(settings, len(decoded))),
                     _per_frame(len(decoded), lambda: _reads(render, decoded)),
                     _per_frame(len(decoded), lambda: _paint(render, reads)),
-                    _encode(settings, render, reads, pictures, Path(folder) / f"alone{number}.mp4"),
-                    whole_ms,
+                    _encode(settings, render, reads, pictures, alone),
+                    end_to_end,
                 )
             )
         flop = _alone(lambda: _flop(render, reads))
         product = _alone(lambda: matrix_product(model.device, model.precision))
         size = render.painter.sizing.scaled_hw
-    columns = list(zip(*taken, strict=True))
+    columns = [[spent.wall_ms for spent in column] for column in zip(*taken, strict=True)]
     times = StageTimes(*(statistics.median(column) for column in columns))
     spread = StageTimes(*(max(column) - min(column) for column in columns))
+    processor = StageTimes(
+        *(
+            statistics.median(spent.cpu_ms for spent in column)
+            for column in zip(*taken, strict=True)
+        )
+    )
     rate = flop / (times.generator / 1000)
     return {
         "input": settings.input,
@@ -111,6 +116,7 @@ def measure(settings: ConvertSettings, *, frames: int, rounds: int) -> dict[str,
         "precision": model.precision,
         "ms_per_frame": times.rounded(),
         "spread_ms": spread.rounded(),
+        "cpu_ms_per_frame": processor.rounded(),
         "fps": round(1000 / times.end_to_end, 2),
         "first_frame_ms": round(statistics.median(firsts), 1),
         "latency_ms": round(statistics.median(latencies), 1),
@@ -132,10 +138,41 @@ def _alone(work: Callable[[], T]) -> T:
         return next(done)
 
 
-def _per_frame(frames: int, work: Callable[[], object]) -> float:
-    began = time.perf_counter()
+@dataclass(frozen=True)
+class Spent:
+    """What a frame took.
+
+    Attributes:
+        wall_ms: Milliseconds.
+        cpu_ms: Milliseconds of processor time, of all the process's threads. Other work on the
+            machine changes it little.
+    """
+
+    wall_ms: float
+    cpu_ms: float
+
+
+@dataclass(frozen=True)
+class Instant:
+    """Seconds of the clock and of this process's processor time."""
+
+    wall: float
+    cpu: float
+
+    @classmethod
+    def now(cls) -> Instant:
+        return cls(time.perf_counter(), time.process_time())
+
+    def since(self, earlier: Instant, frames: int) -> Spent:
+        """What each of ``frames`` took from ``earlier`` to this instant."""
+        each = 1000 / frames
+        return Spent((self.wall - earlier.wall) * each, (self.cpu - earlier.cpu) * each)
+
+
+def _per_frame(frames: int, work: Callable[[], object]) -> Spent:
+    began = Instant.now()
     _alone(work)
-    return (time.perf_counter() - began) * 1000 / frames
+    return Instant.now().since(began, frames)
 
 
 def _decode(settings: ConvertSettings, frames: int) -> None:
@@ -161,8 +198,8 @@ def _paint(render: Render, reads: list[Read]) -> list[Bytes]:
 
 def _encode(
     settings: ConvertSettings, render: Render, reads: list[Read], pictures: list[Bytes], path: Path
-) -> float:
-    began = time.perf_counter()
+) -> Spent:
+    began = Instant.now()
     with open_writer(
         path,
         size_hw=(pictures[0].shape[0], pictures[0].shape[1]),
@@ -175,7 +212,7 @@ def _encode(
         for read, picture in zip(reads, pictures, strict=True):
             writer.write(picture, read.frame.time)
         writer.finish()
-    return (time.perf_counter() - began) * 1000 / len(pictures)
+    return Instant.now().since(began, len(pictures))
 
 
 def _latency(render: Render, frames: list[Frame]) -> float:
@@ -200,26 +237,26 @@ def _latency(render: Render, frames: list[Frame]) -> float:
     return statistics.median(times[render.painter.model.n_frames :]) * 1000
 
 
-def _end_to_end(settings: ConvertSettings, frames: int, path: Path) -> tuple[float, float]:
-    """Convert; milliseconds a frame from the first written frame to the whole film, or, where the
+def _end_to_end(settings: ConvertSettings, frames: int, path: Path) -> tuple[Spent, float]:
+    """Convert; what a frame takes from the first written frame to the whole film, or, where the
     input is longer, to the last frame that counts; and milliseconds to the first written frame,
     the opening of input and model included."""
-    marks: list[float] = []
+    marks: list[Instant] = []
     enough = threading.Event()
 
     def written(progress: Progress) -> None:
-        marks.append(time.perf_counter())
+        marks.append(Instant.now())
         if len(marks) == frames:
             enough.set()
 
     whole = settings.model_copy(update={"output": str(path), "resume": False, "overwrite": True})
-    began = time.perf_counter()
+    began = Instant.now()
     try:
         convert(whole, on_progress=written, cancel=enough)
-        ended = time.perf_counter()
+        ended = Instant.now()
     except Interrupted:
         ended = marks[frames - 1]
-    return (ended - marks[0]) * 1000 / (frames - 1), (marks[0] - began) * 1000
+    return ended.since(marks[0], frames - 1), marks[0].since(began, 1).wall_ms
 
 
 def _flop(render: Render, reads: list[Read]) -> int:
