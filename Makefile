@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh Debian or Ubuntu: `make demo` and `make test`.
-.PHONY: demo gui setup test coverage proofs faults fuzz lint format docs release bench bench-suite bench-short help clean
+.PHONY: demo gui setup test coverage proofs faults fuzz lint format docs release bench bench-suite benchmarks bench-short help clean
 
 VENV := .venv/bin
 
@@ -56,6 +56,9 @@ bench: setup  ## speed figures as JSON
 
 bench-suite: setup  ## speed of all architectures at three sizes, JSON and a table
 	$(VENV)/vidtrans bench --suite
+
+benchmarks: setup-test  ## all figures of docs/performance.md into docs/benchmarks/$(NAME).json
+	$(VENV)/python scripts/benchmarks.py $(NAME)
 
 bench-short: setup-test  ## two small rows of the same, some ten seconds
 	$(VENV)/vidtrans bench suite --models street,pix2pix --sizes 256x128 --seconds 1
