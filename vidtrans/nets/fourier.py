@@ -13,6 +13,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from vidtrans.nets.constants import constant
+
 
 def fourier_features(values: Tensor, frequencies: Sequence[float]) -> list[Tensor]:
     """Sine and cosine of ``values`` at each of ``frequencies``, in periods per unit.
@@ -45,9 +47,12 @@ def band_limited_features(
     Returns:
         Planes of the shape that the arguments broadcast to, sine before cosine, in [-1,1].
     """
-    planes = []
-    for wavelength in wavelengths:
-        strength = (1 - footprint / wavelength).clamp(min=0) * valid
-        angle = metres.remainder(wavelength) * (2 * math.pi / wavelength)
-        planes += [angle.sin() * strength, angle.cos() * strength]
-    return planes
+    # All wavelengths at once: the arguments are often a row or a column, and then each operation
+    # costs the same however many values it has.
+    along = (-1,) + (1,) * max(metres.dim(), footprint.dim(), valid.dim())
+    lengths = constant(tuple(wavelengths), metres.device).view(along)
+    factors = constant(tuple(2 * math.pi / length for length in wavelengths), metres.device)
+    strength = (1 - footprint / lengths).clamp(min=0) * valid
+    angle = metres.remainder(lengths) * factors.view(along)
+    pairs = torch.stack((angle.sin() * strength, angle.cos() * strength), dim=1)
+    return list(pairs.flatten(0, 1))

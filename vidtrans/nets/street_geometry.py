@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from vidtrans.nets.camera import EYE_M, FOCAL, HORIZON
-from vidtrans.nets.constants import constant
+from vidtrans.nets.constants import constant, kept
 from vidtrans.nets.fourier import band_limited_features
 from vidtrans.nets.street_classes import StreetClasses
 from vidtrans.nets.viewport import Viewport
@@ -96,14 +96,37 @@ def facade_distances(ids: Tensor, classes: StreetClasses) -> Tensor:
     height, width = ids.shape[-2:]
     columns = ids[:, :, 1::4]
     touching = classes.is_facade(columns[:, :-1]) & classes.is_ground(columns[:, 1:])
-    v = (torch.arange(1, height, device=ids.device) / height - HORIZON)[:, None]
-    u = (torch.arange(1, width, 4, device=ids.device) + 0.5 - width / 2) / height
-    aside = u.abs() * (EYE_M - PAVEMENT_M) / v.clamp(min=0.02)
+    aside = _metres_aside((height, width), ids.device)
+    sides = _reliable_aside((height, width), ids.device)
+    return torch.stack([_median(aside, touching & side) for side in sides], dim=1)
+
+
+def _of_the_pavement(size_hw: tuple[int, int], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Heights below the horizon [h-1,1] of the lines between rows, and places beside the vanishing
+    point [w/4] of every fourth column, both in heights of the picture."""
+    height, width = size_hw
+    v = (torch.arange(1, height, device=device) / height - HORIZON)[:, None]
+    u = (torch.arange(1, width, 4, device=device) + 0.5 - width / 2) / height
+    return v, u
+
+
+@kept(maxsize=16)
+def _metres_aside(size_hw: tuple[int, int], device: torch.device) -> Tensor:
+    """How far aside a point of the pavement is that is seen there, metres [h-1,w/4]."""
+    v, u = _of_the_pavement(size_hw, device)
+    return u.abs() * (EYE_M - PAVEMENT_M) / v.clamp(min=0.02)
+
+
+@kept(maxsize=16)
+def _reliable_aside(size_hw: tuple[int, int], device: torch.device) -> Tensor:
+    """Where `_metres_aside` can be the facade's distance, to the left and to the right, bool
+    [2,h-1,w/4]."""
+    v, u = _of_the_pavement(size_hw, device)
+    aside = _metres_aside(size_hw, device)
     # Near the vanishing point a pixel is metres; no street is narrower than 3 m or wider than 25 m
     # on one side.
     reliable = (v > 0.03) & (u.abs() > 0.1) & (aside > 3) & (aside < 25)
-    sides = [_median(aside, touching & reliable & side) for side in (u < 0, u > 0)]
-    return torch.stack(sides, dim=1)
+    return torch.stack([reliable & (u < 0), reliable & (u > 0)])
 
 
 def ego_motion(ids: Tensor, flow: Tensor, classes: StreetClasses) -> Tensor:
@@ -122,12 +145,18 @@ def ego_motion(ids: Tensor, flow: Tensor, classes: StreetClasses) -> Tensor:
         frames a second 5 m are 300 km/h: more is an error of the flow).
     """
     height = ids.shape[-2]
-    v = ((torch.arange(0, height, 4, device=ids.device) + 0.5) / height - HORIZON)[:, None]
+    v = _below_the_horizon(height, ids.device)
     before = v + flow[:, 1, ::4, ::4].float() / height
     metres = EYE_M * FOCAL * (1 / before.clamp(min=0.02) - 1 / v.clamp(min=0.02))
     # Farther ahead than about 45 m a pixel of flow is several metres.
     reliable = classes.is_ground(ids[:, ::4, ::4]) & (v > 0.06) & (before > 0.03)
     return _median(metres, reliable).nan_to_num(0).clamp(-3, 5)
+
+
+@kept(maxsize=16)
+def _below_the_horizon(height: int, device: torch.device) -> Tensor:
+    """How far every fourth row lies below the horizon, in heights of the picture, [h/4,1]."""
+    return ((torch.arange(0, height, 4, device=device) + 0.5) / height - HORIZON)[:, None]
 
 
 def _median(values: Tensor, where: Tensor) -> Tensor:
