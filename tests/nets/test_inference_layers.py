@@ -94,6 +94,18 @@ def test_layers_in_channels_last_are_the_plain_ones(statistics, planar):
     assert found.is_contiguous(memory_format=torch.channels_last)
 
 
+@torch.inference_mode()
+def test_results_do_not_depend_on_strides_of_axes_of_length_1():
+    layers = Layers(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU()).eval()
+    pixels = torch.randn(16, 24, 3)
+    odd = pixels.permute(2, 0, 1)[None].as_strided((1, 3, 16, 24), (3, 1, 72, 3))
+    assert odd.is_contiguous(memory_format=torch.channels_last)
+    found = [layers(x) for x in (odd, odd.contiguous(), pixels[None].permute(0, 3, 1, 2))]
+    for other in found[1:]:
+        assert torch.equal(found[0], other)
+        assert found[0].stride() == other.stride()
+
+
 def test_they_are_plain_layers_elsewhere():
     x = torch.zeros(1, 1, 4, 4)
     assert not inference_layers.applies(x)  # gradients

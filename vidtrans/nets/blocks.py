@@ -137,7 +137,7 @@ class Layers(SeededSequential):
             return super().forward(x, seed)
         layers = list(self)
         if layers and not isinstance(layers[0], FrameNorm):
-            x = x.contiguous(memory_format=torch.channels_last)
+            x = inference_layers.channels_last(x)
         done = 0
         while done < len(layers):
             layer = layers[done]

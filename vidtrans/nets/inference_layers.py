@@ -32,6 +32,17 @@ def applies(x: Tensor) -> bool:
     )
 
 
+def channels_last(x: Tensor) -> Tensor:
+    """``x`` [N,C,H,W] in channels_last; a view where it is already.
+
+    Its strides are those of the format in axes of length 1 too, by which PyTorch's convolutions
+    decide: their results depend on values alone, to the bit.
+    """
+    _, channels, height, width = x.shape
+    strides = (channels * height * width, 1, channels * width, channels)
+    return x.contiguous(memory_format=torch.channels_last).as_strided(x.shape, strides)
+
+
 class Conv2d(nn.Conv2d):
     """A convolution of stride 1; where it has few outputs, see `slim_convolution`."""
 
