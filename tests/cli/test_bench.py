@@ -158,6 +158,17 @@ def test_a_row_of_the_suite_and_the_table():
     assert "GPU" not in lines[0]
 
 
+def test_a_row_with_plain_layers():
+    row = measure_suite.Row("street", (64, 128), "cpu", "fp32", 0, plain=True)
+    figures = measure_suite.measure_row(row)
+    assert figures["times_plain"] == pytest.approx(
+        figures["plain_ms"] / figures["generator_ms"], abs=0.01
+    )
+    assert 0 < figures["plain_difference"] < 1e-4  # another path, the same picture
+    head = measure_suite.table([{"model": "street", "size": "128x64"} | figures]).splitlines()[0]
+    assert "times plain" in head
+
+
 @pytest.mark.parametrize("raised", [BrokenProcessPool(), MemoryError()], ids=["killed", "refused"])
 def test_a_row_that_does_not_fit_into_memory_ends_alone(monkeypatch, raised):
     class Pool(ThreadPoolExecutor):

@@ -65,6 +65,15 @@ def test_norms_keep_small_variances_beside_large_means(shape, affine):
     assert (found - exact).abs().max() <= 3 * (plain - exact).abs().max() + 1e-5
 
 
+@torch.inference_mode()
+def test_equal_values_are_normalised_to_zeros():
+    rows = torch.tensor([0.1, -3.3, 1e6]).expand(30_011, 3).contiguous()
+    mean, variance = inference_layers.statistics(rows)
+    assert torch.equal(mean, rows[0])
+    assert not variance.any()
+    assert not FrameNorm(3, affine=False, stored=False).eval().normalise_rows(rows).any()
+
+
 @pytest.mark.parametrize("statistics", ["frame", "running"])
 @pytest.mark.parametrize("planar", [True, False])
 def test_layers_in_channels_last_are_the_plain_ones(statistics, planar):
@@ -108,6 +117,8 @@ def test_results_do_not_depend_on_strides_of_axes_of_length_1():
 
 def test_they_are_plain_layers_elsewhere():
     x = torch.zeros(1, 1, 4, 4)
+    with torch.inference_mode(), inference_layers.plain_networks():
+        assert not inference_layers.applies(x)
     assert not inference_layers.applies(x)  # gradients
     with torch.inference_mode():
         assert inference_layers.applies(x)

@@ -110,6 +110,10 @@ def suite(
     seconds: Annotated[
         float, typer.Option(min=0, help="Time for each architecture at each size.")
     ] = 5.0,
+    plain: Annotated[
+        bool,
+        typer.Option("--plain", help="Time plain PyTorch layers too, and give the ratio."),
+    ] = False,
     table: Annotated[
         Path | None,
         typer.Option(metavar="FILE.md", help="Write the Markdown table there (default: stderr)."),
@@ -137,7 +141,7 @@ def suite(
     old = None if compare is None else earlier_figures(compare, "suite")
     chosen = choose_device(device)
     rows = [
-        Row(name, size, str(chosen), cast(Any, choose_precision(precision, chosen)), seconds)
+        Row(name, size, str(chosen), cast(Any, choose_precision(precision, chosen)), seconds, plain)
         for size in [size_option(text) for text in sizes.split(",")]
         for name in names
         if size is not None

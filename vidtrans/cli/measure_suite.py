@@ -16,6 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from vidtrans.assets.demo_clip import demo_labels
@@ -28,6 +29,7 @@ from vidtrans.labels.scheme import load_scheme
 from vidtrans.media.reader import open_reader
 from vidtrans.model.card import Card
 from vidtrans.model.networks import empty
+from vidtrans.nets.inference_layers import plain_networks
 from vidtrans.pipeline.settings import format_size
 from vidtrans.sequence.allocator import keep_freed_memory
 from vidtrans.sequence.device import Precision, device_module, settle
@@ -68,6 +70,7 @@ class Row:
         device: As in ``convert``.
         precision: As in ``convert``.
         seconds: Time for the frames that are timed, after the first ones.
+        plain: Whether `plain_networks` are measured too.
     """
 
     name: str
@@ -75,6 +78,7 @@ class Row:
     device: str
     precision: Precision
     seconds: float
+    plain: bool = False
 
 
 def measure_suite(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
@@ -107,14 +111,18 @@ def measure_row(row: Row) -> dict[str, Any]:
         all three; how far the medians of three parts of the frames spread; frames a second, on a
         GPU with the next frame begun before the last picture is waited for; GFLOP of a frame as
         executed, and the share of a matrix product's rate that they are computed at; peaks of
-        memory.
+        memory. Where ``row`` asks for it, the generator's time with `plain_networks` in memory that
+        is taken from the system for each plane, as PyTorch does by itself; how many times longer it
+        is; and the largest difference of the two pictures, in [-1,1]. The first picture then is no
+        longer the process's first.
     """
     began = time.perf_counter()
     model = make_model(row)
-    if model.device.type == "cpu":
-        keep_freed_memory()
     settle(model.device)
     loaded = time.perf_counter()
+    plain = _measure_plain(model, row) if row.plain else None
+    if model.device.type == "cpu":
+        keep_freed_memory()
     frames = cycle(_clip(row.size_hw, model))
     first = next(frames)  # read before the clock starts
     asked = time.perf_counter()
@@ -154,9 +162,49 @@ def measure_row(row: Row) -> dict[str, Any]:
         "share_of_matrix_product": round(flop / generator / product, 3),
         "peak_memory_mib": round(peak_memory_mib()),
     }
+    if plain is not None:
+        figures["plain_ms"] = round(plain.seconds * 1000, 2)
+        figures["times_plain"] = round(plain.seconds / generator, 2)
+        figures["plain_difference"] = float((plain.picture - _second(model, row)).abs().max())
     if gpu_peak is not None:
         figures["peak_gpu_memory_mib"] = round(gpu_peak / 2**20)
     return figures
+
+
+@dataclass(frozen=True, eq=False)
+class _Plain:
+    """What `plain_networks` do: median seconds of a frame with a full history, and the second
+    picture of the clip."""
+
+    seconds: float
+    picture: Tensor
+
+
+def _measure_plain(model: Model, row: Row) -> _Plain:
+    with plain_networks():
+        picture = _second(model, row)
+        frames = cycle(_clip(row.size_hw, model))
+        state = model.start(row.size_hw)
+        for _ in range(model.n_frames):
+            state, _ = _frame(model, state, next(frames))
+        times: list[float] = []
+        until = time.perf_counter() + row.seconds
+        while len(times) < _LEAST_FRAMES or (
+            len(times) < _MOST_FRAMES and time.perf_counter() < until
+        ):
+            state, (_, generator, _) = _frame(model, state, next(frames))
+            times.append(generator)
+    return _Plain(statistics.median(times), picture)
+
+
+def _second(model: Model, row: Row) -> Tensor:
+    """The second picture of the clip, where the first one showed the labels' colours. (A picture of
+    one colour has no variance, which norms divide by.)"""
+    first, second = _clip(row.size_hw, model)[:2]
+    colours = np.asarray(colourise(first.ids, load_scheme("cityscapes")), np.uint8)
+    state, _ = model.step(model.start(row.size_hw, first_frames=colours), first)
+    _, painting = model.step(state, second)
+    return painting.picture.float().cpu()
 
 
 def _spread(times: Sequence[tuple[float, ...]]) -> dict[str, float]:
@@ -202,14 +250,17 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
         "upload_ms": "upload ms",
         "generator_ms": "generator ms",
         "download_ms": "download ms",
+        "plain_ms": "plain ms",
+        "times_plain": "times plain",
         "fps": "frames/s",
         "gflop_per_frame": "GFLOP",
         "share_of_matrix_product": "of a matrix product's rate",
         "peak_memory_mib": "memory MiB",
         "peak_gpu_memory_mib": "GPU memory MiB",
     }
-    if not any("peak_gpu_memory_mib" in row for row in rows):
-        del columns["peak_gpu_memory_mib"]
+    for name in ("peak_gpu_memory_mib", "plain_ms", "times_plain"):
+        if not any(name in row for row in rows):
+            del columns[name]
     lines = ["| " + " | ".join(columns.values()) + " |", "|" + "---|" * len(columns)]
     for row in rows:
         cells = [str(row.get(name, "")) for name in columns]

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vidtrans.nets.constants import constant
+from vidtrans.nets.inference_layers import are_plain
 from vidtrans.nets.label_convolution import convolve_labels
 from vidtrans.nets.painting import Conditioning
 
@@ -118,7 +119,9 @@ def stack_window(conditioning: Conditioning, *, label_nc: int, use_boundary: boo
     for t in range(shown.shape[1]):
         if label_nc:
             present = (
-                tuple(range(label_nc)) if conditioning.present is None else conditioning.present[t]
+                tuple(range(label_nc))
+                if conditioning.present is None or are_plain()
+                else conditioning.present[t]
             )
             parts.append(one_hot(shown[:, t], present))
         else:
@@ -199,7 +202,7 @@ def _by_lookup(planes: WindowPlanes, weight: Tensor) -> bool:
     ids, present = planes.window.ids, planes.window.present
     if not planes.label_nc or ids is None or present is None or torch.is_grad_enabled():
         return False
-    if weight.dtype != torch.float32:
+    if weight.dtype != torch.float32 or are_plain():
         return False
     codes = len({c for frame in present for c in frame}) * (1 + planes.use_boundary)
     return (

@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vidtrans.nets import extent, street_geometry
+from vidtrans.nets.inference_layers import are_plain
 from vidtrans.nets.lookup import LabelLookup
 from vidtrans.nets.painting import Conditioning, History, Painting
 from vidtrans.nets.perspective import perspective_planes
@@ -53,6 +54,7 @@ def applies(street: StreetGenerator, conditioning: Conditioning) -> bool:
     assert ids is not None
     return (
         not torch.is_grad_enabled()
+        and not are_plain()
         and not torch.is_autocast_enabled("cpu")
         and ids.device.type == "cpu"
         and ids.dtype == torch.uint8

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from vidtrans.nets import inference_layers
 from vidtrans.nets.constants import kept
 
 POINTS = (0.0, math.sqrt(0.5), -math.sqrt(0.5), math.sqrt(2), -math.sqrt(2))
@@ -44,10 +45,8 @@ def applies(convolution: nn.Conv2d, x: Tensor) -> bool:
     """Whether `convolve` can take ``x`` [N,C,H,W] and is faster than the convolution: on a CPU in
     float32, one picture, no gradients, many channels."""
     return (
-        not torch.is_grad_enabled()
-        and x.device.type == "cpu"
-        and x.dtype == convolution.weight.dtype == torch.float32
-        and not torch.is_autocast_enabled("cpu")
+        inference_layers.applies(x)
+        and convolution.weight.dtype == torch.float32
         and len(x) == 1
         and x.shape[2] * x.shape[3] >= LEAST_TILES * _OUT * _OUT
         and min(x.shape[2:]) >= _OUT
