@@ -30,6 +30,10 @@ BEGIN, END = "<!-- benchmarks: scripts/benchmarks.py -->", "<!-- end of the benc
 COMMANDS = {
     "bench": ["-m", "vidtrans", "bench"],
     "suite": ["-m", "vidtrans", "bench", "suite"],
+    "published": [
+        *("-m", "vidtrans", "bench", "suite", "--plain", "--sizes", "512x256,1024x512"),
+        *("--models", "label2city_512,label2city_1024_g1"),
+    ],
     "start": ["-m", "vidtrans", "bench", "start"],
     "editor": ["-m", "vidtrans_gui.bench"],
     "filter": ["-m", "vidtrans_ffmpeg.bench"],
@@ -135,7 +139,14 @@ def _filter(found: dict[str, Any]) -> Iterator[str]:
         yield f"| {name} | {figures['ratio']} | {figures['ratio_large_pipes']} |"
 
 
-_TABLES = {"bench": _bench, "suite": _suite, "start": _start, "editor": _start, "filter": _filter}
+_TABLES = {
+    "bench": _bench,
+    "suite": _suite,
+    "published": _suite,
+    "start": _start,
+    "editor": _start,
+    "filter": _filter,
+}
 
 
 def main() -> None:

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 Indices = npt.NDArray[np.int32]
 Codes = npt.NDArray[np.uint8]
 
-_CELLS_AT_ONCE = 2048
-"""Cells whose positional encoding is computed at once: it stays in a core's cache."""
+_CELLS_AT_ONCE = 8192
+"""Cells whose positional encoding is computed at once: it stays in the cores' caches."""
 VIEWPORTS_KEPT = 4
 """Viewports whose planes are kept: those of a film, and of a preview beside it."""
 
