@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from vidtrans.startup import loading_modules, start
+from vidtrans.startup import loading_modules, preload_torch, start
 
 COMMANDS = {"vidtrans": "vidtrans", "vidtrans-filter": "vidtrans_ffmpeg"}
 
@@ -83,6 +83,30 @@ def test_the_first_picture_comes_without_slow_libraries():
         [sys.executable, "-c", FIRST_PICTURE], capture_output=True, check=True, text=True
     )
     assert not set(UNNEEDED) & set(done.stdout.split())
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only on Linux")
+def test_pytorchs_library_is_loaded_ahead_and_pytorch_works():
+    ended = subprocess.run(
+        [sys.executable, "-c", PRELOADED], capture_output=True, text=True, check=False
+    )
+    assert ended.stdout == "True False\n[2.0, 2.0]\n", ended.stderr
+
+
+PRELOADED = """
+import sys
+from pathlib import Path
+from vidtrans.startup import preload_torch
+preload_torch().join()
+print("libtorch_cpu.so" in Path("/proc/self/maps").read_text(), "torch" in sys.modules)
+import torch
+print((torch.ones(2) * 2).tolist())
+"""
+
+
+def test_what_is_loaded_is_not_loaded_ahead(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", sys)
+    assert preload_torch() is None
 
 
 @pytest.mark.posix

@@ -1,13 +1,18 @@
 """The start of a command, before its modules are loaded: Ctrl-C, missing system libraries, and
-garbage collection."""
+garbage collection, PyTorch's libraries beside other imports."""
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import os
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
 
 _INTERRUPTED = 130
 _PACKAGES = {
@@ -60,6 +65,41 @@ def loading_modules() -> Iterator[None]:
             gc.freeze()
         if was_on:
             gc.enable()
+
+
+def preload_torch() -> threading.Thread | None:
+    """Load PyTorch's largest shared library in a thread, before ``import torch`` needs it.
+
+    An import statement holds the interpreter's lock while the system loads a library; a call
+    through ctypes does not. So Python's own work, such as executing other modules, runs beside it.
+    What loads libraries itself waits for it: import those modules before.
+
+    Returns:
+        The thread; None where PyTorch is loaded already, or not on Linux. ``import torch`` need
+        not wait for it.
+    """
+    if not sys.platform.startswith("linux") or "torch" in sys.modules:
+        return None
+    found = find_spec("torch")
+    if found is None or found.origin is None:
+        return None
+    folder = Path(found.origin).parent / "lib"
+    # The order and the flags of `import torch`, which loads them again and so counts one use more.
+    libraries = (
+        (folder / "libtorch_global_deps.so", os.RTLD_GLOBAL),
+        (folder / "libtorch_cpu.so", os.RTLD_LOCAL),
+    )
+    dlopen = ctypes.CDLL(None).dlopen
+    dlopen.argtypes, dlopen.restype = (ctypes.c_char_p, ctypes.c_int), ctypes.c_void_p
+
+    def load() -> None:
+        for path, scope in libraries:
+            if not dlopen(os.fsencode(path), os.RTLD_LAZY | scope):
+                return  # `import torch` says what is wrong with it
+
+    thread = threading.Thread(target=load, name="vidtrans-preload")
+    thread.start()
+    return thread
 
 
 def missing_library(error: Exception) -> str | None:

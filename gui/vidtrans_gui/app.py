@@ -8,12 +8,13 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from vidtrans.errors import UsageError
-from vidtrans.startup import loading_modules
+from vidtrans.startup import loading_modules, preload_torch
 
 if TYPE_CHECKING:
     from PySide6.QtCore import QTimer
@@ -21,6 +22,21 @@ if TYPE_CHECKING:
 
     from vidtrans_gui.main_window import MainWindow
 
+_WITH_LIBRARIES = (
+    "PySide6.QtSvg",
+    "av",
+    "csv",
+    "filelock",
+    "heapq",
+    "json",
+    "multiprocessing.connection",
+    "psutil",
+    "pydantic",
+    "uuid",
+    "zoneinfo",
+)
+"""Modules with shared libraries of their own that the window's modules import, beside Qt, OpenCV
+and PyTorch. They are imported before ``preload_torch``, which loading a library has to wait for."""
 _OVERWRITTEN = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")
 
 
@@ -103,7 +119,8 @@ def build(argv: Sequence[str]) -> tuple[QApplication, MainWindow]:
         from PySide6.QtGui import QIcon
         from PySide6.QtWidgets import QApplication
 
-        from vidtrans_gui import theme
+        for name in _WITH_LIBRARIES:
+            import_module(name)
 
     app = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(app, QApplication)
@@ -118,12 +135,20 @@ def build(argv: Sequence[str]) -> tuple[QApplication, MainWindow]:
         app.installTranslator(translator)
     app.setWindowIcon(QIcon(str(Path(__file__).parent / "data" / "vidtrans-gui.svg")))
 
-    from vidtrans_gui.preferences import Preferences, state_folder
+    # What was imported above has loaded its shared libraries, and what follows has none of its own
+    # until PyTorch is imported.
+    preload_torch()
+    with loading_modules():
+        from vidtrans.labels.scheme_scores import candidate_schemes
+        from vidtrans.pipeline.settings import ConvertSettings  # noqa: F401
+        from vidtrans_gui import theme
+        from vidtrans_gui.preferences import Preferences, state_folder
 
     preferences = Preferences()
     theme.apply(app, theme.choose(preferences.appearance))
     splash = _splash()
     app.processEvents()
+    candidate_schemes()  # kept for the detection of labels
     with loading_modules():
         from vidtrans.assets.demo_clip import DEMO_SEED, demo_instances, demo_labels
         from vidtrans_gui.files import Demo

@@ -14,9 +14,6 @@ import sys
 import tempfile
 from typing import Any
 
-from vidtrans.cli.machine import describe_machine
-from vidtrans.cli.measure_start import measure_starts
-
 _SHOWN = "first picture"
 _FOLDERS = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME")
 
@@ -36,6 +33,8 @@ def measure(*, rounds: int = 5) -> dict[str, Any]:
     Raises:
         InputError: The editor showed no picture.
     """
+    from vidtrans.cli.measure_start import measure_starts  # not in the process that is measured
+
     with tempfile.TemporaryDirectory(prefix="vidtrans-bench-") as folder:
         environment = {"QT_QPA_PLATFORM": "offscreen"} | dict(os.environ)
         environment |= dict.fromkeys(_FOLDERS, folder)
@@ -68,6 +67,8 @@ def main() -> int:
     given = parser.parse_args()
     if given.show:
         return _show()
+    from vidtrans.cli.machine import describe_machine
+
     figures = {"editor": measure(rounds=given.rounds), "machine": describe_machine("cpu")}
     print(json.dumps(figures, indent=2))
     return 0

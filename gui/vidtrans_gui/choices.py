@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
@@ -10,10 +10,12 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from vidtrans_gui import library
 from vidtrans_gui.dialogs import choose_file
 from vidtrans_gui.document import Document
-from vidtrans_gui.model_dialog import ModelDialog
 from vidtrans_gui.preferences import Preferences
 from vidtrans_gui.render_bar import Choice, RenderBar
 from vidtrans_gui.tasks import Tasks
+
+if TYPE_CHECKING:
+    from vidtrans_gui.model_dialog import ModelDialog
 
 
 class Choices(QObject):
@@ -78,6 +80,8 @@ class Choices(QObject):
 
     def open_models(self) -> ModelDialog:
         """Open the model manager."""
+        from vidtrans_gui.model_dialog import ModelDialog
+
         dialog = ModelDialog(
             self._preferences, self._tasks, self._document.project.render.model, self._window
         )

@@ -25,7 +25,6 @@ from vidtrans.labels.edit import (
 )
 from vidtrans_gui import wording
 from vidtrans_gui.actions import Actions
-from vidtrans_gui.class_picker import ClassPicker
 from vidtrans_gui.classlist import ClassRow
 from vidtrans_gui.dialogs import ask, choose_file
 from vidtrans_gui.document import Document
@@ -35,7 +34,6 @@ from vidtrans_gui.pictures import mask_overlay
 from vidtrans_gui.preferences import Preferences
 from vidtrans_gui.selection import Classes, Spot, mask_of, spot
 from vidtrans_gui.session import Session, Shown
-from vidtrans_gui.style_dialog import StyleDialog
 from vidtrans_gui.style_names import StyleNames, style_names
 from vidtrans_gui.style_thumbs import around, paint_styles
 from vidtrans_gui.tasks import Tasks
@@ -300,6 +298,8 @@ class Editing(QObject):
 
     def relabel(self) -> None:
         """Open a dialog that chooses the class that the selection becomes."""
+        from vidtrans_gui.class_picker import ClassPicker
+
         found = self._spot
         if found is None:
             return
@@ -340,6 +340,8 @@ class Editing(QObject):
 
     def style(self) -> None:
         """Open a sheet of the model's styles, painted for the selection in the background."""
+        from vidtrans_gui.style_dialog import StyleDialog
+
         found, shown = self._styled(self._spot), self._shown
         if (
             found is None

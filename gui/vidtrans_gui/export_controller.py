@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QProcess, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QGuiApplication
@@ -17,12 +18,9 @@ from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans_gui import wording
 from vidtrans_gui.dialogs import ask, choose_file
 from vidtrans_gui.document import Document
-from vidtrans_gui.export_dialog import ExportDialog, ExportedFilm
-from vidtrans_gui.export_presets import PRESETS
 from vidtrans_gui.export_queue import ExportQueue, Job
 from vidtrans_gui.export_store import ExportStore, Left, manifest
 from vidtrans_gui.file_kinds import FILMS
-from vidtrans_gui.films_dialog import FilmsDialog
 from vidtrans_gui.inbox import Inbox
 from vidtrans_gui.preferences import Preferences
 from vidtrans_gui.queue_panel import QueuePanel
@@ -30,6 +28,11 @@ from vidtrans_gui.session import Session
 from vidtrans_gui.shell_command import command_line
 from vidtrans_gui.still import write_still
 from vidtrans_gui.tasks import Tasks
+
+# The dialogs are imported when they are opened: the window starts sooner.
+if TYPE_CHECKING:
+    from vidtrans_gui.export_dialog import ExportedFilm
+    from vidtrans_gui.films_dialog import FilmsDialog
 
 _LISTED = 8
 """Names of unfinished exports that a question lists."""
@@ -94,6 +97,8 @@ class ExportController(QObject):
 
     def dialog(self) -> None:
         """Open the export dialog."""
+        from vidtrans_gui.export_dialog import ExportDialog
+
         folder = self._preferences.folder("export")
         try:
             base = self._document.project.settings(output=str(Path(folder) / "street.mp4"))
@@ -115,6 +120,8 @@ class ExportController(QObject):
         self._frame = frame
 
     def _film(self) -> ExportedFilm | None:
+        from vidtrans_gui.export_dialog import ExportedFilm
+
         film = self._session.film
         return None if film is None else ExportedFilm.of(film, self._in_out)
 
@@ -177,6 +184,9 @@ class ExportController(QObject):
 
         They begin with the model, device and precision of the window.
         """
+        from vidtrans_gui.export_presets import PRESETS
+        from vidtrans_gui.films_dialog import FilmsDialog
+
         render = self._document.project.render
         own = {name: getattr(render, name) for name in ("model", "device", "precision")}
         preset = PRESETS[0]
@@ -318,6 +328,8 @@ class ExportController(QObject):
 
     def _change_settings(self, job: Job) -> None:
         """Open the dialog of a job that waits."""
+        from vidtrans_gui.export_dialog import ExportDialog
+
         writing = self._writing() - {job.output.absolute()}
         dialog = ExportDialog(
             job.settings, str(job.output.parent), job.output.stem, self._window, writing=writing

@@ -42,7 +42,6 @@ from vidtrans_gui.project import REOPENING, Project, View
 from vidtrans_gui.queue_panel import QueuePanel
 from vidtrans_gui.render_bar import RenderBar
 from vidtrans_gui.session import Engine, Session, Shown
-from vidtrans_gui.shortcuts_dialog import ShortcutsDialog
 from vidtrans_gui.status_bar import StatusBar
 from vidtrans_gui.tasks import Tasks
 from vidtrans_gui.timeline import Timeline
@@ -189,7 +188,7 @@ class MainWindow(QMainWindow):
             "copy-command": self.exporting.copy_command,
             "quit": self.close,
             "models": self.choices.open_models,
-            "shortcuts": lambda: ShortcutsDialog(act, self).open(),
+            "shortcuts": self._show_shortcuts,
             "about": lambda: QMessageBox.about(self, self.tr("About vidtrans"), about_text()),
             "fit": self.viewer.fit,
             "actual": lambda: self.viewer.set_zoom(1.0),
@@ -514,6 +513,11 @@ class MainWindow(QMainWindow):
             QApplication.alert(self)
 
     # -- the rest of the window --------------------------------------------------------------------
+
+    def _show_shortcuts(self) -> None:
+        from vidtrans_gui.shortcuts_dialog import ShortcutsDialog
+
+        ShortcutsDialog(self.actions_, self).open()
 
     def show_problem(self, title: str, message: str, details: str = "") -> None:
         """Show an error in a dialog."""

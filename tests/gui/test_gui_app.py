@@ -66,6 +66,44 @@ def test_it_starts_and_ends_offscreen(tmp_path):
 
 
 @pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="libraries are loaded ahead on Linux"
+)
+def test_nothing_loads_a_library_while_pytorchs_is_loaded(tmp_path):
+    ended = run("-c", LIBRARIES, QT_QPA_PLATFORM="offscreen", XDG_CONFIG_HOME=str(tmp_path))
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.split() == ["begun", "torch"], "_WITH_LIBRARIES lacks these modules"
+
+
+LIBRARIES = """
+import importlib.machinery, os, sys
+import vidtrans_gui.app as app
+def preload():
+    print("begun")
+    plain = importlib.machinery.PathFinder.find_spec
+    def find(name, *rest):
+        found = plain(name, *rest)
+        if name == "torch" or (found and found.origin and found.origin.endswith(".so")):
+            print(name, flush=True)
+        if name == "torch":
+            os._exit(0)
+        return found
+    importlib.machinery.PathFinder.find_spec = find
+app.preload_torch = preload
+app.build(["--demo"])
+"""
+
+
+def test_dialogs_are_imported_when_they_are_opened(tmp_path):
+    ended = run(
+        "-c",
+        START + "print([name for name in sys.modules if name.endswith('_dialog')])",
+        QT_QPA_PLATFORM="offscreen",
+        XDG_CONFIG_HOME=str(tmp_path),
+    )
+    assert ended.stdout.splitlines()[-1] == "[]", ended.stderr
+
+
+@pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="other systems always have a screen"
 )
 def test_no_screen_is_a_sentence(tmp_path):

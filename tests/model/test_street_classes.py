@@ -6,6 +6,7 @@ import pytest
 
 from vidtrans.labels.scheme import load_scheme
 from vidtrans.model import build, find_bundle, read_bundle
+from vidtrans.model.networks import empty
 from vidtrans.model.street_classes import foreground_classes, street_classes
 from vidtrans.nets.street_classes import StreetClasses
 
@@ -37,6 +38,27 @@ def test_the_embedded_model_is_built_with_them():
     generator = build(bundle.card, bundle.tensors, where=bundle.where).generator
     assert generator.classes == TRAINED
     assert generator.config.fg_labels == tuple(range(24, 34))
+
+
+def test_a_model_is_built_once(monkeypatch):
+    built = []
+
+    def counted(card, where):
+        built.append(where)
+        return empty(card, where)
+
+    monkeypatch.setattr("vidtrans.model.networks.empty", counted)
+    bundle = read_bundle(find_bundle("street"))
+    generator = build(bundle.card, bundle.tensors, where=bundle.where).generator
+    assert len(built) == 1
+    assert generator.foreground.nonzero().flatten().tolist() == list(range(24, 34))
+
+
+def test_a_large_constant_that_no_file_holds_has_its_values(monkeypatch):
+    monkeypatch.setattr("vidtrans.model.networks._CONSTANT", 0)
+    bundle = read_bundle(find_bundle("street"))
+    generator = build(bundle.card, bundle.tensors, where=bundle.where).generator
+    assert generator.foreground.nonzero().flatten().tolist() == list(range(24, 34))
 
 
 def test_a_silent_card_has_the_foreground_that_it_always_had(published_networks):

@@ -13,7 +13,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from importlib.resources import files
 from os import PathLike, fspath
 from pathlib import Path
@@ -267,6 +267,7 @@ class _SchemeFile(BaseModel):
     classes: tuple[_ClassEntry, ...] = Field(min_length=1)
 
 
+@cache
 def builtin_schemes() -> tuple[str, ...]:
     """The names of the schemes that come with vidtrans, sorted."""
     folder = files("vidtrans.labels").joinpath("schemes")

@@ -150,7 +150,7 @@ def build(card: Card, tensors: Mapping[str, Tensor], *, where: str) -> Networks:
         ModelError: the card describes no network, its styles do not suit the network, or the
             tensors are not exactly the network's.
     """
-    with torch.device("meta"), _Skipping(*_DRAWING, Tensor.mul_):
+    with torch.device("meta"), _Constants(), _Skipping(*_DRAWING, Tensor.mul_):
         networks = empty(card, where)
     check_card_styles(card, label_nc=networks.label_nc, feature_nc=networks.feature_nc, where=where)
     expected = networks.tensors()
@@ -160,8 +160,8 @@ def build(card: Card, tensors: Mapping[str, Tensor], *, where: str) -> Networks:
         module.load_state_dict(own, strict=True, assign=True)
         module.requires_grad_(False)
     if any(buffer.is_meta for module in networks.modules() for buffer in module.buffers()):
-        # Buffers that no file holds, constants of the network, have no values on the meta device:
-        # now that all is known to fit the network is built again in memory.
+        # Large buffers that no file holds have no values on the meta device: now that all is known
+        # to fit, the network is built again in memory.
         with _Skipping(*_DRAWING):
             networks = empty(card, where)
         for prefix, module in _prefixed(networks.generator, networks.first, networks.encoder):
@@ -172,6 +172,28 @@ def build(card: Card, tensors: Mapping[str, Tensor], *, where: str) -> Networks:
 
 
 _DRAWING = (Tensor.normal_, Tensor.uniform_)
+
+
+_CONSTANT = 1 << 12
+"""Elements of a constant that is made in memory at once. Planes of classes have at most some
+hundreds."""
+
+
+class _Constants(TorchFunctionMode):
+    """Small tensors of zeros or of given values are made in memory in spite of the meta device:
+    the constants of a network, which no file holds."""
+
+    def __torch_function__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        made = func(*args, **(kwargs or {}))
+        if func in (torch.zeros, torch.tensor) and made.is_meta and made.numel() <= _CONSTANT:
+            return func(*args, **((kwargs or {}) | {"device": "cpu"}))
+        return made
 
 
 class _Skipping(TorchFunctionMode):

@@ -15,8 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
+from statistics import median
 
 from vidtrans.frame import Bytes, LabelFrame
 from vidtrans.labels.edit import Edit, EditList, FirstFrame
@@ -239,7 +238,7 @@ class RandomAccess:
 
     def step_s(self) -> float | None:
         """Median seconds to paint one of the last 32 frames; None before the first."""
-        return float(np.median(self._step_s)) if self._step_s else None
+        return median(self._step_s) if self._step_s else None
 
     # -- painting ----------------------------------------------------------------------------------
 
@@ -460,7 +459,7 @@ class RandomAccess:
         start = self._nearest_state(self._dependencies, frame).frame
         if frame - start < _SCAN_FROM_FRAMES or self.cuts.first_unknown(start, frame + 1) is None:
             return True
-        step, read = self.step_s(), float(np.median(self._read_s)) if self._read_s else 0.0
+        step, read = self.step_s(), median(self._read_s) if self._read_s else 0.0
         if step is not None and read > step / 4:
             return True
         previous: tuple[int, LabelFrame] | None = None
