@@ -27,7 +27,7 @@ from vidtrans.pipeline.convert import convert
 from vidtrans.pipeline.progress import Progress
 from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans.pipeline.setup import Render, open_input
-from vidtrans.pipeline.stream import Read, read_labels, translate_stream
+from vidtrans.pipeline.stream import Painted, Read, read_labels, translate_stream
 from vidtrans.pipeline.threads import in_thread
 from vidtrans.sequence.device import settle
 from vidtrans.sequence.openmp import end_idle_workers
@@ -187,13 +187,20 @@ def _reads(render: Render, frames: list[Frame]) -> list[Read]:
 
 
 def _paint(render: Render, reads: list[Read]) -> list[Bytes]:
+    """The pictures of all frames. As in the pipeline, a frame is begun before the picture of the
+    one before is waited for, and nothing but the pictures is kept."""
     state = render.start()
-    pending = []
+    pictures: list[Bytes] = []
+    last: Painted | None = None
     for read in reads:
         painted = render.painter.paint(state, read)
         state = painted.state
-        pending.append(painted)
-    return [painted.translation().picture for painted in pending]
+        if last is not None:
+            pictures.append(last.translation().picture)
+        last = painted
+    if last is not None:
+        pictures.append(last.translation().picture)
+    return pictures
 
 
 def _encode(
