@@ -13,8 +13,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import typer
 
 from vidtrans.cli import main
+from vidtrans.cli.app import SUMMARIES, app
 
 VIDTRANS = str(Path(sys.executable).with_name("vidtrans"))
 
@@ -163,6 +165,37 @@ def test_a_fault_of_vidtrans_is_told_as_one(run, monkeypatch):
         == "vidtrans: error: ZeroDivisionError: oops. This is a fault of vidtrans; VIDTRANS_DEBUG=1"
         " shows where.\n"
     )
+
+
+@pytest.mark.parametrize("name", SUMMARIES)
+def test_the_list_of_commands_says_what_each_says_of_itself(name):
+    command = typer.main.get_command(app).commands[name]
+    assert command.help.split("\n\n")[0] == SUMMARIES[name]
+
+
+def test_help_imports_no_command():
+    code = (
+        "import sys; from vidtrans.cli import main; main(['--help']);"
+        "loaded = {'av', 'cv2', 'numpy', 'pydantic', 'vidtrans.cli.convert'} & set(sys.modules);"
+        "sys.exit(f'imported: {loaded}' if loaded else 0)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert all(name in ended.stdout for name in SUMMARIES)
+
+
+def test_a_command_imports_no_other():
+    code = (
+        "import sys; from vidtrans.cli import main; main(['convert', '--help']);"
+        "loaded = {f'vidtrans.cli.{name}' for name in ('batch', 'bench', 'demo', 'models')};"
+        "sys.exit(f'imported: {loaded & set(sys.modules)}' if loaded & set(sys.modules) else 0)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_version_and_help_come_without_torch():

@@ -10,7 +10,6 @@ import traceback
 from collections.abc import Sequence
 
 from vidtrans.cli.app import app
-from vidtrans.cli.wording import option_words
 from vidtrans.errors import VidtransError
 from vidtrans.startup import missing_library
 
@@ -46,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _reader_gone()
         if debug:
             traceback.print_exc()
+        from vidtrans.cli.wording import option_words  # brings the settings, which take 0.2 s
+
         return _say(error.sentence(option_words), error.exit_code)
     except Exception as error:
         if not debug and (missing := missing_library(error)) is not None:
