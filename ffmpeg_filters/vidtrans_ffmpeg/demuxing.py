@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 
 from av.video.format import VideoFormat
 from av.video.stream import VideoStream
@@ -22,6 +23,7 @@ from vidtrans_ffmpeg.framing import (
     Y4mFraming,
 )
 from vidtrans_ffmpeg.pipes import CancelEvent, InputPipe
+from vidtrans_ffmpeg.plain_frames import plain_packets
 
 FORMATS = ("y4m", "nut", "matroska", "rawvideo")
 _DEMUXERS = {"y4m": "yuv4mpegpipe", "nut": "nut", "matroska": "matroska", "rawvideo": "rawvideo"}
@@ -124,6 +126,9 @@ def open_input(
     else:
         framing = _FRAMINGS[name]()
     pipe.framing = framing
+    packets = None
+    if isinstance(framing, NutFraming) and not skip_damaged:
+        packets = partial(plain_packets, pipe, framing)
     reader = FilmReader(
         pipe,  # type: ignore[arg-type]
         labels=True,
@@ -135,6 +140,7 @@ def open_input(
         tags=tags,
         skip_damaged=skip_damaged,
         stream=stream,
+        packets=packets,
     )
     if isinstance(framing, Y4mFraming):
         height, width = reader.info.size_hw

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from vidtrans.media.ebml import ElementId, read_element
-from vidtrans_ffmpeg.nut import FieldReader, Incomplete
+from vidtrans_ffmpeg.nut import STREAM, SYNCPOINT, FieldReader, Incomplete, checksum
 
 _OPENED = (ElementId.SEGMENT, ElementId.CLUSTER)
 """Matroska's elements that are parsed further; all others are passed over by their size."""
@@ -18,8 +18,8 @@ class FramingParser(ABC):
     """Follows the bytes of one container from its first byte on."""
 
     @abstractmethod
-    def feed(self, data: bytes) -> None:
-        """Take the next bytes of the stream."""
+    def feed(self, data: bytes | memoryview) -> None:
+        """Take the next bytes of the stream, and keep no reference to ``data``."""
 
     @abstractmethod
     def incomplete(self) -> str | None:
@@ -37,7 +37,7 @@ class RawVideoFraming(FramingParser):
         self._frame_bytes = frame_bytes
         self._seen = 0
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes | memoryview) -> None:
         self._seen += len(data)
 
     def incomplete(self) -> str | None:
@@ -60,11 +60,11 @@ class Y4mFraming(FramingParser):
         self._left = 0
         self._waiting: list[bytes] = []
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes | memoryview) -> None:
         if not self.frame_bytes:
-            self._waiting.append(data)
+            self._waiting.append(bytes(data))
             return
-        for part in (*self._waiting, data):
+        for part in (*self._waiting, bytes(data)):
             self._walk(part)
         self._waiting.clear()
 
@@ -100,7 +100,7 @@ class MatroskaFraming(FramingParser):
         self._left = 0
         self._head = b""
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes | memoryview) -> None:
         at = 0
         while at < len(data):
             if self._left:
@@ -125,6 +125,7 @@ class MatroskaFraming(FramingParser):
 
 
 # Flags of a frame, and the main header's startcode (NUT specification).
+_KEY, _END_OF_RELEVANCE, _SIDE_DATA = 1, 2, 256
 _CODED_PTS, _STREAM_ID, _SIZE_MSB, _CHECKSUM, _RESERVED = 8, 16, 32, 64, 128
 _HEADER_IDX, _MATCH_TIME, _CODED, _INVALID = 1 << 10, 1 << 11, 1 << 12, 1 << 13
 _MAIN = b"NMzV\x1f_\x04\xad"
@@ -135,10 +136,37 @@ _LONGEST_HEAD = 4096
 @dataclass(frozen=True, slots=True)
 class _FrameCode:
     flags: int
+    pts_delta: int
     size_mul: int
+    stream: int
     size_lsb: int
     reserved: int
     header: int
+
+
+@dataclass(frozen=True, slots=True)
+class _FrameHead:
+    flags: int
+    stream: int
+    pts_delta: int
+    coded_pts: int | None
+    size: int
+    header: int
+
+
+@dataclass(frozen=True, slots=True)
+class NutFrame:
+    """A keyframe of the only stream, which a syncpoint precedes.
+
+    Attributes:
+        head_bytes: Bytes of the syncpoint and the frame's header.
+        size: Bytes of the frame's data.
+        pts: The timestamp in the stream's time base.
+    """
+
+    head_bytes: int
+    size: int
+    pts: int
 
 
 class NutFraming(FramingParser):
@@ -146,16 +174,64 @@ class NutFraming(FramingParser):
     by the table in the main header (NUT specification, "frame" and "main_header").
 
     A stream that cannot be followed counts as complete: what is wrong with it, the decoder reports.
+
+    Attributes:
+        frames: Frames whose header was seen.
     """
 
     def __init__(self) -> None:
+        self.frames = 0
         self._head = b""
         self._left = len(b"nut/multimedia container\0")
         self._codes: list[_FrameCode] = []
         self._elided: list[int] = [0]
+        self._plain_times = False
+        self._pts_shift: int | None = None
         self._lost = False
 
-    def feed(self, data: bytes) -> None:
+    @property
+    def between_frames(self) -> bool:
+        """Whether all bytes that were fed belong to whole packets and frames."""
+        return not (self._lost or self._left or self._head)
+
+    def next_frame(self, head: bytes) -> NutFrame | None:
+        """Parse a syncpoint and the frame's header that follows it.
+
+        Args:
+            head: The bytes that come next. They are not taken; feed them afterwards.
+
+        Returns:
+            The frame. None where something else follows, where a checksum is wrong, and for a
+            stream with more than one time base, more than one stream or no syncpoints (NUT 4).
+        """
+        if not self._plain_times or self._pts_shift is None or not head.startswith(SYNCPOINT):
+            return None
+        reader = FieldReader(head, len(SYNCPOINT))
+        try:
+            length = reader.varint()
+            body = reader.at
+            sync_pts = reader.varint()
+            end = body + length
+            if length < 4 or head[end - 4 : end] != checksum(head[body : end - 4]):
+                return None
+            reader = FieldReader(head, end)
+            found = self._read_frame_head(reader)
+        except (Incomplete, IndexError, ValueError):
+            return None
+        if found.stream or found.flags & (_KEY | _END_OF_RELEVANCE | _SIDE_DATA) != _KEY:
+            return None
+        if not found.flags & _CHECKSUM or head[reader.at - 4 : reader.at] != checksum(
+            head[end : reader.at - 4]
+        ):
+            return None
+        pts = sync_pts + found.pts_delta
+        if found.coded_pts is not None:
+            pts = _whole_pts(found.coded_pts, sync_pts, self._pts_shift)
+        if not 0 <= pts < 1 << 62:  # libavformat's limit is 63 bits
+            return None
+        return NutFrame(reader.at, found.size, pts)
+
+    def feed(self, data: bytes | memoryview) -> None:
         at = 0
         while at < len(data) and not self._lost:
             if self._left:
@@ -190,19 +266,33 @@ class NutFraming(FramingParser):
                     raise Incomplete
                 self._read_main(FieldReader(head[:end], reader.at))
                 return end
+            if head[:8] == STREAM and length <= _LONGEST_HEAD:
+                end = reader.at + length
+                if end > len(head):
+                    raise Incomplete
+                self._pts_shift = _pts_shift(head[reader.at : end])
+                return end
             self._left = length + (4 if length > 4096 else 0)
             return reader.at
+        found = self._read_frame_head(reader)
+        self._left = found.size - (self._elided[found.header] if found.size <= 4096 else 0)
+        self.frames += 1
+        return reader.at
+
+    def _read_frame_head(self, reader: FieldReader) -> _FrameHead:
+        """Read a frame's header. Raises Incomplete, ValueError and IndexError."""
+        at = reader.at
         reader.skip(1)
-        code = self._codes[head[0]]
-        flags = code.flags
+        code = self._codes[reader.data[at]]
+        flags, stream, coded_pts = code.flags, code.stream, None
         if flags & _INVALID:
             raise ValueError("no frame code")
         if flags & _CODED:
             flags ^= reader.varint()
         if flags & _STREAM_ID:
-            reader.varint()
+            stream = reader.varint()
         if flags & _CODED_PTS:
-            reader.varint()
+            coded_pts = reader.varint()
         size = code.size_lsb
         if flags & _SIZE_MSB:
             size += code.size_mul * reader.varint()
@@ -213,26 +303,29 @@ class NutFraming(FramingParser):
             reader.varint()
         if flags & _CHECKSUM:
             reader.skip(4)
-        self._left = size - (self._elided[header] if size <= 4096 else 0)
-        return reader.at
+        return _FrameHead(flags, stream, code.pts_delta, coded_pts, size, header)
 
     def _read_main(self, reader: FieldReader) -> None:
         """Read the table of frame codes and the lengths of elided headers from the main header."""
         version = reader.varint()
         if version > 3:
             reader.varint()
-        reader.varint()  # streams
+        streams = reader.varint()
         reader.varint()  # max_distance
-        for _ in range(reader.varint()):
+        time_bases = reader.varint()
+        for _ in range(time_bases):
             reader.varint()
             reader.varint()
+        self._plain_times = version <= 3 and streams == 1 and time_bases == 1
         codes: list[_FrameCode] = []
-        size_mul, header = 1, 0
+        pts_delta, size_mul, stream, header = 0, 1, 0, 0
         while len(codes) < 256:
             flags = reader.varint()
             fields = reader.varint()
             values = [reader.varint() for _ in range(fields)]
+            pts_delta = _signed(values[0]) if fields > 0 else pts_delta
             size_mul = values[1] if fields > 1 else size_mul
+            stream = values[2] if fields > 2 else stream
             size = values[3] if fields > 3 else 0
             reserved = values[4] if fields > 4 else 0
             count = values[5] if fields > 5 else size_mul - size
@@ -240,9 +333,9 @@ class NutFraming(FramingParser):
             lsb = size
             while count and len(codes) < 256:
                 if len(codes) == ord("N"):
-                    codes.append(_FrameCode(_INVALID, 0, 0, 0, 0))
+                    codes.append(_FrameCode(_INVALID, 0, 0, 0, 0, 0, 0))
                     continue
-                codes.append(_FrameCode(flags, size_mul, lsb, reserved, header))
+                codes.append(_FrameCode(flags, pts_delta, size_mul, stream, lsb, reserved, header))
                 lsb += 1
                 count -= 1
         self._codes = codes
@@ -256,3 +349,33 @@ class NutFraming(FramingParser):
         if self._lost:
             return None
         return "it ends within a frame" if self._left or self._head else None
+
+
+def _signed(value: int) -> int:
+    """An s, NUT's signed integer, whose bits were read as a v: 0, 1, -1, 2, -2 and so on."""
+    value += 1
+    return -(value >> 1) if value & 1 else value >> 1
+
+
+def _pts_shift(fields: bytes) -> int | None:
+    """A stream header's msb_pts_shift; None where it is damaged."""
+    reader = FieldReader(fields)
+    try:
+        for _ in ("stream_id", "stream_class"):
+            reader.varint()
+        reader.skip(reader.varint())  # fourcc
+        reader.varint()  # time_base_id
+        shift = reader.varint()
+    except Incomplete:
+        return None
+    return shift if shift <= 16 else None  # libavformat's limit
+
+
+def _whole_pts(coded: int, last_pts: int, shift: int) -> int:
+    """The timestamp of a frame whose last bits may be all that is coded (NUT specification,
+    "coded_pts")."""
+    if coded >= 1 << shift:
+        return coded - (1 << shift)
+    mask = (1 << shift) - 1
+    delta = last_pts - mask // 2
+    return ((coded - delta) & mask) + delta

@@ -6,6 +6,7 @@ import io
 import logging
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -178,7 +179,8 @@ class _PlaneConverter:
 
 def _planes(frame: av.VideoFrame) -> list[memoryview]:
     found = []
-    for plane, width in zip(frame.planes, _plane_bytes(frame.format), strict=True):
+    widths = _plane_bytes(frame.format.name, frame.width, frame.height)
+    for plane, width in zip(frame.planes, widths, strict=True):
         whole = memoryview(plane).cast("B")
         if plane.line_size == width:
             found.append(whole[: width * plane.height])
@@ -204,8 +206,10 @@ def _is_yuv(name: str) -> bool:
     return name.startswith(("yuv", "nv"))
 
 
-def _plane_bytes(form: VideoFormat) -> list[int]:
+@cache
+def _plane_bytes(pixel_format: str, width: int, height: int) -> list[int]:
     """Bytes of one line of each plane."""
+    form = VideoFormat(pixel_format, width, height)
     planes = sorted({part.plane for part in form.components})
     if len(planes) == 1:
         return [(form.width * form.padded_bits_per_pixel + 7) // 8]  # 1 bit a pixel: monow
@@ -322,7 +326,9 @@ class NutMuxer:
         self._earliest: int | None = None
 
     def write(self, pixels: Picture, time: FrameTime) -> None:
-        pts = round(time.pts * time.time_base / self._time_base)
+        pts = time.pts
+        if time.time_base != self._time_base:
+            pts = round(pts * time.time_base / self._time_base)
         if self._earliest is None:
             self._earliest = min(
                 pts, 0

@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-_SYNCPOINT = 0x4E4BE4ADEECA4569
-_STREAM = 0x4E5311405BF2F9DB
+SYNCPOINT = bytes.fromhex("4e4be4adeeca4569")
+STREAM = bytes.fromhex("4e5311405bf2f9db")
 _KEY, _CODED_PTS, _SIZE, _CHECKSUM = 1, 8, 32, 64
 _CODED_FLAGS = 1
 """The frame code of FFmpeg's table that means: flags follow, stream 0, the whole size is coded."""
@@ -104,7 +104,7 @@ def with_aspect(headers: bytes, aspect: Fraction) -> NutHeaders:
         headers: The headers as libavformat wrote them.
         aspect: Width of a pixel over its height.
     """
-    start = headers.index(_STREAM.to_bytes(8, "big")) + 8
+    start = headers.index(STREAM) + len(STREAM)
     reader = FieldReader(headers, start)
     forward = reader.varint()
     body = reader.at
@@ -138,7 +138,7 @@ def frame_header(pts: int, size: int, shift: int) -> bytes:
     """
     # Every frame is a keyframe, so every syncpoint's back_ptr points at itself.
     place = varint(pts) + varint(0)
-    syncpoint = _SYNCPOINT.to_bytes(8, "big") + varint(len(place) + 4) + place + checksum(place)
+    syncpoint = SYNCPOINT + varint(len(place) + 4) + place + checksum(place)
     flags = _KEY | _CODED_PTS | _SIZE | _CHECKSUM
     head = bytes([_CODED_FLAGS]) + varint(flags) + varint(pts + (1 << shift)) + varint(size)
     return syncpoint + head + checksum(head)

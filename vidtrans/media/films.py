@@ -122,6 +122,21 @@ class TruncationCheck(Protocol):
         ...
 
 
+class PacketSource(Protocol):
+    """Gives the packets of a stream, some of which it may read without the demuxer."""
+
+    def __call__(
+        self, stream: VideoStream, demuxed: Iterator[Packet[VideoStream]], /
+    ) -> Iterator[Packet[VideoStream]]:
+        """Give the packets to decode.
+
+        Args:
+            stream: The video stream.
+            demuxed: The demuxer's packets of it.
+        """
+        ...
+
+
 class FilmReader:
     """A ``Reader`` of everything that PyAV opens. See ``vidtrans.media.reader.open_reader``.
 
@@ -137,6 +152,7 @@ class FilmReader:
         tags: Replaces what the stream says of its YUV.
         skip_damaged: Give another frame's picture for each damaged frame, instead of an error.
         stream: Which of several video streams is read, from 0; None for the one that FFmpeg takes.
+        packets: Gives the packets to decode; None for the demuxer's.
 
     Attributes:
         info: See ``Reader.info``.
@@ -164,7 +180,9 @@ class FilmReader:
         tags: ColourTags | None = None,
         skip_damaged: bool = False,
         stream: int | None = None,
+        packets: PacketSource | None = None,
     ) -> None:
+        self._packet_source = packets
         self._source = source
         self._wanted_stream = stream
         self._path = source if isinstance(source, Path) else None
@@ -275,6 +293,8 @@ class FilmReader:
         in_order = self._low_latency or self._skip_damaged
         self._stream.thread_type = "SLICE" if in_order else "AUTO"
         self._packets: Iterator[Packet[VideoStream]] = container.demux(self._stream)
+        if self._packet_source is not None:
+            self._packets = self._packet_source(self._stream, self._packets)
         self._next_packet: Packet[VideoStream] | None = None
         self._ended = False
         self._sent: int | None = 0
@@ -465,9 +485,9 @@ class FilmReader:
     def _time(self, decoded: Decoded) -> FrameTime:
         picture = decoded.picture
         base = picture.time_base or self.info.time_base
-        step = max(1, round(1 / (self.info.rate * base)))
         pts = decoded.pts
         if pts is None:  # raw elementary streams carry no times
+            step = max(1, round(1 / (self.info.rate * base)))
             pts = 0 if self._last_pts is None else self._last_pts + step
         elif self._last_pts is not None and pts <= self._last_pts:
             _log.warning(
