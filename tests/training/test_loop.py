@@ -15,6 +15,7 @@ import pytest
 import torch
 from vidtrans_training import checkpoint
 from vidtrans_training.checkpoint import checkpoints, read_checkpoint
+from vidtrans_training.datasets.feed import WorkerKilled
 from vidtrans_training.loop import Trainer, train
 from vidtrans_training.run_folder import settings_json
 from vidtrans_training.update import Diverged, Updater
@@ -131,6 +132,48 @@ def test_a_signal_to_the_whole_group_is_saved_too(tiny_settings, tmp_path):
     assert "stopped after step" in said
     assert "DataLoader" not in said
     assert newest(tmp_path / "run")["step"] >= 20
+
+
+@pytest.mark.posix
+def test_a_killed_worker_is_a_sentence(tiny_settings, tmp_path):
+    """As the system kills one when memory runs out."""
+    settings = tiny_settings("pix2pix", run={"steps": 100000}, data={"workers": 2})
+    (tmp_path / "settings.json").write_text(json.dumps(settings_json(settings)))
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, tmp_path / "settings.json", tmp_path / "run"],
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stderr is not None
+    try:
+        while not (line := process.stderr.readline()).startswith("step"):
+            assert line, "the run ended before its first steps"
+        psutil.Process(process.pid).children()[0].kill()
+        _, said = process.communicate(timeout=120)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == WorkerKilled.exit_code == 1
+    assert "Traceback" not in said
+    assert "DataLoader" not in said
+    (error,) = (line for line in said.splitlines() if "vidtrans-train: error" in line)
+    assert "one of the 2 processes that read and decode the data was killed (SIGKILL)" in error
+    assert "Give fewer workers" in error
+    assert error.endswith("go on from the newest checkpoint with --resume.")
+
+
+COMMAND = """
+import json, sys
+from pathlib import Path
+from vidtrans_training import cli
+from vidtrans_training.loop import train
+from vidtrans_training.settings import parse_settings
+settings = parse_settings(json.loads(Path(sys.argv[1]).read_text()))
+cli.app = lambda: train(settings, Path(sys.argv[2]))
+cli.main()
+"""
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,7 @@ def train(settings: TrainingSettings, out: Path, *, resume: bool = False) -> int
         ModelError: A checkpoint, or weights to begin with, cannot be read or do not fit.
         OutputError: Something cannot be written; the last whole checkpoint is kept.
         Diverged: A loss is no finite number any more.
+        WorkerKilled: A process that reads the data was killed.
         Interrupted: A signal stopped it; all is saved.
     """
     with joined() as processes:
@@ -185,6 +186,11 @@ class Trainer:
             self._save()
             if self.monitor is not None:
                 self._sample()
+        except RuntimeError as error:
+            killed = self.feed.killed_worker()
+            if killed is None:
+                raise
+            raise killed from error
         finally:
             self.feed.close()
             if self.monitor is not None:

@@ -21,9 +21,13 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from vidtrans.errors import VidtransError
+from vidtrans.errors import Remedy, VidtransError
 from vidtrans_training.clip import Clip
 from vidtrans_training.datasets.samples import Draw, Drawn, Fault, Lengths, Samples, stacked
+
+
+class WorkerKilled(VidtransError):
+    """A process that reads and decodes was killed, mostly because memory ran out."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ class Feed:
         self._epoch = self._position = 0
         self._faults: set[str] = set()
         self._running: Iterator[list[Drawn] | VidtransError] | None = None
+        self._processes: list[BaseProcess] = []
 
     @property
     def epoch(self) -> int:
@@ -125,6 +130,26 @@ class Feed:
         """End the worker processes. The next iteration starts others."""
         self._running = None  # its deletion ends them
 
+    def killed_worker(self) -> WorkerKilled | None:
+        """The error that tells of a worker process which something killed; None where none was.
+
+        PyTorch raises a RuntimeError for it wherever the program is at that moment, from a signal
+        handler.
+        """
+        for process in self._processes:
+            code = process.exitcode
+            if code is not None and code < 0:
+                return WorkerKilled(
+                    f"one of the {self.workers} processes that read and decode the data was killed"
+                    f" ({_signal_name(-code)}). The system does so when memory runs out.",
+                    remedy=Remedy(
+                        "Give fewer {workers} (0 reads in the process that trains), smaller"
+                        " pictures or shorter sequences, and go on from the newest checkpoint with"
+                        " {resume}."
+                    ),
+                )
+        return None
+
     def _report(self, drawn: Sequence[Drawn]) -> None:
         for fault in (fault for each in drawn for fault in each.faults):
             key = fault.where or fault.message
@@ -150,6 +175,7 @@ class Feed:
         # Runs before multiprocessing's own end, which sends SIGTERM to every worker that is left
         # and waits for it without a limit: workers ignore SIGTERM.
         atexit.register(_kill, workers)
+        self._processes = workers
         return running
 
     def _draws(self, epoch: int) -> Iterator[list[Draw]]:
@@ -178,6 +204,13 @@ class _Draws:
                 if at >= skipped:
                     yield draws
             epoch, skipped = epoch + 1, 0
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return f"signal {number}"
 
 
 def _unchanged(drawn: Any) -> Any:
