@@ -4,6 +4,8 @@ import time
 
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from vidtrans.frame import StyleChoice
 from vidtrans.nets import features as features_module
@@ -117,6 +119,49 @@ def test_the_device_s_way_to_average_gives_the_same():
     features_module._average_on_host(features, index, 12, host)
     features_module._average(features, index, 12, device)
     torch.testing.assert_close(device, host)
+
+
+class _Made(TorchDispatchMode):
+    """Keeps the device and the type of every tensor that is made."""
+
+    def __init__(self):
+        super().__init__()
+        self.kinds = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        made = func(*args, **(kwargs or {}))
+        if isinstance(made, torch.Tensor):
+            self.kinds.add((made.device.type, made.dtype))
+        return made
+
+
+def test_metal_is_given_no_float64():
+    """On tensors without values: there is no such device here."""
+    with FakeTensorMode(), _Made() as made:
+        features = torch.randn(2, 12, device="mps")
+        index = torch.zeros(12, dtype=torch.int32, device="mps")
+        averaged = features_module._means(features, index, 5)
+    assert averaged.device.type == "mps"
+    assert averaged.shape == (2, 12)
+    assert ("cpu", torch.float64) in made.kinds
+    assert ("mps", torch.float64) not in made.kinds
+
+
+def test_a_device_without_float64_gives_the_same(monkeypatch):
+    features = torch.randn(2, 40, requires_grad=True)
+    index = torch.randint(0, 5, (40,))
+    expected = features_module._means(features, index, 5)
+    plain = features_module._means
+
+    def on_host(*args):
+        monkeypatch.undo()
+        return plain(*args)
+
+    monkeypatch.setattr(features_module, "_WITHOUT_FLOAT64", "cpu")
+    monkeypatch.setattr(features_module, "_means", on_host)
+    averaged = plain(features, index, 5)
+    assert torch.equal(averaged, expected)
+    assert averaged.requires_grad
 
 
 def test_averaging_a_large_picture_is_fast():

@@ -19,6 +19,8 @@ from vidtrans.frame import StyleChoice
 from vidtrans.nets.constants import constant
 
 _WORD = 0xFFFFFFFF
+_WITHOUT_FLOAT64 = "mps"
+"""The device type that has no float64 (Apple's Metal)."""
 
 
 def average_instances(features: Tensor, instances: Tensor, largest: int) -> Tensor:
@@ -51,6 +53,8 @@ def _average(features: Tensor, index: Tensor, largest: int, out: Tensor) -> None
 
 
 def _means(features: Tensor, index: Tensor, largest: int) -> Tensor:
+    if features.device.type == _WITHOUT_FLOAT64:
+        return _means(features.cpu(), index.cpu(), largest).to(features.device)
     index = index.long()
     counts = torch.zeros(largest + 1, dtype=torch.float64, device=features.device)
     counts.index_add_(0, index, torch.ones_like(index, dtype=torch.float64)).clamp_(min=1)
