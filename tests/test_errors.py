@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import vidtrans
-from vidtrans.errors import InputError, OutputError, Remedy, VidtransError
+from vidtrans.errors import InputError, Note, OutputError, Remedy, VidtransError, worded
 from vidtrans.model.options import IMPORT_OPTIONS
 from vidtrans.pipeline.settings import ConvertSettings
 
@@ -97,3 +97,14 @@ def test_errors_reach_another_process():
         error.where, error.frame = "labels.mkv", 7
         again = pickle.loads(pickle.dumps(error))
         assert (type(again), str(again)) == (kind, str(error))
+
+
+def test_a_note_names_settings_as_each_interface_does():
+    note = Note("9 of 9 frames begin a new scene.", Remedy("See {scene_cuts:none}."))
+    assert note == str(note) == '9 of 9 frames begin a new scene. See scene_cuts="none".'
+    again = pickle.loads(pickle.dumps(note))
+    for each in (note, again):
+        assert worded(each, lambda setting, value: f"<{setting} {value}>") == (
+            "9 of 9 frames begin a new scene. See <scene_cuts none>."
+        )
+    assert worded("plain {text}", lambda setting, value: "") == "plain {text}"

@@ -78,6 +78,43 @@ class _Worded:
         return self.word(self.name, value or None)
 
 
+class Note(str):
+    """A sentence for people about a run, as ``on_warning`` and ``remarks`` give it, that names
+    settings.
+
+    As a text it names them as Python does.
+
+    Args:
+        text: What is to be said.
+        remedy: What to do, where that names settings.
+
+    Example:
+        >>> note = Note("The film holds 2 video streams.", Remedy("{stream} chooses another."))
+        >>> str(note)
+        'The film holds 2 video streams. stream chooses another.'
+        >>> worded(note, lambda setting, value: f"--{setting}")
+        'The film holds 2 video streams. --stream chooses another.'
+    """
+
+    text: str
+    remedy: Remedy
+
+    def __new__(cls, text: str, remedy: Remedy) -> Note:
+        note = super().__new__(cls, f"{text} {remedy.sentence()}")
+        note.text, note.remedy = text, remedy
+        return note
+
+    def __getnewargs__(self) -> tuple[str, Remedy]:  # type: ignore[override]
+        return self.text, self.remedy
+
+
+def worded(sentence: str, word: WordSetting) -> str:
+    """A sentence for people, with the settings that a ``Note`` names worded by ``word``."""
+    if isinstance(sentence, Note):
+        return f"{sentence.text} {sentence.remedy.sentence(word)}"
+    return sentence
+
+
 class VidtransError(Exception):
     """Base of all errors that a user can put right.
 

@@ -202,7 +202,7 @@ class FilmPanel(QWidget):
                     film.size_hw[1], film.size_hw[0], film.full_hw[1], film.full_hw[0]
                 )
             )
-        lines += [escape(remark) for remark in film.remarks]
+        lines += [escape(wording.remark(each)) for each in film.remarks]
         self.facts.setText("<br>".join(lines))
         self.read_as.setText(self.tr("Read as {0}").format(film.scheme.title))
         self.read_as.setToolTip("\n".join(film.reasons))

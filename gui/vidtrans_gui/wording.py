@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication
 
-from vidtrans.errors import VidtransError
+from vidtrans.errors import VidtransError, worded
 from vidtrans.labels.edit import (
     DeleteInstance,
     Edit,
@@ -134,6 +134,7 @@ def setting_words(setting: str, value: str | None = None) -> str:
         "even_sides": translate("Wording", "“even sides”"),
         "audio_codec": translate("Wording", "Sound"),
         "max_pixels": translate("Wording", "the command line's leave to paint large pictures"),
+        "stream": translate("Wording", "the command line's choice of a video stream"),
         "skip_damaged": translate("Wording", "the command line's leave to skip damaged frames"),
         "allow_protocols": translate("Wording", "the command line's allowed protocols"),
         "overwrite": translate("Wording", "“replace what is there”"),
@@ -151,6 +152,11 @@ def setting_words(setting: str, value: str | None = None) -> str:
 def sentence(error: Exception) -> str:
     """An error as the window shows it."""
     return error.sentence(setting_words) if isinstance(error, VidtransError) else str(error)
+
+
+def remark(text: str) -> str:
+    """A note of the engine as the window shows it."""
+    return worded(text, setting_words)
 
 
 def layers() -> tuple[PreviewLayer, ...]:

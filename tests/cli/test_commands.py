@@ -65,6 +65,13 @@ def test_ids_out_of_a_lossy_film_are_warned_of_where_nobody_looks(convert, scene
     assert err.startswith("vidtrans: Warning: ids arrive through a lossy codec")
 
 
+def test_a_warning_names_settings_as_options(convert):
+    code, _, err = convert("--scene-cuts", ",".join(map(str, range(1, 12))))
+    assert code == 0
+    assert "11 of 12 frames begin a new scene" in err
+    assert err.endswith("Where the past is to be forgotten is told by --scene-cuts.\n")
+
+
 def test_json_progress_is_one_object_a_line_on_stdout(convert, tmp_path):
     code, out, err = convert("--progress", "json")
     assert (code, err) == (0, "")

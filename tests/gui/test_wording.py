@@ -3,7 +3,7 @@
 import pytest
 from vidtrans_gui import wording
 
-from vidtrans.errors import InputError, Remedy
+from vidtrans.errors import InputError, Note, Remedy
 
 
 def test_every_setting_of_a_remedy_has_a_control(qapp, remedied_settings):
@@ -29,3 +29,9 @@ def test_a_remedy_names_controls(qapp, text, shown):
 
 def test_other_errors_keep_their_words(qapp):
     assert wording.sentence(ValueError("a rate is a number")) == "a rate is a number"
+
+
+def test_a_note_names_controls(qapp):
+    note = Note("Every frame begins a scene.", Remedy("See {scene_cuts}."))
+    assert wording.remark(note) == "Every frame begins a scene. See Cuts (panel Film)."
+    assert wording.remark("plain") == "plain"

@@ -13,7 +13,8 @@ import av
 import numpy as np
 import pytest
 
-from vidtrans.errors import InputError, OutputError
+from vidtrans.cli.wording import option_words
+from vidtrans.errors import InputError, OutputError, worded
 from vidtrans.frame import FrameTime
 from vidtrans.media.hardware import nvenc_works
 from vidtrans.media.reader import open_reader
@@ -444,6 +445,8 @@ def test_one_of_several_video_streams_is_read_and_told(tmp_path, ids, encode, ru
         assert np.array_equal(next(iter(reader)).pixels, ids[0])
         (remark,) = reader.info.remarks
     assert "holds 2 video streams (0: 48x32 ffv1, 1: 48x32 ffv1), of which 0 is read" in remark
+    assert remark.endswith(" Another is chosen by stream.")
+    assert worded(remark, option_words).endswith(" Another is chosen by --stream.")
     with open_reader(both, stream=1) as reader:
         assert not reader.info.remarks
         assert reader.count() == len(ids)

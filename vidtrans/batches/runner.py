@@ -16,7 +16,7 @@ from vidtrans.batches.job import Job
 from vidtrans.batches.naming import output_path
 from vidtrans.batches.outputs import discard_left, frames_of, is_partial, made_since
 from vidtrans.batches.remote import clear, downloaded, exists_at, is_url, upload
-from vidtrans.errors import Interrupted, OutputError, Remedy, VidtransError
+from vidtrans.errors import Interrupted, OutputError, Remedy, VidtransError, worded
 from vidtrans.media.writer import is_folder_target
 from vidtrans.model import find_bundle
 from vidtrans.pipeline.convert import ConvertSummary, convert
@@ -215,7 +215,11 @@ class JobRunner:
 
         def run(settings: ConvertSettings) -> ConvertSummary:
             return convert(
-                settings, model=model, on_progress=on_progress, on_warning=note, cancel=cancel
+                settings,
+                model=model,
+                on_progress=on_progress,
+                on_warning=lambda sentence: note(worded(sentence, _column)),
+                cancel=cancel,
             )
 
         give_up = time.monotonic() + _BUSY_S

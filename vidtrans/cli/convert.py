@@ -10,7 +10,8 @@ import typer
 
 from vidtrans.cli.options import with_options
 from vidtrans.cli.show import ProgressMode, interruptible, progress_shown
-from vidtrans.errors import Interrupted, Remedy
+from vidtrans.cli.wording import option_words
+from vidtrans.errors import Interrupted, Remedy, worded
 from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans.startup import loading_modules
 
@@ -67,7 +68,7 @@ def convert(
                 settings,
                 on_progress=shown.update,
                 on_note=shown.note,
-                on_warning=shown.warn,
+                on_warning=lambda sentence: shown.warn(worded(sentence, option_words)),
                 cancel=cancel,
             )
         except Interrupted as error:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vidtrans.cli.wording import option_words
-from vidtrans.errors import InputError
+from vidtrans.errors import InputError, worded
 
 if TYPE_CHECKING:
     from vidtrans.frame import Frame, VideoInfo
@@ -156,7 +156,7 @@ def _lines(
     )
     yield f"  pixels  {info.kind}, {info.codec}" + (" (lossy)" if info.lossy else "")
     for remark in info.remarks:
-        yield f"  note    {remark}"
+        yield f"  note    {worded(remark, option_words)}"
     if detection is None or report is None:
         yield "  labels  none that can be read"
         return

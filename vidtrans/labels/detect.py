@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from vidtrans.errors import InputError, UsageError
+from vidtrans.errors import InputError, Remedy, UsageError
 from vidtrans.frame import Frame
 from vidtrans.labels.encodings import (
     FOUND,
@@ -60,8 +60,11 @@ def parse_labels(text: str) -> LabelChoice:
         name, encoding = head, parse_encoding(tail)
     if not name:
         raise UsageError(
-            "the setting labels needs a scheme, a palette file or auto.",
-            hint=f"Known: {', '.join(builtin_schemes())}.",
+            "no label scheme is named.",
+            remedy=Remedy(
+                "{labels} needs a scheme, a palette file or auto. Known: {known}.",
+                {"known": ", ".join(builtin_schemes())},
+            ),
         )
     return LabelChoice(None if name == "auto" else load_scheme(name), encoding)
 

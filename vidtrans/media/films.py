@@ -23,7 +23,7 @@ from av.packet import Packet
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from vidtrans.errors import InputError
+from vidtrans.errors import InputError, Note, Remedy
 from vidtrans.frame import Frame, FrameTime, VideoInfo
 from vidtrans.media.damage import DamageError, Decoded, HeldFrames
 from vidtrans.media.ffmpeg_errors import cannot_read
@@ -356,10 +356,11 @@ class FilmReader:
             for number, stream in enumerate(films)
             if stream.codec_context is not None
         )
-        return (
+        text = (
             f"{self._name}: holds {len(films)} video streams ({listed}), of which"
-            f" {films.index(chosen)} is read; the setting stream chooses another.",
+            f" {films.index(chosen)} is read."
         )
+        return (Note(text, Remedy("Another is chosen by {stream}.")),)
 
     def _check_whole(self, path: Path) -> None:
         try:

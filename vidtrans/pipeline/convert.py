@@ -14,7 +14,15 @@ import numpy as np
 import torch
 
 from vidtrans.atomic_write import cannot_write, discard_folder
-from vidtrans.errors import InputError, Interrupted, OutputError, Remedy, UsageError, VidtransError
+from vidtrans.errors import (
+    InputError,
+    Interrupted,
+    Note,
+    OutputError,
+    Remedy,
+    UsageError,
+    VidtransError,
+)
 from vidtrans.frame import Bytes, Frame, LabelFrame
 from vidtrans.labels.edit import FirstFrame
 from vidtrans.labels.report import LabelReport, ReportBuilder
@@ -201,12 +209,13 @@ def convert(
                 raise
             whole = sink.finish()
             if len(cuts) > _MANY_CUTS * (frames - done) and frames - done > _FEW_FRAMES:
-                warn(
+                text = (
                     f"{len(cuts)} of {frames - done} frames begin a new scene: the labels change"
                     " so much from frame to frame that hardly any picture remembers the one before."
-                    " Labels that flicker, or frames far apart in time, do this; the setting"
-                    " scene_cuts tells where the past is to be forgotten."
+                    " Labels that flicker, or frames far apart in time, do this."
                 )
+                remedy = Remedy("Where the past is to be forgotten is told by {scene_cuts}.")
+                warn(Note(text, remedy))
         except VidtransError as error:
             _say_what_is_kept(error, run)
             raise
