@@ -92,12 +92,16 @@ class FilmPanel(QWidget):
                 " have styles or dropout"
             )
         )
-        for box in (self.labels, self.instances, self.fit):
+        self.damaged = QComboBox(self)
+        self.damaged.addItem(self.tr("stop there"), False)
+        self.damaged.addItem(self.tr("go on with the labels before"), True)
+        self.damaged.setAccessibleName(self.tr("Damaged frames"))
+        for box in (self.labels, self.instances, self.fit, self.damaged):
             box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
             box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        keep_arrows(self.labels, self.instances, self.fit)
+        keep_arrows(self.labels, self.instances, self.fit, self.damaged)
         leave_on_enter(self.size_field, self.cuts, self.rate, self.seed)
 
         form = QFormLayout()
@@ -109,6 +113,7 @@ class FilmPanel(QWidget):
         add_row(form, self.tr("Cuts:"), self.cuts)
         add_row(form, self.tr("Rate:"), self.rate)
         add_row(form, self.tr("Seed:"), self.seed)
+        add_row(form, self.tr("Damaged frames:"), self.damaged)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(10, 10, 10, 10)
         layout.setSpacing(9)
@@ -138,6 +143,11 @@ class FilmPanel(QWidget):
         self.fit.activated.connect(
             lambda: self.changed.emit(self.tr("Change fit"), {"fit": self.fit.currentData()})
         )
+        self.damaged.activated.connect(
+            lambda: self.changed.emit(
+                self.tr("Change damaged frames"), {"skip_damaged": self.damaged.currentData()}
+            )
+        )
         self._project = Project()
         self.show_project(self._project)
         self.show_film(None)
@@ -164,6 +174,7 @@ class FilmPanel(QWidget):
         )
         self.fit.setCurrentIndex(self.fit.findData(project.render.fit))
         self.fit.setEnabled(project.render.size_hw is not None)
+        self.damaged.setCurrentIndex(self.damaged.findData(project.render.skip_damaged))
         cuts = project.render.scene_cuts
         self.cuts.setText(cuts if isinstance(cuts, str) else ", ".join(map(str, cuts)))
         self.rate.setText("" if project.render.rate is None else str(project.render.rate))

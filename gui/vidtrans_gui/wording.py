@@ -135,7 +135,7 @@ def setting_words(setting: str, value: str | None = None) -> str:
         "audio_codec": translate("Wording", "Sound"),
         "max_pixels": translate("Wording", "the command line's leave to paint large pictures"),
         "stream": translate("Wording", "the command line's choice of a video stream"),
-        "skip_damaged": translate("Wording", "the command line's leave to skip damaged frames"),
+        "skip_damaged": film.format(translate("FilmPanel", "Damaged frames")),
         "allow_protocols": translate("Wording", "the command line's allowed protocols"),
         "overwrite": translate("Wording", "“replace what is there”"),
         "resume": translate("Wording", "“go on where an interrupted export stopped”"),

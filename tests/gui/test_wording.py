@@ -2,8 +2,11 @@
 
 import pytest
 from vidtrans_gui import wording
+from vidtrans_gui.film_panel import FilmPanel
+from vidtrans_gui.project import REOPENING, Project
 
 from vidtrans.errors import InputError, Note, Remedy
+from vidtrans.media.damage import DamageError
 
 
 def test_every_setting_of_a_remedy_has_a_control(qapp, remedied_settings):
@@ -35,3 +38,19 @@ def test_a_note_names_controls(qapp):
     note = Note("Every frame begins a scene.", Remedy("See {scene_cuts}."))
     assert wording.remark(note) == "Every frame begins a scene. See Cuts (panel Film)."
     assert wording.remark("plain") == "plain"
+
+
+def test_damage_names_the_control_that_goes_on(qapp, qtbot):
+    panel = FilmPanel()
+    qtbot.addWidget(panel)
+    said = wording.sentence(DamageError("is cut off.", where="labels.mkv", frame=7))
+    assert "Damaged frames (panel Film) goes on over damaged frames" in said
+    panel.show_project(Project.read(input="labels.mkv"))
+    assert panel.damaged.currentData() is False
+    with qtbot.waitSignal(panel.changed) as changed:
+        panel.damaged.setCurrentIndex(1)
+        panel.damaged.activated.emit(1)
+    assert changed.args[1] == {"skip_damaged": True}
+    panel.show_project(Project.read(input="labels.mkv", skip_damaged=True))
+    assert panel.damaged.currentData() is True
+    assert "skip_damaged" in REOPENING
