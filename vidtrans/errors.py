@@ -100,9 +100,10 @@ class Note(str):
     remedy: Remedy
 
     def __new__(cls, text: str, remedy: Remedy) -> Note:
-        note = super().__new__(cls, f"{text} {remedy.sentence()}")
-        note.text, note.remedy = text, remedy
-        return note
+        return super().__new__(cls, f"{text} {remedy.sentence()}")
+
+    def __init__(self, text: str, remedy: Remedy) -> None:
+        self.text, self.remedy = text, remedy
 
     def __getnewargs__(self) -> tuple[str, Remedy]:  # type: ignore[override]
         return self.text, self.remedy

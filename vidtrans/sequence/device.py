@@ -19,8 +19,8 @@ _USE = "Use auto, cpu, cuda, cuda:N, mps, xpu or xpu:N."
 _WITH_STREAMS = ("cuda", "xpu")
 """Devices that copy and compute at the same time; MPS has one queue."""
 _CHANNELS_LAST = ("cuda", "xpu")
-"""Where convolutions are fastest in this layout. On a CPU it makes batch statistics ten times less
-exact."""
+"""Where weights are laid out so. On a CPU the layers lay out their pictures themselves
+(`vidtrans.nets.inference_layers`), and weights stay as the tiles of `winograd` read them."""
 
 
 def choose_device(name: str) -> torch.device:
