@@ -128,13 +128,7 @@ def measure_row(row: Row) -> dict[str, Any]:
     asked = time.perf_counter()
     state, _ = _frame(model, model.start(row.size_hw), first)
     painted = time.perf_counter()
-    for _ in range(model.n_frames):
-        state, _ = _frame(model, state, next(frames))
-    times: list[tuple[float, ...]] = []
-    until = time.perf_counter() + row.seconds
-    while len(times) < _LEAST_FRAMES or (len(times) < _MOST_FRAMES and time.perf_counter() < until):
-        state, spent = _frame(model, state, next(frames))
-        times.append((*spent, sum(spent)))
+    state, times = _timed(model, state, frames, row.seconds)
     upload, generator, download, whole = (
         statistics.median(column) for column in zip(*times, strict=True)
     )
@@ -184,17 +178,24 @@ def _measure_plain(model: Model, row: Row) -> _Plain:
     with plain_networks():
         picture = _second(model, row)
         frames = cycle(_clip(row.size_hw, model))
-        state = model.start(row.size_hw)
-        for _ in range(model.n_frames):
-            state, _ = _frame(model, state, next(frames))
-        times: list[float] = []
-        until = time.perf_counter() + row.seconds
-        while len(times) < _LEAST_FRAMES or (
-            len(times) < _MOST_FRAMES and time.perf_counter() < until
-        ):
-            state, (_, generator, _) = _frame(model, state, next(frames))
-            times.append(generator)
-    return _Plain(statistics.median(times), picture)
+        _, times = _timed(model, model.start(row.size_hw), frames, row.seconds)
+    generator = statistics.median(spent[_STAGES.index("generator")] for spent in times)
+    return _Plain(generator, picture)
+
+
+def _timed(
+    model: Model, state: State, frames: Iterator[LabelFrame], seconds: float
+) -> tuple[State, list[tuple[float, ...]]]:
+    """Fill the history, then time frames for ``seconds``: the state after them, and the seconds of
+    each in `_STAGES`."""
+    for _ in range(model.n_frames):
+        state, _ = _frame(model, state, next(frames))
+    times: list[tuple[float, ...]] = []
+    until = time.perf_counter() + seconds
+    while len(times) < _LEAST_FRAMES or (len(times) < _MOST_FRAMES and time.perf_counter() < until):
+        state, spent = _frame(model, state, next(frames))
+        times.append((*spent, sum(spent)))
+    return state, times
 
 
 def _second(model: Model, row: Row) -> Tensor:
