@@ -38,8 +38,9 @@ def extents(ids: Tensor, boundary: Tensor | None, viewport: Viewport | None = No
     key = ids[:, ::STRIDE, ::STRIDE].int() * 2
     if boundary is not None:
         n, h, w = boundary.shape
-        cells_of = boundary.reshape(n, h // STRIDE, STRIDE, w // STRIDE, STRIDE)
-        key = key + cells_of.any(dim=2).any(dim=-1).int()
+        # Four pixels of a row, each one byte, are one word.
+        words = boundary.contiguous().view(torch.int32).view(n, h // STRIDE, STRIDE, w // STRIDE)
+        key = key + (words != 0).any(dim=2).int()
     cells = None if viewport is None else _content_cells(viewport)
     if cells is not None:
         key = cells.crop(key)

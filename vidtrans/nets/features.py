@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -183,11 +184,16 @@ def style_planes(
 
 def _first_styles(ids: Tensor, table: StyleTable) -> Tensor:
     """Feature planes of each class's style 0."""
-    by_class = table.centres[:, table.first].numpy()
+    numbers = ids.numpy()
+    classes = np.minimum(np.arange(256), len(table.first) - 1)
+    by_class = table.centres.numpy()[:, table.first.numpy()[classes]]
     planes = np.empty((len(by_class), *ids.shape), by_class.dtype)
-    # numpy's take is four times as fast as torch's gather on a CPU.
     for values, out in zip(by_class, planes, strict=True):
-        np.take(values, ids.numpy(), out=out, mode="clip")
+        if numbers.dtype == np.uint8:  # a third of the time of numpy's take, a tenth of a gather's
+            for picture, plane in zip(numbers, out, strict=True):
+                cv2.LUT(picture, values, plane)
+        else:
+            np.take(values, numbers, out=out, mode="clip")
     return torch.from_numpy(planes).transpose(0, 1)
 
 

@@ -13,7 +13,6 @@ computes, up to rounding, and differs in how:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -243,7 +242,7 @@ class StreetPainter:
 
         rows, mixed, sums = self._look_fine.find(codes[-1:])
         fine = self._look_fine.flat.index_select(0, torch.from_numpy(rows))
-        fine.index_add_(0, mixed, sums)
+        fine.index_copy_(0, mixed, sums)
         texture = self._textures.sample(scene, view, extents, ids[-1, ::2, ::2])
         products = _style_products(texture, styles)
         fine.addmm_(products.t(), self._texture_fine)
@@ -441,7 +440,13 @@ class _Product:
 def _versions(street: nn.Module) -> tuple[tuple[int, int], ...] | None:
     """What changes when a weight does; None where nobody can tell."""
     versions: list[tuple[int, int]] = []
-    for module in _descendants(street):
+    # A twentieth of the time of ``street.parameters()``: this is asked for every frame.
+    waiting: list[nn.Module | None] = [street]
+    while waiting:
+        module = waiting.pop()
+        if module is None:
+            continue
+        waiting += module._modules.values()
         for weight in (*module._parameters.values(), *module._buffers.values()):
             if weight is None:
                 continue
@@ -449,14 +454,6 @@ def _versions(street: nn.Module) -> tuple[tuple[int, int], ...] | None:
                 return None
             versions.append((weight.data_ptr(), weight._version))
     return tuple(versions)
-
-
-def _descendants(module: nn.Module) -> Iterator[nn.Module]:
-    """As ``module.modules()``, a tenth of the time: this is asked for every frame."""
-    yield module
-    for child in module._modules.values():
-        if child is not None:
-            yield from _descendants(child)
 
 
 def _bias(layer: nn.Conv2d) -> Tensor:

@@ -76,13 +76,13 @@ class TextureSampler:
         surface = surface_coordinates(scene, view, 2)
         shows = np.asarray(cv2.LUT(np.ascontiguousarray(cells), self._shows), np.uint8)
         reached = street_texture.in_reach(surface)[0].numpy()
-        self._add_facades(out, surface, np.flatnonzero((shows & _FACADE != 0) & reached))
+        self._set_facades(out, surface, np.flatnonzero((shows & _FACADE != 0) & reached))
         ground = (shows & _GROUND != 0) & surface.ground[0].numpy()
-        self._add_road(out, surface, np.flatnonzero(ground))
-        self._add_things(out, view, extents, cells, np.flatnonzero(shows & _THING))
+        self._set_road(out, surface, np.flatnonzero(ground))
+        self._set_things(out, view, extents, cells, np.flatnonzero(shows & _THING))
         return out
 
-    def _add_facades(
+    def _set_facades(
         self, out: Tensor, surface: SurfaceCoordinates, at: npt.NDArray[np.intp]
     ) -> None:
         sizes = street_texture.FACADE_TEXELS_M
@@ -102,9 +102,9 @@ class TextureSampler:
             shares = [mix[n].numpy().ravel() for n in levels]
             tables.append(table.mixed(columns, shares, np.where(left, 0, 1)))
             rows.append((texels[0][0].numpy(), table.rows))
-        _add_lines(out, at, line, tables, rows)
+        _set_lines(out, at, line, tables, rows)
 
-    def _add_road(self, out: Tensor, surface: SurfaceCoordinates, at: npt.NDArray[np.intp]) -> None:
+    def _set_road(self, out: Tensor, surface: SurfaceCoordinates, at: npt.NDArray[np.intp]) -> None:
         sizes = street_texture.ROAD_TEXELS_M
         mix = street_texture.level_mix(surface.ahead_footprint, [size[0] for size in sizes])
         picked = replace(surface, aside=torch.from_numpy(surface.aside.numpy().ravel()[at]))
@@ -114,9 +114,9 @@ class TextureSampler:
         table = self._road_columns.mixed(columns, shares, np.zeros(len(shares[0]), np.int64))
         row = texels[0][0].numpy()
         line = at // surface.shape[2]
-        _add_lines(out, at, line, [table], [(row, self._road_columns.rows)])
+        _set_lines(out, at, line, [table], [(row, self._road_columns.rows)])
 
-    def _add_things(
+    def _set_things(
         self,
         out: Tensor,
         view: Viewport,
@@ -154,7 +154,7 @@ class TextureSampler:
                 index[:, corner] += (upper if corner >> bit & 1 else lower) * stride
                 weight[:, corner] *= share if corner >> bit & 1 else 1 - share
             stride *= length
-        _add_bags(out, at, self._things, index, weight)
+        _set_bags(out, at, self._things, index, weight)
 
 
 class _Columns:
@@ -220,17 +220,17 @@ class _Columns:
         return sums.view(-1, self._channels)
 
 
-def _add_lines(
+def _set_lines(
     out: Tensor,
     at: npt.NDArray[np.intp],
     line: npt.NDArray[np.intp],
     tables: Sequence[Tensor],
     rows: Sequence[tuple[Floats, int]],
 ) -> None:
-    """Add to the cells ``at`` an interpolation along their lines.
+    """Set the cells ``at`` to an interpolation along their lines.
 
     Args:
-        out: Rows [cells, channels] to add to.
+        out: Rows [cells, channels].
         at: The n cells.
         line: The line of each, [n].
         tables: What `_Columns.mixed` gives; all of them are added.
@@ -250,14 +250,14 @@ def _add_lines(
         np.subtract(1, beside, out=weight[:, 2 * n])
         weight[:, 2 * n + 1] = beside
         start += len(table)
-    _add_bags(out, at, tables[0] if len(tables) == 1 else torch.cat(list(tables)), index, weight)
+    _set_bags(out, at, tables[0] if len(tables) == 1 else torch.cat(list(tables)), index, weight)
 
 
-def _add_bags(
+def _set_bags(
     out: Tensor, at: npt.NDArray[np.intp], table: Tensor, index: Indices, weight: Floats
 ) -> None:
-    """Add to the cells ``at`` weighted sums of rows of ``table``."""
+    """Set the cells ``at`` to weighted sums of rows of ``table``."""
     sums = F.embedding_bag(
         torch.from_numpy(index), table, mode="sum", per_sample_weights=torch.from_numpy(weight)
     )
-    out.index_add_(0, torch.from_numpy(at), sums)
+    out.index_copy_(0, torch.from_numpy(at), sums)
