@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -60,14 +62,23 @@ def boundary(instances: Tensor) -> Tensor:
         bool [...,H,W]: True where a pixel's instance differs from that of any of its four
         neighbours, so on both sides of a boundary. The picture's border is no boundary.
     """
+    if instances.device.type == "cpu":  # in numpy a quarter of the time
+        found = np.zeros(instances.shape, bool)
+        _mark_boundary(found, instances.numpy())
+        return torch.from_numpy(found)
     edge = torch.zeros_like(instances, dtype=torch.bool)
+    _mark_boundary(edge, instances)
+    return edge
+
+
+def _mark_boundary(edge: Any, instances: Any) -> None:
+    """Set ``edge``, at first False everywhere; both are arrays of numpy or tensors."""
     across = instances[..., :, 1:] != instances[..., :, :-1]
     down = instances[..., 1:, :] != instances[..., :-1, :]
     edge[..., :, 1:] |= across
     edge[..., :, :-1] |= across
     edge[..., 1:, :] |= down
     edge[..., :-1, :] |= down
-    return edge
 
 
 def working_dtype(device: torch.device) -> torch.dtype:
