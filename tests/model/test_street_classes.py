@@ -33,6 +33,11 @@ def test_other_schemes_are_asked_by_name():
     )
 
 
+def test_a_plane_shows_one_thing():
+    with pytest.raises(ValueError, match="one is listed for several"):
+        dataclasses.replace(TRAINED, facades=(*TRAINED.facades, TRAINED.ground[0]))
+
+
 def test_the_embedded_model_is_built_with_them():
     bundle = read_bundle(find_bundle("street"))
     generator = build(bundle.card, bundle.tensors, where=bundle.where).generator
