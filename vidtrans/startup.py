@@ -72,7 +72,8 @@ def preload_torch() -> threading.Thread | None:
 
     An import statement holds the interpreter's lock while the system loads a library; a call
     through ctypes does not. So Python's own work, such as executing other modules, runs beside it.
-    What loads libraries itself waits for it: import those modules before.
+    What loads libraries itself, or looks up symbols in them, waits for it: import those modules
+    before.
 
     Returns:
         The thread; None where PyTorch is loaded already, or not on Linux. ``import torch`` need

@@ -57,6 +57,14 @@ def restore_environment() -> None:
             os.environ[name] = value
 
 
+def _look_up_symbols() -> None:
+    """Make the first use of pydantic's compiled part, which looks up symbols: like loading a
+    library, this has to wait for ``preload_torch``."""
+    from pydantic_core import SchemaSerializer, core_schema
+
+    SchemaSerializer(core_schema.any_schema())
+
+
 def check_screen() -> None:
     """Refuse to start without a screen: Qt would end the process.
 
@@ -121,6 +129,7 @@ def build(argv: Sequence[str]) -> tuple[QApplication, MainWindow]:
 
         for name in _WITH_LIBRARIES:
             import_module(name)
+    _look_up_symbols()
 
     app = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(app, QApplication)
@@ -135,8 +144,8 @@ def build(argv: Sequence[str]) -> tuple[QApplication, MainWindow]:
         app.installTranslator(translator)
     app.setWindowIcon(QIcon(str(Path(__file__).parent / "data" / "vidtrans-gui.svg")))
 
-    # What was imported above has loaded its shared libraries, and what follows has none of its own
-    # until PyTorch is imported.
+    # What was imported above has loaded its shared libraries, and what follows neither loads one
+    # nor looks up symbols until PyTorch is imported.
     preload_torch()
     with loading_modules():
         from vidtrans.labels.scheme_scores import candidate_schemes

@@ -3,7 +3,7 @@
 # ruff: noqa: E501 - path data reads no better when it is broken
 from __future__ import annotations
 
-from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
+from PySide6.QtCore import QByteArray, QRectF, Qt
 from PySide6.QtGui import QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
@@ -69,28 +69,38 @@ def icon(name: str, theme: Theme) -> QIcon:
     """The icon called ``name``, in several sizes (twice each for high-DPI), fainter where its
     action is disabled."""
     made = QIcon()
-    for mode, state, colour in (
-        (QIcon.Mode.Normal, QIcon.State.Off, theme.text),
-        (QIcon.Mode.Normal, QIcon.State.On, theme.accent),
-        (QIcon.Mode.Active, QIcon.State.On, theme.accent),
-        (QIcon.Mode.Disabled, QIcon.State.Off, theme.faint),
-        (QIcon.Mode.Disabled, QIcon.State.On, theme.faint),
+    off, on = QIcon.State.Off, QIcon.State.On
+    normal, active, disabled = QIcon.Mode.Normal, QIcon.Mode.Active, QIcon.Mode.Disabled
+    for colour, uses in (
+        (theme.text, ((normal, off),)),
+        (theme.accent, ((normal, on), (active, on))),
+        (theme.faint, ((disabled, off), (disabled, on))),
     ):
+        drawing = _drawing(name, colour)
         for size in (16, 20, 32, 40, 64):
-            made.addPixmap(pixmap(name, colour, size), mode, state)
+            drawn = _rendered(drawing, size)
+            for mode, state in uses:
+                made.addPixmap(drawn, mode, state)
     return made
 
 
 def pixmap(name: str, colour: str, size: int) -> QPixmap:
     """One icon as ``size`` x ``size`` device pixels."""
+    return _rendered(_drawing(name, colour), size)
+
+
+def _drawing(name: str, colour: str) -> QSvgRenderer:
     text = (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" stroke="currentColor" '
         f'stroke-width="1.7" stroke-linecap="round" stroke-linejoin="round">{_SHAPES[name]}</svg>'
     ).replace("currentColor", colour)
-    renderer = QSvgRenderer(QByteArray(text.encode()))
-    drawn = QPixmap(QSize(size, size))
+    return QSvgRenderer(QByteArray(text.encode()))
+
+
+def _rendered(drawing: QSvgRenderer, size: int) -> QPixmap:
+    drawn = QPixmap(size, size)
     drawn.fill(Qt.GlobalColor.transparent)
     painter = QPainter(drawn)
-    renderer.render(painter, QRectF(0, 0, size, size))
+    drawing.render(painter, QRectF(0, 0, size, size))
     painter.end()
     return drawn

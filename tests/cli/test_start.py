@@ -31,6 +31,12 @@ def test_the_process_is_ended_at_its_first_picture():
     assert 0 < figures["least_wall_s"] <= figures["wall_s"] < 600
 
 
+def test_the_process_keeps_bytecode_as_an_installed_one_has_it(monkeypatch):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    tells = "import sys; print('keeps' if not sys.dont_write_bytecode else 'compiles again')"
+    assert measure_starts([sys.executable, "-c", tells], "keeps\n".__eq__, rounds=1)
+
+
 def test_a_process_that_fails_is_no_figure():
     fails = [sys.executable, "-c", "import sys; sys.exit('no such model')"]
     with pytest.raises(InputError, match="no such model"):

@@ -71,7 +71,8 @@ def test_it_starts_and_ends_offscreen(tmp_path):
 def test_nothing_loads_a_library_while_pytorchs_is_loaded(tmp_path):
     ended = run("-c", LIBRARIES, QT_QPA_PLATFORM="offscreen", XDG_CONFIG_HOME=str(tmp_path))
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.split() == ["begun", "torch"], "_WITH_LIBRARIES lacks these modules"
+    found = ended.stdout.split()
+    assert found == ["looked-up", "begun", "torch"], "_WITH_LIBRARIES lacks these modules"
 
 
 LIBRARIES = """
@@ -88,7 +89,11 @@ def preload():
             os._exit(0)
         return found
     importlib.machinery.PathFinder.find_spec = find
-app.preload_torch = preload
+look_up = app._look_up_symbols
+def looked_up():
+    look_up()
+    print("looked-up")
+app.preload_torch, app._look_up_symbols = preload, looked_up
 app.build(["--demo"])
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
@@ -63,10 +64,14 @@ def measure_starts(
 ) -> dict[str, Any]:
     """Start a process again and again, each time until its first picture.
 
+    It starts as it does where pip has installed it, which compiles modules to bytecode: the first
+    start writes what bytecode is missing, also where PYTHONDONTWRITEBYTECODE is set.
+
     Args:
         command: The process. It is killed after its first picture.
         is_first_picture: Whether a line of its standard output tells of the first picture.
-        rounds: Starts that count, after one that fills the system's cache of files.
+        rounds: Starts that count, after one that writes bytecode and fills the system's cache of
+            files.
         environment: Its environment; None for that of this process.
 
     Returns:
@@ -75,7 +80,9 @@ def measure_starts(
     Raises:
         InputError: The process ended without a picture.
     """
-    starts = [_start(command, is_first_picture, environment) for _ in range(rounds + 1)][1:]
+    given = os.environ if environment is None else environment
+    own = {name: value for name, value in given.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    starts = [_start(command, is_first_picture, own) for _ in range(rounds + 1)][1:]
     figures: dict[str, Any] = {"rounds": rounds, "goal_wall_s": FIRST_PICTURE_S}
     for name in ("wall_s", "cpu_s"):
         values = [getattr(start, name) for start in starts]
@@ -90,7 +97,7 @@ def measure_starts(
 def _start(
     command: Sequence[str],
     is_first_picture: Callable[[str], bool],
-    environment: Mapping[str, str] | None,
+    environment: Mapping[str, str],
 ) -> Start:
     began = time.perf_counter()
     with subprocess.Popen(
