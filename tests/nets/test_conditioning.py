@@ -4,6 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from vidtrans.nets import conditioning
 from vidtrans.nets.conditioning import (
     boundary,
     coarser,
@@ -88,6 +89,20 @@ def test_without_knowing_what_is_present_all_planes_are_there():
     ids, edges = random_window()
     planes = stack_window(Conditioning(ids=ids, boundary=edges), label_nc=35, use_boundary=True)
     assert torch.equal(planes.values, all_planes(ids, edges))
+
+
+def test_planes_for_a_gpu_are_the_same_in_channels_last(monkeypatch):
+    ids, edges = random_window()
+    features = torch.rand(1, 2, 12, 20)
+    window = Conditioning(ids=ids, boundary=edges, features=features)
+    wanted = stack_window(window, label_nc=35, use_boundary=True)
+    monkeypatch.setattr(conditioning, "keeps_layout", lambda x: True)
+    found = stack_window(window, label_nc=35, use_boundary=True)
+    assert torch.equal(found.values, wanted.values)
+    assert found.channels == wanted.channels
+    for planes in (found, coarser(found)):
+        assert planes.values.is_contiguous(memory_format=torch.channels_last)
+        assert not planes.values.is_contiguous()
 
 
 def test_pictures_are_stacked_oldest_first_and_features_last():

@@ -9,10 +9,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from vidtrans.frame import FrameTime, LabelFrame
 from vidtrans.model.card import Card
 from vidtrans.model.networks import empty
+from vidtrans.nets.blocks import FrameNorm
+from vidtrans.nets.inference_layers import ReflectionPad2d
 from vidtrans.nets.painting import Conditioning, Painting
 from vidtrans.pipeline.layers import render_layer
 from vidtrans.pipeline.settings import LAYERS
@@ -406,6 +409,56 @@ def test_weights_cast_once_give_what_autocast_gives(name):
     assert any(parameter.dtype == torch.bfloat16 for parameter in generator.parameters())
     for one, other in zip(_unique(found), _unique(wanted), strict=True):
         assert torch.equal(one, other)
+
+
+PUBLISHED = sorted(set(CARDS) - {"street"})
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_half_types_agree_with_full_precision(name, precision):
+    """By the mean difference of pictures in [-1,1], measured with these random weights: at most
+    0.034 in bf16 and 0.0046 in fp16, 0.031 and 0.0044 with norms in full precision."""
+    torch.manual_seed(1)
+    generator = empty(CARDS[name], name).generator.eval().requires_grad_(False)
+    frame, history = given(empty(CARDS[name], name), "cpu")
+    with torch.inference_mode():
+        wanted = generator(frame, history)
+        cast_convolutions(generator, precision)
+        with computing(torch.device("cpu"), precision):
+            found = generator(frame, history)
+    for part in _unique(found):
+        assert part.dtype == torch.float32
+        assert part.isfinite().all()
+    far = (found.picture - wanted.picture).abs().mean()
+    assert far < {"bf16": 0.06, "fp16": 0.01}[precision]
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_types_and_layouts_are_kept_between_layers(name):
+    generator = empty(CARDS[name], name).generator.eval().requires_grad_(False)
+    cast_convolutions(generator, "bf16")
+    generator.to(memory_format=torch.channels_last)  # as `place` does on a GPU
+    frame, history = given(empty(CARDS[name], name), "cpu")
+    seen = []
+
+    def check(layer, given, result):
+        (x, *_) = given
+        # Pictures come in full precision and in planes. Some norms read a part of the channels.
+        if isinstance(layer, FrameNorm) or x.shape[1] > 6:
+            kept = [result] if isinstance(layer, FrameNorm) else [x, result]
+            for tensor in kept:
+                assert tensor.dtype == torch.bfloat16
+                assert tensor.is_contiguous(memory_format=torch.channels_last)
+        seen.append(layer)
+
+    kinds = (FrameNorm, nn.ReLU, nn.LeakyReLU, nn.Conv2d, nn.ConvTranspose2d, ReflectionPad2d)
+    for module in generator.modules():
+        if isinstance(module, kinds):
+            module.register_forward_hook(check)
+    with torch.inference_mode(), computing(torch.device("cpu"), "bf16"):
+        generator(frame, history)
+    assert any(isinstance(layer, FrameNorm) for layer in seen)
 
 
 @pytest.fixture

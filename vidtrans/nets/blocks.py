@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import zip_longest
 from typing import Literal
 
 import torch
@@ -59,7 +60,13 @@ class FrameNorm(nn.Module):
             self.register_buffer("num_batches_tracked", torch.tensor(0, dtype=torch.int64))
 
     def forward(self, x: Tensor) -> Tensor:
-        # In full precision whatever the type around: half precision loses small variances.
+        # Statistics are in full precision whatever the type around: half precision loses small
+        # variances. What lies between two convolutions of a half type keeps that type.
+        if not self.training and inference_layers.keeps_layout(x):
+            if self.statistics == "frame":
+                return inference_layers.normalise_pictures(x, self.weight, self.bias)
+            stored = self.get_buffer("running_mean"), self.get_buffer("running_var")
+            return F.batch_norm(x, *stored, self.weight, self.bias, eps=1e-5)
         with torch.autocast(x.device.type, enabled=False):
             x = full_precision(x)
             mean, variance = self._buffers.get("running_mean"), self._buffers.get("running_var")
@@ -129,12 +136,15 @@ class Layers(SeededSequential):
     """Layers in a row.
 
     On a CPU without gradients pictures are held in channels_last, and a norm that follows a
-    convolution overwrites its result, together with the ReLU after it.
+    convolution overwrites its result, together with the ReLU after it. On a GPU a convolution
+    before a norm by the picture's own mean adds no bias.
     """
 
     def forward(self, x: Tensor, seed: int | None = None) -> Tensor:
-        if self.training or not inference_layers.applies(x):
+        if self.training:
             return super().forward(x, seed)
+        if not inference_layers.applies(x):
+            return self._without_biases(x, seed)
         layers = list(self)
         if layers and not isinstance(layers[0], FrameNorm):
             x = inference_layers.channels_last(x)
@@ -149,6 +159,20 @@ class Layers(SeededSequential):
             else:
                 x = layer(x, seed) if isinstance(layer, SeededModule) else layer(x)
             done += 1
+        return x
+
+    def _without_biases(self, x: Tensor, seed: int | None) -> Tensor:
+        layers = list(self)
+        for layer, following in zip_longest(layers, layers[1:]):
+            if (
+                isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
+                and isinstance(following, FrameNorm)
+                and following.statistics == "frame"
+                and inference_layers.keeps_layout(x)
+            ):
+                x = inference_layers.convolve_without_bias(layer, x)
+            else:
+                x = layer(x, seed) if isinstance(layer, SeededModule) else layer(x)
         return x
 
 
@@ -176,7 +200,7 @@ class Norms:
 def wide(in_channels: int, out_channels: int, norm: Norms, *, bias: bool = True) -> list[nn.Module]:
     """``c7-k``: reflect pad 3, 7x7 convolution, norm, ReLU."""
     return [
-        nn.ReflectionPad2d(3),
+        inference_layers.ReflectionPad2d(3),
         nn.Conv2d(in_channels, out_channels, 7, bias=bias),
         norm(out_channels),
         nn.ReLU(inplace=True),
@@ -208,7 +232,7 @@ def head(
 ) -> list[nn.Module]:
     """Reflect pad 3, 7x7 convolution, and the activation where there is one: no norm."""
     layers = [
-        nn.ReflectionPad2d(3),
+        inference_layers.ReflectionPad2d(3),
         inference_layers.Conv2d(in_channels, out_channels, 7),
     ]
     return layers if activation is None else [*layers, activation]
@@ -223,12 +247,12 @@ class ResidualBlock(SeededModule):
     ) -> None:
         super().__init__()
         self.conv_block = Layers(
-            nn.ReflectionPad2d(1),
+            inference_layers.ReflectionPad2d(1),
             nn.Conv2d(channels, channels, 3, bias=bias),
             norm(channels),
             nn.ReLU(inplace=True),
             *([] if dropout is None else [dropout]),
-            nn.ReflectionPad2d(1),
+            inference_layers.ReflectionPad2d(1),
             nn.Conv2d(channels, channels, 3, bias=bias),
             norm(channels),
         )

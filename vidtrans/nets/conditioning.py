@@ -18,7 +18,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vidtrans.nets.constants import constant
-from vidtrans.nets.inference_layers import are_plain
+from vidtrans.nets.inference_layers import (
+    are_plain,
+    channels_last,
+    keeps_layout,
+    pad_reflected,
+)
 from vidtrans.nets.label_convolution import convolve_labels
 from vidtrans.nets.painting import Conditioning
 
@@ -98,9 +103,12 @@ def one_hot(ids: Tensor, classes: tuple[int, ...]) -> Tensor:
         classes: Those that have a plane, in order.
 
     Returns:
-        [N,len(classes),H,W], zeros and ones in the working type.
+        [N,len(classes),H,W], zeros and ones in the working type, in the layout that
+        `inference_layers.keeps_layout` means where it applies.
     """
     wanted = constant(classes, ids.device, torch.int64).to(ids.dtype)
+    if keeps_layout(ids):
+        return (ids[..., None] == wanted).to(working_dtype(ids.device)).permute(0, 3, 1, 2)
     return (ids[:, None] == wanted[:, None, None]).to(working_dtype(ids.device))
 
 
@@ -148,7 +156,10 @@ def stack_window(conditioning: Conditioning, *, label_nc: int, use_boundary: boo
         channels.extend(range(total, total + conditioning.features.shape[1]))
         total += conditioning.features.shape[1]
     dtype = parts[0].dtype
-    return Planes(torch.cat([p.to(dtype) for p in parts], dim=1), tuple(channels), total)
+    parts = [part.to(dtype) for part in parts]
+    if keeps_layout(shown):
+        parts = [channels_last(part) for part in parts]
+    return Planes(torch.cat(parts, dim=1), tuple(channels), total)
 
 
 def foreground_plane(ids: Tensor, classes: Sequence[int]) -> Tensor:
@@ -178,11 +189,20 @@ def pyramid(picture: Tensor, scales: int) -> tuple[Tensor, ...]:
 
 
 def convolve_planes(
-    planes: Planes | WindowPlanes, convolutions: Sequence[nn.Conv2d]
+    planes: Planes | WindowPlanes, convolutions: Sequence[nn.Conv2d], *, centred: bool = False
 ) -> list[Tensor]:
     """Apply 7x7 convolutions to the reflect-padded planes, in one pass for all of them.
 
     The sums are those of the full convolutions without their zero terms.
+
+    Args:
+        planes: The planes.
+        convolutions: The convolutions, each over all planes.
+        centred: Whether the results are normalised by their own mean, in which a bias leaves no
+            trace. It is then left out where that saves a pass over memory.
+
+    Returns:
+        The result of each, [N,K,H,W].
 
     Raises:
         ValueError: Where the convolutions take another number of planes.
@@ -193,7 +213,8 @@ def convolve_planes(
     if isinstance(planes, WindowPlanes) and _by_lookup(planes, weight):
         out = _look_up(planes, weight, bias)
     else:
-        out = _convolve(planes.dense if isinstance(planes, WindowPlanes) else planes, weight, bias)
+        dense = planes.dense if isinstance(planes, WindowPlanes) else planes
+        out = _convolve(dense, weight, None if centred and keeps_layout(dense.values) else bias)
     return list(torch.split(out, [c.weight.shape[0] for c in convolutions], dim=1))
 
 
@@ -205,7 +226,7 @@ def _convolve(planes: Planes, weight: Tensor, bias: Tensor | None) -> Tensor:
     if len(planes.channels) < planes.total:
         weight = weight.index_select(1, constant(planes.channels, weight.device, torch.int64))
     pad = weight.shape[-1] // 2
-    return F.conv2d(F.pad(planes.values, (pad, pad, pad, pad), mode="reflect"), weight, bias)
+    return F.conv2d(pad_reflected(planes.values, pad), weight, bias)
 
 
 def _by_lookup(planes: WindowPlanes, weight: Tensor) -> bool:

@@ -1,8 +1,9 @@
-"""What a CPU computes faster where no gradient is wanted, for the layers of the published networks.
+"""What is computed faster where no gradient is wanted, for the layers of the published networks.
 
-The same numbers up to rounding. Pictures are held in channels_last, in which PyTorch's strided and
-transposed convolutions take half the time, and all of a picture's pixels are one matrix [h*w,C].
-Elsewhere (gradients, GPUs, other types, autocast) the layers are PyTorch's.
+The same numbers up to rounding. Pictures are held in channels_last. On a CPU PyTorch's strided and
+transposed convolutions take half the time in it, and all of a picture's pixels are one matrix
+[h*w,C]. A GPU convolves half types in it; it stays, and so does the type, in the pads and norms
+between two convolutions. Elsewhere (gradients, other types on a CPU) the layers are PyTorch's.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vidtrans.nets.constants import kept
+from vidtrans.nets.viewport import reflection
+
 _LANES = 32
 """Outputs that a convolution computes at once, two registers of AVX-512: up to there more of them
 cost little."""
@@ -24,7 +28,8 @@ _TERMS = 1 << 13
 """Pixels that are summed at once: sums of more terms are not exact enough in float32."""
 _SAMPLE = 256
 """Pixels whose mean is near enough to that of all of them; see `statistics`."""
-
+_WORD = torch.int64
+"""The type in which a GPU copies several channels of a half type as one."""
 
 _plain: ContextVar[bool] = ContextVar("plain", default=False)
 
@@ -54,6 +59,106 @@ def applies(x: Tensor) -> bool:
         and x.dtype == torch.float32
         and not torch.is_autocast_enabled("cpu")
     )
+
+
+def keeps_layout(x: Tensor) -> bool:
+    """Whether ``x`` keeps its layout and its type from layer to layer: on a GPU, and in half types
+    on a CPU, without gradients.
+
+    PyTorch's instance norms and reflection pads give NCHW on a GPU, and each convolution after one
+    would lay its input out again.
+    """
+    return (
+        not torch.is_grad_enabled()
+        and not are_plain()
+        and (x.device.type != "cpu" or x.dtype in (torch.float16, torch.bfloat16))
+    )
+
+
+def normalise_pictures(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    """Normalise each picture's channels by their own mean and variance, epsilon 1e-5.
+
+    A batch norm in training mode does that for a single picture. Of a picture in a half type it
+    reads and writes that type; statistics, weight and bias are float32.
+
+    Args:
+        x: [N,C,H,W].
+        weight: [C]; None: ones.
+        bias: [C]; None: zeros.
+
+    Returns:
+        [N,C,H,W] in the type and the layout of ``x``; in channels_last where ``x`` has gaps.
+    """
+    if not x.is_contiguous():
+        x = channels_last(x)
+    # A CPU takes the statistics in the type of the weight, or of x where there is none.
+    precise = torch.promote_types(x.dtype, torch.float32)
+    weight = _filled(1.0, x.shape[1], x.device, precise) if weight is None else weight
+    bias = _filled(0.0, x.shape[1], x.device, precise) if bias is None else bias
+    pictures = [
+        F.batch_norm(picture, None, None, weight, bias, training=True, eps=1e-5)
+        for picture in torch.split(x, 1)
+    ]
+    return pictures[0] if len(pictures) == 1 else torch.cat(pictures)
+
+
+@kept(maxsize=64)
+def _filled(value: float, channels: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    return torch.full((channels,), value, dtype=dtype, device=device)
+
+
+def convolve_without_bias(layer: nn.Conv2d | nn.ConvTranspose2d, x: Tensor) -> Tensor:
+    """A convolution whose result is normalised by its own mean, in which a bias leaves no trace.
+
+    PyTorch adds a bias on a GPU in a pass of its own over memory.
+    """
+    if isinstance(layer, nn.ConvTranspose2d):
+        assert isinstance(layer.padding, tuple)
+        return F.conv_transpose2d(
+            x,
+            layer.weight,
+            None,
+            layer.stride,
+            layer.padding,
+            layer.output_padding,
+            layer.groups,
+            layer.dilation,
+        )
+    return F.conv2d(
+        x, layer.weight, None, layer.stride, layer.padding, layer.dilation, layer.groups
+    )
+
+
+def pad_reflected(x: Tensor, pad: int) -> Tensor:
+    """``x`` [N,C,H,W] with ``pad`` pixels on all sides, reflected without the border's own.
+
+    The layout is that of ``x`` where `keeps_layout` says so.
+    """
+    if (
+        not keeps_layout(x)
+        or x.is_contiguous()
+        or not x.is_contiguous(memory_format=torch.channels_last)
+    ):
+        return F.pad(x, (pad, pad, pad, pad), mode="reflect")
+    height, width = x.shape[2:]
+    rows = reflection(height, -pad, height + 2 * pad, x.device)
+    columns = reflection(width, -pad, width + 2 * pad, x.device)
+    pixels = x.permute(0, 2, 3, 1)
+    channels = _WORD.itemsize // x.element_size()
+    whole = x.shape[1] % channels == 0 and x.storage_offset() % channels == 0
+    padded = (pixels.view(_WORD) if whole else pixels)[:, rows[:, None], columns]
+    return padded.view(x.dtype).permute(0, 3, 1, 2)
+
+
+class ReflectionPad2d(nn.Module):
+    """`torch.nn.ReflectionPad2d` that keeps channels_last on a GPU."""
+
+    def __init__(self, padding: int) -> None:
+        super().__init__()
+        self.padding = padding
+
+    def forward(self, input: Tensor) -> Tensor:
+        return pad_reflected(input, self.padding)
 
 
 def channels_last(x: Tensor) -> Tensor:

@@ -9,7 +9,17 @@ from typing import Literal, cast
 
 from torch import Tensor, nn
 
-from vidtrans.nets.blocks import Layers, Norms, Statistics, down, head, residuals, up, wide
+from vidtrans.nets.blocks import (
+    FrameNorm,
+    Layers,
+    Norms,
+    Statistics,
+    down,
+    head,
+    residuals,
+    up,
+    wide,
+)
 from vidtrans.nets.conditioning import Planes, WindowPlanes, coarser, convolve_planes
 from vidtrans.nets.features import average_instances
 from vidtrans.nets.painting import Conditioning, History, Painting
@@ -116,7 +126,8 @@ class Pix2PixHD(nn.Module):
 def _through(layers: nn.Sequential, planes: Planes | WindowPlanes) -> Tensor:
     """``layers`` (reflect pad, 7x7 convolution, ...) applied to planes of which the empty ones
     are left out."""
-    (x,) = convolve_planes(planes, [cast(nn.Conv2d, layers[1])])
+    centred = cast(FrameNorm, layers[2]).statistics == "frame"
+    (x,) = convolve_planes(planes, [cast(nn.Conv2d, layers[1])], centred=centred)
     return layers[2:](x)  # type: ignore[no-any-return]
 
 

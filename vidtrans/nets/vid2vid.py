@@ -9,7 +9,6 @@ from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from vidtrans.nets.blocks import Layers, Norms, Statistics, down, head, residuals, up, wide
 from vidtrans.nets.conditioning import (
@@ -20,7 +19,7 @@ from vidtrans.nets.conditioning import (
     foreground_plane,
     half_size,
 )
-from vidtrans.nets.inference_layers import slim_convolution
+from vidtrans.nets.inference_layers import pad_reflected, slim_convolution
 from vidtrans.nets.painting import Conditioning, History, Painting
 from vidtrans.nets.precision import full_precision
 from vidtrans.nets.warp import warp
@@ -94,6 +93,7 @@ class Scale(nn.Module):
         depth = config.downsamplings if scale == 0 else 1
         labels_in = config.frame_planes * config.n_frames
         self.output_nc = config.output_nc
+        self.centred = config.statistics == "frame"
         pictures_in = config.output_nc * (config.n_frames - 1)
 
         def descent(inputs: int, width: int) -> list[nn.Module]:
@@ -155,7 +155,7 @@ class Scale(nn.Module):
         first = [cast(nn.Conv2d, self.model_down_seg[1])]
         if mask is not None:
             first.append(cast(nn.Conv2d, self.indv_down[1]))
-        seg, *indv = convolve_planes(planes, first)
+        seg, *indv = convolve_planes(planes, first, centred=self.centred)
         x = self.model_down_seg[2:](seg) + self.model_down_img(pictures)
 
         at_image = x if below is None else x + below.image
@@ -210,8 +210,7 @@ class Scale(nn.Module):
         )
         kernel = torch.cat([to_flow.weight, to_weight.weight])
         bias = torch.cat([cast(Tensor, to_flow.bias), cast(Tensor, to_weight.bias)])
-        padded = F.pad(features, (3, 3, 3, 3), mode="reflect")
-        out = full_precision(slim_convolution(padded, kernel, bias))
+        out = full_precision(slim_convolution(pad_reflected(features, 3), kernel, bias))
         return out[:, :2] * self.flow_unit, torch.sigmoid(out[:, 2:])
 
 
