@@ -152,3 +152,17 @@ class Translation:
     picture: Bytes
     time: FrameTime
     cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Nv12:
+    """How pictures become NV12, what video encoders compute with: uint8 [3H/2,W] of limited range,
+    H rows of luma, then H/2 rows of chroma, blue and red in turns, at half the resolution.
+
+    Attributes:
+        red: The share of red in luma (Kr).
+        blue: The share of blue in luma (Kb).
+    """
+
+    red: float
+    blue: float

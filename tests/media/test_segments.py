@@ -10,11 +10,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
 
 from vidtrans.errors import OutputError
-from vidtrans.frame import FrameTime
+from vidtrans.frame import FrameTime, Nv12
 from vidtrans.media.reader import open_reader
 from vidtrans.media.writer import join_segments, open_segments, parts_folder
+from vidtrans.nets.nv12 import to_nv12
 
 BASE = Fraction(1, 90000)
 COUNT, LENGTH = 23, 5
@@ -159,6 +161,46 @@ def test_every_segment_begins_with_a_key_frame(film, frames):
     for index in range(0, COUNT, LENGTH):
         wanted = frames[index][1].pts * BASE
         assert min(abs(key - wanted) for key in keys) <= Fraction(1, 2000)
+
+
+@pytest.mark.parametrize("pixel_format", ["nv12", "yuv420p", "yuv444p"])
+def test_nv12_planes_give_the_film_of_the_rgb_pictures(tmp_path, frames, pixel_format):
+    """They differ by rounding, by what a colour's edge does to chroma, and by its resolution."""
+    films = {}
+    for kind in ("rgb", "planes"):
+        settings = {
+            "target": tmp_path / f"{kind}.mp4",
+            "size_hw": (64, 96),
+            "rate": Fraction(18),
+            "time_base": BASE,
+            "pixel_format": pixel_format,
+            "encoder_options": {"qp": "0"},
+        }
+        with open_segments(tmp_path / kind, **settings) as writer:
+            assert (writer.nv12 is None) == (pixel_format == "yuv444p")
+            for picture, time in frames[:3]:
+                if kind == "planes":
+                    planes = to_nv12(torch.from_numpy(picture), Nv12(0.2126, 0.0722))
+                    assert planes.shape == (96, 96)
+                    picture = planes.numpy()
+                writer.write(picture, time)
+            part = writer.close_segment()
+        join_segments([part], settings["target"])
+        with av.open(str(settings["target"])) as container:
+            shown = list(container.decode(video=0))
+            assert {frame.colorspace for frame in shown} == {1}  # BT.709
+            films[kind] = np.stack([frame.to_ndarray(format="yuv444p") for frame in shown])
+    off = np.abs(films["rgb"].astype(int) - films["planes"])
+    assert off[:, 0].max() <= 1
+    assert off.mean() < (3 if pixel_format == "yuv444p" else 1)
+
+
+def test_planes_of_another_size_are_refused(mp4, frames, tmp_path):
+    with (
+        open_segments(tmp_path / "parts", **mp4) as writer,
+        pytest.raises(OutputError, match=r"uint8 \(96, 94\) was made"),
+    ):
+        writer.write(np.zeros((96, 94), np.uint8), frames[0][1])
 
 
 @pytest.fixture

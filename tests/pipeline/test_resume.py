@@ -15,6 +15,7 @@ import torch
 
 from vidtrans.errors import InputError, Interrupted, OutputError, UsageError
 from vidtrans.media.writer import parts_folder
+from vidtrans.pipeline import convert as convert_module
 from vidtrans.pipeline import facts, outputs
 from vidtrans.pipeline.convert import convert
 from vidtrans.pipeline.settings import ConvertSettings
@@ -93,6 +94,27 @@ def test_a_run_may_be_interrupted_again_and_again(settings, whole, decoded, tmp_
             done = error.kept_frames
     assert summary.frames == FRAMES
     assert np.array_equal(decoded(summary.output), whole)
+
+
+def test_a_film_of_nv12_planes_is_resumed(settings, whole, decoded, tmp_path, monkeypatch):
+    """As on a GPU, which makes them: what is kept of an open segment is NV12 too."""
+    monkeypatch.setattr(convert_module, "_makes_nv12", lambda model: True)
+    kept = []
+    save = np.save
+    monkeypatch.setattr(
+        np, "save", lambda file, array, **k: kept.append(array) or save(file, array)
+    )
+    planes = decoded(convert(settings(output=str(tmp_path / "planes.mp4"))).output)
+    with pytest.raises(Interrupted):
+        convert(settings(), **stop_after(14))
+    assert {array.shape for array in kept if array.dtype == np.uint8} == {(48, 64)}
+    assert np.array_equal(decoded(convert(settings(resume=True)).output), planes)
+    # Two lossy encodings of noise, which an untrained model paints: 2.1.
+    assert 0 < np.abs(planes.astype(int) - whole).mean() < 4
+    # PNGs are RGB there too.
+    pngs = decoded(convert(settings(output=f"{tmp_path}/a/")).output)
+    monkeypatch.undo()
+    assert np.array_equal(pngs, decoded(convert(settings(output=f"{tmp_path}/b/")).output))
 
 
 def test_a_folder_of_pngs_is_resumed(settings, decoded, tmp_path):

@@ -16,8 +16,10 @@ from av.codec import Codec, find_best_pix_fmt_of_list
 from av.codec.codec import UnknownCodecError
 from av.codec.context import OptionFlags
 from av.video.format import VideoFormat
+from av.video.reformatter import Colorspace
 
 from vidtrans.errors import OutputError, Remedy
+from vidtrans.frame import Nv12
 from vidtrans.media.hardware import nvenc_works
 from vidtrans.media.pixels import can_be_written
 from vidtrans.validation import did_you_mean
@@ -50,6 +52,10 @@ _DEFAULT_OPTIONS: dict[str, dict[str, str]] = {
 _RATE_OPTIONS = {"crf", "qp", "b", "cq", "qscale", "global_quality", "lossless"}
 _AVX512_SKX = 256  # OpenCV's number for the instructions that x264 calls avx512
 _NEEDS_EVEN = {"h264", "hevc"}
+NV12_MATRIX = Colorspace.ITU709
+"""The matrix of the NV12 planes that encoders are given."""
+_NV12 = Nv12(red=0.2126, blue=0.0722)  # Rec. ITU-R BT.709-6, item 3.2
+_FROM_NV12 = ("nv12", "yuv420p")  # the same samples, at most in another order
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,18 @@ class Encoding:
     @property
     def is_rgb(self) -> bool:
         return VideoFormat(self.pixel_format).is_rgb
+
+    @property
+    def matrix(self) -> int:
+        """The matrix of YUV: BT.709, except in JPEG, whose decoders know BT.601 only (JFIF)."""
+        return Colorspace.ITU601 if self.pixel_format.startswith("yuvj") else NV12_MATRIX
+
+    @property
+    def nv12(self) -> Nv12 | None:
+        """The NV12 planes that can take the place of RGB pictures without another conversion of
+        colours; None where there are none."""
+        even = not any(side % 2 for side in self.size_hw)
+        return _NV12 if even and self.pixel_format in _FROM_NV12 else None
 
 
 def choose_encoding(

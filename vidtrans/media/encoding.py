@@ -17,7 +17,6 @@ from av.video.frame import CudaContext
 from av.video.reformatter import (
     ColorPrimaries,
     ColorRange,
-    Colorspace,
     ColorTrc,
     Interpolation,
     VideoReformatter,
@@ -27,7 +26,7 @@ from av.video.stream import VideoStream
 from vidtrans.atomic_write import cannot_write
 from vidtrans.errors import OutputError, Remedy
 from vidtrans.frame import Bytes, FrameTime
-from vidtrans.media.encoders import Encoding
+from vidtrans.media.encoders import NV12_MATRIX, Encoding
 
 _DLPACK_CUDA = 2
 _RGB_MATRIX = 0  # AVCOL_SPC_RGB
@@ -101,7 +100,7 @@ def add_encoder(container: OutputContainer, encoding: Encoding, target: Path) ->
         context.colorspace = _RGB_MATRIX
         context.color_trc = ColorTrc.IEC61966_2_1
     else:
-        context.colorspace = _matrix(encoding)
+        context.colorspace = encoding.matrix
         context.color_trc = ColorTrc.BT709
     return stream
 
@@ -110,11 +109,6 @@ def _packed(picture: Bytes) -> Bytes:
     """``picture`` [H,W,3] with the strides that PyAV expects. NumPy takes an array with a side of
     one pixel for contiguous whatever that side's stride is; PyAV does not."""
     return picture if picture.strides == (picture.shape[1] * 3, 3, 1) else picture.copy()
-
-
-def _matrix(encoding: Encoding) -> int:
-    """The matrix: BT.709, except in JPEG, whose decoders know BT.601 only (JFIF)."""
-    return Colorspace.ITU601 if encoding.pixel_format.startswith("yuvj") else Colorspace.ITU709
 
 
 def _gpu(codec: str) -> HWAccel | None:
@@ -172,8 +166,9 @@ class PictureEncoder:
         """Encode one picture; the packets that are ready.
 
         Args:
-            picture: uint8 RGB [H,W,3] of ``encoding.size_hw``; or, for NVENC, a pair of CUDA arrays
-                with NV12 planes: y uint8 [H,W] and uv uint8 [H/2,W/2,2].
+            picture: uint8 RGB [H,W,3] of ``encoding.size_hw``; or NV12 planes uint8 [3H/2,W], see
+                `vidtrans.frame.Nv12`; or, for NVENC, a pair of CUDA arrays with NV12 planes: y
+                uint8 [H,W] and uv uint8 [H/2,W/2,2].
             time: The picture's timestamp, later than the one before.
 
         Raises:
@@ -215,13 +210,17 @@ class PictureEncoder:
             yield packet
 
     def _frame(self, picture: Bytes) -> av.VideoFrame:
-        if picture.shape != (*self._encoding.size_hw, 3) or picture.dtype != np.uint8:
+        height, width = self._encoding.size_hw
+        shapes = ((height, width, 3), (height * 3 // 2, width))
+        if picture.shape not in shapes or picture.dtype != np.uint8:
             raise OutputError(
                 f"a picture of {picture.dtype} {picture.shape} was made; uint8"
                 f" {(*self._encoding.size_hw, 3)} was announced.",
                 where=self._target,
                 frame=self._count,
             )
+        if picture.ndim == 2:
+            return self._nv12_frame(picture)
         name = self._encoding.pixel_format
         if name == "rgb24":
             return av.VideoFrame.from_ndarray(_packed(picture), format="rgb24")
@@ -231,7 +230,22 @@ class PictureEncoder:
             format=name,
             src_color_range=ColorRange.JPEG,
             dst_color_range=ColorRange.JPEG if self._encoding.full_range else ColorRange.MPEG,
-            dst_colorspace=None if self._encoding.is_rgb else _matrix(self._encoding),
+            dst_colorspace=None if self._encoding.is_rgb else self._encoding.matrix,
+            interpolation=_FLAGS,
+            threads=1,
+        )
+
+    def _nv12_frame(self, planes: Bytes) -> av.VideoFrame:
+        # A copy: an encoder may hold on to its pictures.
+        frame = av.VideoFrame.from_ndarray(planes, format="nv12")
+        frame.colorspace, frame.color_range = NV12_MATRIX, ColorRange.MPEG
+        if self._encoding.pixel_format == "nv12":
+            return frame
+        return self._scaler.reformat(
+            frame,
+            format=self._encoding.pixel_format,
+            dst_color_range=ColorRange.JPEG if self._encoding.full_range else ColorRange.MPEG,
+            dst_colorspace=None if self._encoding.is_rgb else self._encoding.matrix,
             interpolation=_FLAGS,
             threads=1,
         )
@@ -253,5 +267,5 @@ class PictureEncoder:
         frame = av.VideoFrame.from_dlpack(
             (y, uv), format="nv12", width=width, height=height, cuda_context=self._cuda
         )
-        frame.colorspace, frame.color_range = Colorspace.ITU709, ColorRange.MPEG
+        frame.colorspace, frame.color_range = NV12_MATRIX, ColorRange.MPEG
         return frame

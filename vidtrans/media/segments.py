@@ -26,7 +26,7 @@ from av.stream import Stream
 
 from vidtrans.atomic_write import PARTIAL_SUFFIX, PartialFile, cannot_write
 from vidtrans.errors import OutputError
-from vidtrans.frame import Bytes, FrameTime
+from vidtrans.frame import Bytes, FrameTime, Nv12
 from vidtrans.media.encoders import Encoding
 from vidtrans.media.encoding import PictureEncoder, add_encoder, open_container, open_encoder
 from vidtrans.media.ffmpeg_errors import cannot_read
@@ -88,6 +88,11 @@ class PacketSegments:
                     stale.unlink()
         except OSError as error:
             raise OutputError(cannot_write(error), where=parts) from error
+
+    @property
+    def nv12(self) -> Nv12 | None:
+        """See ``SegmentWriter.nv12``."""
+        return self._encoding.nv12
 
     def _encoder(self, target: Path) -> PictureEncoder:
         self._free_encoder()

@@ -23,7 +23,7 @@ from typing import Protocol, Self
 
 from vidtrans.atomic_write import check_free
 from vidtrans.errors import InputError, OutputError
-from vidtrans.frame import Bytes, FrameTime
+from vidtrans.frame import Bytes, FrameTime, Nv12
 from vidtrans.media import stream_copy as copy
 from vidtrans.media.encoders import CONTAINERS, choose_encoding
 from vidtrans.media.encoding import add_encoder, open_container, open_encoder
@@ -182,6 +182,12 @@ class SegmentWriter(Protocol):
 
     Every segment starts with a keyframe and depends on no other.
     """
+
+    @property
+    def nv12(self) -> Nv12 | None:
+        """The NV12 planes that ``write`` takes without another conversion of colours, as it takes
+        RGB pictures; None where there are none."""
+        ...
 
     def write(self, picture: Bytes, time: FrameTime) -> None:
         """See ``Writer.write``."""

@@ -23,7 +23,7 @@ from vidtrans.errors import (
     UsageError,
     VidtransError,
 )
-from vidtrans.frame import Bytes, Frame, LabelFrame
+from vidtrans.frame import Bytes, Frame, LabelFrame, Nv12
 from vidtrans.labels.edit import FirstFrame
 from vidtrans.labels.report import LabelReport, ReportBuilder
 from vidtrans.media.naming import exists, names_pictures, resolve
@@ -50,7 +50,7 @@ from vidtrans.pipeline.progress import OnProgress, ProgressMeter
 from vidtrans.pipeline.runfolder import RunFolder, Span
 from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans.pipeline.setup import Render, open_input
-from vidtrans.pipeline.stream import Cancel, errors_at, painted_stream, read_labels
+from vidtrans.pipeline.stream import Cancel, Painter, errors_at, painted_stream, read_labels
 from vidtrans.sequence.model import Model
 from vidtrans.sequence.state import State
 
@@ -177,7 +177,7 @@ def convert(
                 painted_stream(
                     start.frames,
                     render.label_reader,
-                    render.painter,
+                    _painter(render, sink.nv12),
                     start.state,
                     instances=start.instances,
                     previous=start.previous,
@@ -304,8 +304,21 @@ def _size_hw(settings: ConvertSettings, render: Render) -> tuple[int, int]:
     return (height + height % 2, width + width % 2) if settings.even_sides else (height, width)
 
 
+def _painter(render: Render, nv12: Nv12 | None) -> Painter:
+    """What paints for an output that takes ``nv12``: on a CPU RGB, which FFmpeg's scaler converts
+    faster than PyTorch."""
+    painter = render.painter
+    return replace(painter, nv12=nv12) if _makes_nv12(painter.model) else painter
+
+
+def _makes_nv12(model: Model) -> bool:
+    return model.device.type == "cuda"
+
+
 def _filled(picture: Bytes, size_hw: tuple[int, int]) -> Bytes:
-    """``picture`` with its last row and column repeated up to a size."""
+    """An RGB picture with its last row and column repeated up to a size; NV12 planes have them."""
+    if picture.ndim == 2:
+        return picture
     bottom, right = size_hw[0] - picture.shape[0], size_hw[1] - picture.shape[1]
     if not (bottom or right):
         return picture
@@ -485,7 +498,7 @@ def _make_again(
             painted_stream(
                 islice(start.frames, count),
                 render.label_reader,
-                render.painter,
+                _painter(render, None if isinstance(writer, FolderWriter) else writer.nv12),
                 start.state,
                 instances=None if start.instances is None else islice(start.instances, count),
                 previous=start.previous,

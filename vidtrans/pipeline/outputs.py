@@ -19,7 +19,7 @@ from typing import Protocol, Self
 import numpy as np
 
 from vidtrans.errors import OutputError, Remedy
-from vidtrans.frame import Bytes, Frame, FrameTime
+from vidtrans.frame import Bytes, Frame, FrameTime, Nv12
 from vidtrans.media.pngs import FolderWriter
 from vidtrans.media.writer import SegmentWriter
 from vidtrans.pipeline.runfolder import RunFolder, Span, write_errors
@@ -53,7 +53,7 @@ class Made:
     """A finished picture and what a resumed run needs to continue after it.
 
     Attributes:
-        picture: uint8 RGB [H,W,3].
+        picture: uint8 RGB [H,W,3], or NV12 planes where the output's ``nv12`` asks for them.
         time: When it is shown.
         frame: The input frame.
         state: The generator's state after it.
@@ -70,6 +70,11 @@ class Output(Protocol):
 
     Leaving the context without ``finish`` drops the pictures that are not kept.
     """
+
+    @property
+    def nv12(self) -> Nv12 | None:
+        """The NV12 planes that can take the place of RGB pictures; None where there are none."""
+        ...
 
     def write(self, made: Made) -> None:
         """Append a picture."""
@@ -128,6 +133,10 @@ class FilmOutput:
             ):
                 segments.write(picture, shown)
                 self._times.append(shown)
+
+    @property
+    def nv12(self) -> Nv12 | None:
+        return self._segments.nv12
 
     def write(self, made: Made) -> None:
         self._segments.write(made.picture, made.time)
@@ -218,6 +227,10 @@ class FolderOutput:
         self._last: Made | None = None
         self._whole: Path | None = None
         self._kept_at = clock()
+
+    @property
+    def nv12(self) -> Nv12 | None:
+        return None
 
     def write(self, made: Made) -> None:
         self._writer.write(made.picture, made.time)

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import torch
+from torch import Tensor
 
 from vidtrans.errors import InputError, Interrupted, Remedy, VidtransError
-from vidtrans.frame import Bytes, Frame, FrameTime, LabelFrame, Translation
+from vidtrans.frame import Bytes, Frame, FrameTime, LabelFrame, Nv12, Translation
 from vidtrans.labels.edit_plan import EditPlan
 from vidtrans.labels.reader import LabelReader
 from vidtrans.labels.report import ReportBuilder
+from vidtrans.nets.nv12 import to_nv12
 from vidtrans.nets.painting import Painting
 from vidtrans.pipeline.layers import render_layer
 from vidtrans.pipeline.settings import Layer, SceneCuts
@@ -67,7 +69,7 @@ class PendingPicture(Protocol):
     """A picture that is being copied from the device."""
 
     def wait(self) -> Bytes:
-        """Wait for the copy; gives the picture, uint8 RGB [H,W,3]."""
+        """Wait for the copy; gives the picture, uint8 RGB [H,W,3], or what `Painter.nv12` says."""
         ...
 
 
@@ -131,6 +133,8 @@ class Painter:
         sequence_starts: Frames at which the input begins another sequence: cuts, unless ``cuts``
             is ``off``.
         edits: Edits of labels and history.
+        nv12: The NV12 planes that ``paint`` gives in place of RGB pictures, with the last row and
+            column repeated up to even sides; None: RGB.
         reference_frames: The first-frame pictures of the edits, by frame: uint8 RGB [1,H,W,3] of
             the output's size.
     """
@@ -142,6 +146,7 @@ class Painter:
     sequence_starts: frozenset[int] = field(default=frozenset())
     edits: EditPlan = field(default_factory=EditPlan)
     reference_frames: Mapping[int, Bytes] = field(default_factory=dict)
+    nv12: Nv12 | None = None
 
     def start(self, *, first_frames: Bytes | None = None) -> State:
         """The state before the film's first frame.
@@ -185,7 +190,10 @@ class Painter:
     def paint(self, state: State, read: Read) -> Painted:
         """Paint a frame from the state before it. Does not wait for the device."""
         stepped = self.step(state, read)
-        return Painted(read, self.picture(stepped, read, self.layer), stepped.state, stepped.cut)
+        picture = self._rendered(stepped, read, self.layer)
+        if self.nv12 is not None:
+            picture = to_nv12(picture, self.nv12)
+        return Painted(read, self.model.download(picture), stepped.state, stepped.cut)
 
     def step(self, state: State, read: Read) -> Stepped:
         """As ``paint``, but gives all layers."""
@@ -200,10 +208,11 @@ class Painter:
         return Stepped(state, painting, reset and index > 0)
 
     def picture(self, stepped: Stepped, read: Read, layer: str) -> PendingPicture:
-        """Start to copy one layer of a painted frame to the host, at the output's size."""
-        return self.model.download(
-            render_layer(stepped.painting, layer, read.labels, self.model.card.label_scheme)
-        )
+        """Start to copy one layer of a painted frame to the host, RGB at the output's size."""
+        return self.model.download(self._rendered(stepped, read, layer))
+
+    def _rendered(self, stepped: Stepped, read: Read, layer: str) -> Tensor:
+        return render_layer(stepped.painting, layer, read.labels, self.model.card.label_scheme)
 
 
 @contextmanager

@@ -272,10 +272,10 @@ class Model:
         """Start to copy a picture to the host.
 
         Args:
-            picture: [1,3,H,W] in [-1,1], or uint8 [H,W,3].
+            picture: [1,3,H,W] in [-1,1], or uint8 values of any shape, which stay as they are.
 
         Returns:
-            What gives the picture, uint8 RGB [H,W,3], when it is waited for.
+            What gives the picture, uint8 RGB [H,W,3], or those values, when it is waited for.
         """
         return self._transfer.download(picture)
 

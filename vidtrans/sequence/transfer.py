@@ -63,8 +63,8 @@ def classes_present(ids: Bytes) -> tuple[int, ...]:
 
 
 class Pending:
-    """A picture on its way to the host; ``wait`` gives it, uint8 RGB [H,W,3], and may be called
-    from any thread."""
+    """A picture on its way to the host; ``wait`` gives its uint8 values, and may be called from any
+    thread."""
 
     def __init__(self, picture: Tensor, done: Event | None = None) -> None:
         self._picture = picture
@@ -159,8 +159,8 @@ class Transfer:
         return frame
 
     def download(self, picture: Tensor) -> Pending:
-        """``picture`` [1,3,H,W] in [-1,1], or uint8 [H,W,3], on its way to the host; returns
-        before the copy is done."""
+        """``picture`` [1,3,H,W] in [-1,1], or its uint8 values as they are, on its way to the host;
+        returns before the copy is done."""
         pixels = picture if picture.dtype == torch.uint8 else to_bytes(picture)
         if self._down is None or pixels.device.type != self.device.type:
             return Pending(pixels)
