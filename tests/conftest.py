@@ -170,6 +170,35 @@ def scene():
     return street_scene
 
 
+@pytest.fixture(scope="session")
+def car_clip():
+    """``car_clip()``: labels uint8 [T,H,W] of a car that moves to the right on a road."""
+
+    def make(frames: int = 6, size: tuple[int, int] = (64, 96)) -> np.ndarray:
+        labels = np.full((frames, *size), ROAD, np.uint8)
+        labels[:, : size[0] // 2] = BUILDING
+        for t in range(frames):
+            labels[t, size[0] // 3 : 2 * size[0] // 3, 3 + 2 * t : 22 + 2 * t] = CAR
+        return labels
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def label_frames():
+    """``label_frames(labels)``: the label frames of an array [T,H,W], each class an instance."""
+
+    def make(labels: np.ndarray) -> list:
+        from vidtrans.frame import FrameTime, LabelFrame
+
+        return [
+            LabelFrame(t, ids, FrameTime(t, 1), instances=ids.astype(np.int32))
+            for t, ids in enumerate(labels)
+        ]
+
+    return make
+
+
 @pytest.fixture
 def label_film(tmp_path):
     """A film of twelve street frames, 64x32 labelIds."""

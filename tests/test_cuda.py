@@ -10,11 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from vidtrans.frame import FrameTime, LabelFrame, StyleChoice
+from vidtrans.frame import FrameTime, LabelFrame, Nv12, StyleChoice
 from vidtrans.model import Card
 from vidtrans.nets import constants, perspective
+from vidtrans.nets.blocks import FrameNorm
+from vidtrans.nets.nv12 import to_nv12
 from vidtrans.nets.viewport import Viewport
 from vidtrans.nets.warp import warp
+from vidtrans.pipeline import convert as convert_module
+from vidtrans.pipeline.convert import convert
+from vidtrans.pipeline.settings import ConvertSettings
 from vidtrans.sequence.cuda_graph import TOLERANCES, CudaCapture, GraphedGenerator
 from vidtrans.sequence.loading import load_model
 from vidtrans.sequence.model import Model
@@ -31,24 +36,9 @@ def gpu():
         pytest.skip("no CUDA GPU")
 
 
-def clip(frames=6, size=(64, 96)):
-    labels = np.full((frames, *size), 7, np.uint8)
-    labels[:, : size[0] // 2] = 11
-    for t in range(frames):
-        labels[t, size[0] // 3 : 2 * size[0] // 3, 3 + 2 * t : 22 + 2 * t] = 26
-    return labels
-
-
-def frames(labels):
-    return [
-        LabelFrame(t, ids, FrameTime(t, 1), instances=ids.astype(np.int32))
-        for t, ids in enumerate(labels)
-    ]
-
-
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 5e-3), ("fp16", 0.1), ("bf16", 0.3)])
-def test_the_gpu_paints_what_the_cpu_paints(published_networks, precision, tolerance):
-    labels = clip()
+def test_the_gpu_paints_what_the_cpu_paints(published_networks, precision, tolerance, car_clip):
+    labels = car_clip()
     settings = {"first_frames": "raw"}
     wanted = Model(published_networks(**settings), device="cpu").translate(labels=labels)
     found = Model(published_networks(**settings), device="cuda", precision=precision).translate(
@@ -58,28 +48,28 @@ def test_the_gpu_paints_what_the_cpu_paints(published_networks, precision, toler
     assert np.quantile(np.abs(found - wanted), 0.99) < tolerance
 
 
-def test_the_embedded_model_paints_what_it_paints_on_the_cpu():
-    labels = clip()
+def test_the_embedded_model_paints_what_it_paints_on_the_cpu(car_clip):
+    labels = car_clip()
     wanted = load_model("street", device="cpu", precision="fp32").translate(labels=labels)
     found = load_model("street", device="cuda", precision="fp32").translate(labels=labels)
     assert np.abs(found - wanted).mean() < 1e-3
 
 
-def test_the_same_bits_every_time(published_networks):
+def test_the_same_bits_every_time(published_networks, car_clip):
     model = Model(published_networks(), device="cuda")
     assert model.precision == "fp16"
-    labels = clip()
+    labels = car_clip()
     assert np.array_equal(model.translate(labels=labels), model.translate(labels=labels))
 
 
 @pytest.mark.parametrize("embedded", [False, True])
-def test_a_step_never_waits_for_the_device(published_networks, embedded):
+def test_a_step_never_waits_for_the_device(published_networks, embedded, car_clip, label_frames):
     model = (
         load_model("street", device="cuda")
         if embedded
         else Model(published_networks(), device="cuda")
     )
-    clip_frames = frames(clip())
+    clip_frames = label_frames(car_clip())
     state = model.start((64, 96))
     for frame in clip_frames[:4]:  # what is built once (kernels, constants) may wait
         state, _ = model.step(state, frame)
@@ -95,26 +85,26 @@ def test_a_step_never_waits_for_the_device(published_networks, embedded):
     assert all(picture.wait().shape == (64, 96, 3) for picture in pending)
 
 
-def test_downloads_wait_for_their_picture(published_networks):
+def test_downloads_wait_for_their_picture(published_networks, car_clip, label_frames):
     model = Model(published_networks(), device="cuda")
     state = model.start((64, 96))
-    for frame in frames(clip()):
+    for frame in label_frames(car_clip()):
         state, painting = model.step(state, frame)
         found = model.download(painting.picture).wait()
         wanted = model.download(painting.picture.cpu()).wait()
         assert np.array_equal(found, wanted)
 
 
-def test_states_travel_between_devices(published_networks):
-    labels = clip()
+def test_states_travel_between_devices(published_networks, car_clip, label_frames):
+    labels = car_clip()
     on_gpu = Model(published_networks(), device="cuda", precision="fp32")
     on_cpu = Model(published_networks(), device="cpu")
     state = on_gpu.start((64, 96))
-    for frame in frames(labels)[:4]:
+    for frame in label_frames(labels)[:4]:
         state, _ = on_gpu.step(state, frame)
     state = type(state).from_bytes(state.to_bytes())
-    _, there = on_gpu.step(state, frames(labels)[4])
-    _, here = on_cpu.step(state, frames(labels)[4])
+    _, there = on_gpu.step(state, label_frames(labels)[4])
+    _, here = on_cpu.step(state, label_frames(labels)[4])
     assert (there.picture.cpu() - here.picture).abs().mean() < 1e-3
 
 
@@ -123,7 +113,7 @@ def test_zero_flow_is_the_identity():
     assert torch.equal(warp(picture, torch.zeros(1, 2, 135, 240, device="cuda")), picture)
 
 
-def test_styles_are_the_same_planes_and_nothing_waits(random_networks):
+def test_styles_are_the_same_planes_and_nothing_waits(random_networks, car_clip):
     from vidtrans.sequence.style_planes import Styling
     from vidtrans.sequence.transfer import Transfer
 
@@ -133,7 +123,7 @@ def test_styles_are_the_same_planes_and_nothing_waits(random_networks):
         styles={"26": [[float(i), -float(i)] for i in range(10)], "7": [[0.5, 0.25]]},
     )
     networks = random_networks(card)
-    labels = clip(1)[0]
+    labels = car_clip(1)[0]
     instances = np.where(labels == 26, 26000 + np.arange(96) // 8, labels).astype(np.int32)
     choice = StyleChoice(((7, 0),), ((26002, 5),))
     frame = LabelFrame(0, labels, FrameTime(0, 1), instances=instances, styles=choice)
@@ -153,6 +143,65 @@ def test_styles_are_the_same_planes_and_nothing_waits(random_networks):
         finally:
             torch.cuda.set_sync_debug_mode("default")
     assert torch.equal(planes["cpu"], planes["cuda"].cpu())
+
+
+def test_types_and_layouts_are_kept_between_layers(published_networks, car_clip):
+    model = Model(published_networks(), device="cuda").eager()
+    seen = []
+
+    def check(norm, given, result):
+        assert result.dtype == torch.float16
+        assert result.is_contiguous(memory_format=torch.channels_last)
+        seen.append(norm)
+
+    for module in model.networks.generator.modules():
+        if isinstance(module, FrameNorm):
+            module.register_forward_hook(check)
+    model.translate(labels=car_clip(3))
+    assert seen
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("affine", [True, False])
+def test_statistics_of_half_types_are_those_of_full_precision(dtype, affine):
+    torch.manual_seed(0)
+    norm = FrameNorm(64, affine=affine, stored=False).eval().cuda()
+    x = (40 + torch.randn(2, 64, 128, 256)).to(dtype).cuda().to(memory_format=torch.channels_last)
+    exact = norm.double()(x.double())
+    norm.float()
+    unit = torch.finfo(dtype).eps
+    torch.testing.assert_close(norm(x).double(), exact, rtol=0.51 * unit, atol=1e-3)
+    equal = torch.full_like(x, 3.3)  # what is left of equal values is no picture
+    assert norm(equal).abs().max() < 0.01
+
+
+def test_nv12_planes_are_those_of_the_cpu():
+    planes = Nv12(0.2126, 0.0722)
+    picture = torch.randint(0, 256, (65, 97, 3), dtype=torch.uint8)
+    off = to_nv12(picture.cuda(), planes).cpu().int() - to_nv12(picture, planes).int()
+    assert off.abs().max() <= 1
+
+
+@pytest.mark.parametrize("codec", ["libx264", "auto"])
+def test_a_film_of_planes_made_on_the_gpu(label_film, tiny_model, decoded, monkeypatch, codec):
+    """``auto`` is NVENC, where the GPU has it."""
+    films = []
+    for planes in (True, False):
+        if not planes:
+            monkeypatch.setattr(convert_module, "_makes_nv12", lambda model: False)
+        settings = ConvertSettings.read(
+            input=str(label_film),
+            output=str(label_film.with_name(f"{planes}.mp4")),
+            model=str(tiny_model),
+            labels="cityscapes",
+            size_hw="256x128",
+            device="cuda",
+            codec=codec,
+        )
+        films.append(decoded(convert(settings).output).astype(int))
+    assert films[0].shape == films[1].shape
+    assert np.abs(films[0] - films[1]).mean() < 4  # two lossy encodings
 
 
 # -- graphs ----------------------------------------------------------------------------------------
@@ -201,7 +250,9 @@ def near(found, wanted, precision="fp16"):
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])
 @pytest.mark.parametrize("embedded", [False, True])
-def test_a_graph_paints_what_is_painted_without(published_networks, embedded, precision):
+def test_a_graph_paints_what_is_painted_without(
+    published_networks, embedded, precision, car_clip, label_frames
+):
     model = (
         load_model("street", device="cuda", precision=precision)
         if embedded
@@ -210,7 +261,7 @@ def test_a_graph_paints_what_is_painted_without(published_networks, embedded, pr
     eager = model.eager()
     assert eager.networks.generator is not model.networks.generator
     state = model.start((64, 96))
-    for frame in frames(clip()):
+    for frame in label_frames(car_clip()):
         _, wanted = eager.step(state, frame)
         state, found = model.step(state, frame)
         assert near(found.picture, wanted.picture, precision)
@@ -219,20 +270,20 @@ def test_a_graph_paints_what_is_painted_without(published_networks, embedded, pr
     assert len(graphs(model)) == 1
 
 
-def test_every_kind_of_model_has_one_graph_for_a_film(model):
+def test_every_kind_of_model_has_one_graph_for_a_film(model, car_clip, label_frames):
     eager = model.eager()
     state = model.start((64, 96))
-    for frame in frames(clip(8)):
+    for frame in label_frames(car_clip(8)):
         _, wanted = eager.step(state, frame)
         state, found = model.step(state, frame)
         assert near(found.picture, wanted.picture)
     assert len(graphs(model)) == 1
 
 
-def test_paintings_and_states_are_never_overwritten(model):
+def test_paintings_and_states_are_never_overwritten(model, car_clip, label_frames):
     state = model.start((64, 96))
     kept = []
-    for frame in frames(clip()):
+    for frame in label_frames(car_clip()):
         state, painting = model.step(state, frame)
         tensors = [painting.picture, *painting.scales, *(state.history or ())]
         kept.append((tensors, [tensor.cpu() for tensor in tensors]))
@@ -241,15 +292,15 @@ def test_paintings_and_states_are_never_overwritten(model):
             assert torch.equal(tensor.cpu(), before)
 
 
-def test_sizes_in_turns(model):
-    found = [model.translate(labels=clip(5, size)) for size in ((64, 96), (96, 64), (64, 96))]
+def test_sizes_in_turns(model, car_clip):
+    found = [model.translate(labels=car_clip(5, size)) for size in ((64, 96), (96, 64), (64, 96))]
     assert np.array_equal(found[0], found[2])
     assert len(graphs(model)) == 2
 
 
-def test_after_a_cut_a_sequence_is_a_new_one(model):
-    labels = frames(clip())
-    wanted = model.translate(labels=clip())
+def test_after_a_cut_a_sequence_is_a_new_one(model, car_clip, label_frames):
+    labels = label_frames(car_clip())
+    wanted = model.translate(labels=car_clip())
     state = model.start((64, 96))
     for frame in labels:
         state, _ = model.step(state, frame)
@@ -259,8 +310,8 @@ def test_after_a_cut_a_sequence_is_a_new_one(model):
         assert np.array_equal(painting.picture[0].float().cpu().numpy(), exact)
 
 
-def test_a_resumed_sequence_has_the_same_bits(model):
-    labels = frames(clip(8))
+def test_a_resumed_sequence_has_the_same_bits(model, car_clip, label_frames):
+    labels = label_frames(car_clip(8))
     state = model.start((64, 96))
     wanted = []
     for number, frame in enumerate(labels):
@@ -274,22 +325,22 @@ def test_a_resumed_sequence_has_the_same_bits(model):
         assert torch.equal(painting.picture.cpu(), exact)
 
 
-def test_sequences_in_turns_do_not_meet(model):
-    films = [clip(), clip()[:, :, ::-1].copy()]
+def test_sequences_in_turns_do_not_meet(model, car_clip, label_frames):
+    films = [car_clip(), car_clip()[:, :, ::-1].copy()]
     wanted = [model.translate(labels=film) for film in films]
     states = [model.start((64, 96)) for _ in films]
-    for number, pair in enumerate(zip(*(frames(film) for film in films), strict=True)):
+    for number, pair in enumerate(zip(*(label_frames(film) for film in films), strict=True)):
         for which, frame in enumerate(pair):
             states[which], painting = model.step(states[which], frame)
             found = painting.picture[0].float().cpu().numpy()
             assert np.array_equal(found, wanted[which][number])
 
 
-def test_styles_may_change_from_frame_to_frame(random_networks):
+def test_styles_may_change_from_frame_to_frame(random_networks, car_clip, label_frames):
     model = Model(random_networks(STREETS), device="cuda")
     eager = model.eager()
     state = model.start((64, 96))
-    for number, frame in enumerate(frames(clip(8))):
+    for number, frame in enumerate(label_frames(car_clip(8))):
         styled = replace(frame, styles=StyleChoice(((26, number % 3),), ()))
         _, wanted = eager.step(state, styled)
         state, found = model.step(state, styled)
@@ -297,8 +348,8 @@ def test_styles_may_change_from_frame_to_frame(random_networks):
     assert len(graphs(model)) == 1
 
 
-def test_what_a_graph_reads_outlives_the_caches(model):
-    labels = frames(clip(8))
+def test_what_a_graph_reads_outlives_the_caches(model, car_clip, label_frames):
+    labels = label_frames(car_clip(8))
     state = model.start((64, 96))
     for frame in labels[:5]:
         state, _ = model.step(state, frame)
@@ -313,8 +364,10 @@ def test_what_a_graph_reads_outlives_the_caches(model):
     del dirt
 
 
-def test_other_threads_copy_frames_while_a_graph_is_recorded(published_networks):
-    wanted = Model(published_networks(), device="cuda").translate(labels=clip())
+def test_other_threads_copy_frames_while_a_graph_is_recorded(
+    published_networks, car_clip, label_frames
+):
+    wanted = Model(published_networks(), device="cuda").translate(labels=car_clip())
     model = Model(published_networks(), device="cuda")
     ended = threading.Event()
 
@@ -323,14 +376,14 @@ def test_other_threads_copy_frames_while_a_graph_is_recorded(published_networks)
         while not ended.is_set():
             picture = torch.zeros(count % 50 + 20, 33, 3, dtype=torch.uint8, device="cuda")
             assert model.download(picture).wait().shape == picture.shape
-            model.upload(frames(clip(1, (64, 96 + count % 50)))[0])
+            model.upload(label_frames(car_clip(1, (64, 96 + count % 50)))[0])
             count += 1
         return count
 
     with ThreadPoolExecutor(2) as pool:
         copying = [pool.submit(copy) for _ in range(2)]
         try:
-            found = model.translate(labels=clip())
+            found = model.translate(labels=car_clip())
         finally:
             ended.set()
         assert all(each.result() for each in copying)
@@ -338,8 +391,8 @@ def test_other_threads_copy_frames_while_a_graph_is_recorded(published_networks)
     assert len(graphs(model)) == 1
 
 
-def test_sequences_painted_together_have_graphs_too(published_networks):
-    films = [clip(), clip()[:, :, ::-1].copy()]
+def test_sequences_painted_together_have_graphs_too(published_networks, car_clip):
+    films = [car_clip(), car_clip()[:, :, ::-1].copy()]
     alone = [Model(published_networks(), device="cuda").translate(labels=film) for film in films]
     model = painting_together(Model(published_networks(), device="cuda"))
     with ThreadPoolExecutor(2) as pool:
@@ -348,7 +401,7 @@ def test_sequences_painted_together_have_graphs_too(published_networks):
         assert np.abs(found - wanted).mean() < TOLERANCES["fp16"]
 
 
-def test_a_generator_that_waits_is_painted_without_a_graph(published_networks, caplog):
+def test_a_generator_that_waits_is_painted_without_a_graph(published_networks, caplog, car_clip):
     model = Model(published_networks(), device="cuda")
     plain = model.networks.generator.plain
 
@@ -364,15 +417,15 @@ def test_a_generator_that_waits_is_painted_without_a_graph(published_networks, c
             assert painting.picture.max().item() <= 1
             return painting
 
-    wanted = model.eager().translate(labels=clip())
+    wanted = model.eager().translate(labels=car_clip())
     graphed = GraphedGenerator(Waits(), CudaCapture(model.device), tolerance=0.1)
     model.networks = replace(model.networks, generator=graphed)
     with caplog.at_level(logging.WARNING):
-        found = model.translate(labels=clip())
+        found = model.translate(labels=car_clip())
     assert np.array_equal(found, wanted)
     (said,) = caplog.messages
     assert "waits for the device" in said
     # What went wrong leaves nothing behind: another model of the same process has graphs.
     other = Model(published_networks(), device="cuda")
-    other.translate(labels=clip())
+    other.translate(labels=car_clip())
     assert len(graphs(other)) == 1

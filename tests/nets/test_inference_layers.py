@@ -7,7 +7,7 @@ from torch import nn
 
 from vidtrans.nets import inference_layers
 from vidtrans.nets.blocks import FrameNorm, Layers, Norms, down, residuals, up, wide
-from vidtrans.nets.inference_layers import pad_reflected, slim_convolution
+from vidtrans.nets.inference_layers import normalise_pictures, pad_reflected, slim_convolution
 
 EXACT = {"atol": 2e-5, "rtol": 1e-5}
 
@@ -178,18 +178,22 @@ def test_norms_of_half_types_have_statistics_in_float32(dtype, affine, count):
     values = values.to(memory_format=torch.channels_last)
     for x in (values[:, :6].contiguous(memory_format=torch.channels_last), values[:, 2:8]):
         kept = x.clone()
-        found = norm(x)
-        assert torch.equal(x, kept)
-        assert found.dtype == dtype
-        assert in_channels_last(found)
         exact = F.instance_norm(
             x.double(), weight=_double(norm.weight), bias=_double(norm.bias), eps=1e-5
         )
         # Half a unit in the last place, and float32's rounding of mean and deviation.
         unit = torch.finfo(dtype).eps
-        torch.testing.assert_close(found.double(), exact, rtol=0.51 * unit, atol=1e-4)
-        if count == 2:
-            assert torch.equal(found[1:], norm(x[1:]))
+        for normalised in (norm, lambda x: normalise_pictures(x, norm.weight, norm.bias)):
+            found = normalised(x)
+            assert torch.equal(x, kept)
+            assert found.dtype == dtype
+            assert in_channels_last(found)
+            torch.testing.assert_close(found.double(), exact, rtol=0.51 * unit, atol=1e-4)
+            if count == 2:
+                assert torch.equal(found[1:], normalised(x[1:]))
+    equal = torch.full_like(values[:, :6], 3.3)
+    norm.bias = None
+    assert not norm(equal).any()
 
 
 def _double(parameter):

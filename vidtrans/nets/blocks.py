@@ -63,6 +63,9 @@ class FrameNorm(nn.Module):
         # Statistics are in full precision whatever the type around: half precision loses small
         # variances. What lies between two convolutions of a half type keeps that type.
         if not self.training and inference_layers.keeps_layout(x):
+            if self.statistics == "frame" and x.device.type == "cpu":
+                # PyTorch's batch norm sums all of a picture in channels_last in one float32 there.
+                return self.normalise(x.float(), in_place=True).to(x.dtype)
             if self.statistics == "frame":
                 return inference_layers.normalise_pictures(x, self.weight, self.bias)
             stored = self.get_buffer("running_mean"), self.get_buffer("running_var")
