@@ -2,6 +2,7 @@
 again and writes its results where the first ones were."""
 
 import contextlib
+import gc
 import logging
 from dataclasses import replace
 from types import SimpleNamespace
@@ -257,11 +258,23 @@ def paint(function):
         lambda x: torch.masked_select(x, x > 0),
         lambda x: x + torch.ones(3).to(x.device),
         lambda x: x + torch.tensor(1.0).to(x.device),
+        lambda x: torch.where(x > 0),
+        lambda x: bool((x > 0).any()),
+        lambda x: x.repeat_interleave(torch.ones_like(x[:, 0], dtype=torch.int64), 0),
+        lambda x: x.index_put((x > 0,), x[0, :1]),
     ],
-    ids=["mask", "nonzero", "select", "upload", "number"],
+    ids=[
+        *("mask", "nonzero", "select", "upload", "number"),
+        *("where", "bool", "repeat", "put"),
+    ],
 )
-def test_what_waits_for_the_device_is_refused(function):
-    with pytest.raises(NotCapturableError, match=r"waits for the device|host's memory"):
+@pytest.mark.parametrize("inference", [False, True])
+def test_what_waits_for_the_device_is_refused(function, inference):
+    """In inference PyTorch shows operations before they fall apart into others."""
+    with (
+        torch.inference_mode(inference),
+        pytest.raises(NotCapturableError, match=r"waits for the device|host's memory"),
+    ):
         paint(function)
 
 
@@ -471,6 +484,9 @@ def cuda(monkeypatch):
         def record(self, stream):
             notes.append(f"event of {stream.name}")
 
+        def synchronize(self):
+            notes.append("host waits for the event")
+
     class Graph:
         def replay(self):
             notes.append(f"replayed on {current[0]}")
@@ -542,6 +558,30 @@ def test_what_waits_is_never_recorded(cuda):
         capture.record(lambda: torch.ones(()).item())
     assert "recording" not in cuda.notes
     assert cuda.current == ["caller"]
+    # What the caller's stream does next may read constants that are still being copied.
+    assert cuda.notes[-1] == "caller waits for recorder"
+
+
+def test_only_what_the_graphs_did_is_waited_for(cuda):
+    """To wait for the whole device would break a graph that another thread records."""
+    capture = CudaCapture(torch.device("cuda"))
+    with capture.in_turn():
+        pass
+    capture.settle()
+    assert cuda.notes[-2:] == ["event of caller", "host waits for the event"]
+
+
+def test_no_garbage_is_collected_while_a_graph_is_recorded(cuda):
+    capture = CudaCapture(torch.device("cuda"))
+    collects = []
+
+    def run():
+        collects.append(gc.isenabled())
+        return Painting(None, ())
+
+    capture.record(run)
+    assert collects == [True, True, False]
+    assert gc.isenabled()
 
 
 def test_one_recording_at_a_time_and_the_next_after_one_that_failed(cuda):

@@ -137,7 +137,7 @@ class Viewport:
         ]
 
 
-@kept(maxsize=64)
+@kept(maxsize=256)
 def reflection(length: int, start: int, size: int, device: torch.device) -> Tensor:
     """Indices int64 [size] into ``length`` values, from ``start`` on, reflected at both ends."""
     period = max(2 * (length - 1), 1)

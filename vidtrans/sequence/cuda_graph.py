@@ -14,6 +14,7 @@ operation.
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from collections import OrderedDict
@@ -45,6 +46,13 @@ _FAR_SHARE = 1e-3
 """The share of values that may be farther off: a pixel whose flow ends between two labels may take
 either, and is another pixel then."""
 _INPUTS = ("ids", "boundary", "image", "features")
+_INDEXING = (
+    torch.ops.aten.index.Tensor,
+    torch.ops.aten.index_put.default,
+    torch.ops.aten.index_put_.default,
+    torch.ops.aten._index_put_impl_.default,
+)
+"""Operations whose second argument are the indices."""
 
 
 class NotCapturableError(RuntimeError):
@@ -84,7 +92,7 @@ class Capture(Protocol):
         ...
 
     def settle(self) -> None:
-        """Wait until the device has done everything."""
+        """Wait until the device has done what was done within `in_turn` before."""
         ...
 
 
@@ -135,6 +143,7 @@ class GraphedGenerator:
             graph.check(_tensors(conditioning, history), self._tolerance)
         except RuntimeError as error:  # that of torch for want of memory is one too
             self._failed = True
+            self._capture.settle()
             self._graphs.clear()
             _log.warning(
                 "Frames are painted without a CUDA graph, which takes longer: %s",
@@ -232,22 +241,26 @@ class CudaCapture:
         with self._one_at_a_time, torch.cuda.device(self._device):
             caller = torch.cuda.current_stream()
             self._stream.wait_stream(caller)
-            # The outer context gives the caller's stream back where that of the graph fails.
-            with torch.cuda.stream(self._stream):
-                run()  # kernels are loaded, and constants made that are kept from then on
-                watch = OperationWatch("cuda")
-                with watch:
-                    run()  # a recording that fails leaves the allocator in disorder
-                graph = torch.cuda.CUDAGraph()
-                recording = torch.cuda.graph(
-                    graph,
-                    pool=self._pool,
-                    stream=self._stream,
-                    capture_error_mode="thread_local",
-                )
-                with recording, watch:
-                    painting = run()
-            caller.wait_stream(self._stream)
+            try:
+                # The outer context gives the caller's stream back where that of the graph fails.
+                with torch.cuda.stream(self._stream):
+                    run()  # kernels are loaded, and constants made that are kept from then on
+                    watch = OperationWatch("cuda")
+                    with watch:
+                        run()  # a recording that fails leaves the allocator in disorder
+                    graph = torch.cuda.CUDAGraph()
+                    recording = torch.cuda.graph(
+                        graph,
+                        pool=self._pool,
+                        stream=self._stream,
+                        capture_error_mode="thread_local",
+                    )
+                    with _no_collection(), recording, watch:
+                        painting = run()
+            finally:
+                # Where it fails too: the constants are still being copied, and the plain generator
+                # reads them on the caller's stream.
+                caller.wait_stream(self._stream)
         read = watch.read
 
         def replay() -> None:
@@ -266,7 +279,21 @@ class CudaCapture:
             self._last_use.record(stream)
 
     def settle(self) -> None:
-        torch.cuda.synchronize(self._device)
+        # Not the device, which nobody may wait for while another thread records a graph.
+        self._last_use.synchronize()
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """No garbage is collected: to destroy graphs, events or memory may take calls that CUDA does
+    not allow a thread that records."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class OperationWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -293,14 +320,19 @@ class OperationWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Run ``func`` as it stands.
+        """Run ``func``.
 
         Raises:
             NotCapturableError: Its result must be waited for, or crosses between host and device.
         """
         kwargs = kwargs or {}
+        # Without autograd, as in inference, PyTorch hands over operations that are made of others.
+        with self:
+            result = func.decompose(*args, **kwargs)
+        if result is not NotImplemented:
+            return result
         given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-        if _waits(func, given):
+        if _waits(func, args):
             raise NotCapturableError(f"{func} waits for the device.")
         copies = func in (torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default)
         for tensor in given:
@@ -323,11 +355,13 @@ class OperationWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return tensor.device.type != self._device_type
 
 
-def _waits(func: Any, given: Sequence[Tensor]) -> bool:
+def _waits(func: Any, args: Sequence[Any]) -> bool:
     """Whether the values of an operation's arguments decide the host's next step or a shape."""
-    if func is torch.ops.aten.index.Tensor:
+    if func in _INDEXING:
         # Numbers pick as many values as there are numbers; masks do not.
-        return any(tensor.dtype in (torch.bool, torch.uint8) for tensor in given[1:])
+        return any(
+            index.dtype in (torch.bool, torch.uint8) for index in args[1] if index is not None
+        )
     tags = (torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape)
     return any(tag in func.tags for tag in tags)
 
