@@ -63,7 +63,7 @@ def applies(x: Tensor) -> bool:
 
 def keeps_layout(x: Tensor) -> bool:
     """Whether ``x`` keeps its layout and its type from layer to layer: on a GPU, and in half types
-    on a CPU, without gradients.
+    on a CPU, without gradients. Not on Apple's GPUs, where weights are not in channels_last.
 
     PyTorch's instance norms and reflection pads give NCHW on a GPU, and each convolution after one
     would lay its input out again.
@@ -71,6 +71,7 @@ def keeps_layout(x: Tensor) -> bool:
     return (
         not torch.is_grad_enabled()
         and not are_plain()
+        and x.device.type != "mps"
         and (x.device.type != "cpu" or x.dtype in (torch.float16, torch.bfloat16))
     )
 
