@@ -15,6 +15,7 @@ import json
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,7 @@ def _section(name: str, figures: dict[str, Any]) -> tuple[str, str]:
     parts = [
         f"### {name}",
         f"{machine['date'][:10]}: {what}.",
-        f"Load at the end of each: {loads}.",
+        textwrap.fill(f"Load at the end of each: {loads}.", 100),
     ]
     for each, found in figures.items():
         parts.append("\n".join(_TABLES[each](found)).rstrip())
@@ -133,10 +134,17 @@ def _start(found: dict[str, Any]) -> Iterator[str]:
 
 
 def _filter(found: dict[str, Any]) -> Iterator[str]:
-    yield f"| filter {found['size']}, rate to | `cat` | `cat` with large pipes |"
-    yield "|---|---|---|"
+    pipes = ("cat", "cat_large_pipes", "filter")
+    yield (
+        f"| filter {found['size']} | rate to `cat` | to `cat` with large pipes | processor ms a"
+        " frame: `cat` | large pipes | filter | faster `cat` to filter |"
+    )
+    yield "|---|---|---|---|---|---|---|"
     for name, figures in found["formats"].items():
-        yield f"| {name} | {figures['ratio']} | {figures['ratio_large_pipes']} |"
+        cpu = {pipe: figures[pipe]["cpu_ms"] for pipe in pipes}
+        to_faster = min(cpu["cat"], cpu["cat_large_pipes"]) / cpu["filter"]
+        rates = f"{figures['ratio']} | {figures['ratio_large_pipes']}"
+        yield f"| {name} | {rates} | {' | '.join(map(str, cpu.values()))} | {to_faster:.2f} |"
 
 
 _TABLES = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
 
 from av.video.format import VideoFormat
 from av.video.stream import VideoStream
@@ -23,7 +22,7 @@ from vidtrans_ffmpeg.framing import (
     Y4mFraming,
 )
 from vidtrans_ffmpeg.pipes import CancelEvent, InputPipe
-from vidtrans_ffmpeg.plain_frames import plain_packets
+from vidtrans_ffmpeg.plain_frames import PlainFrames
 
 FORMATS = ("y4m", "nut", "matroska", "rawvideo")
 _DEMUXERS = {"y4m": "yuv4mpegpipe", "nut": "nut", "matroska": "matroska", "rawvideo": "rawvideo"}
@@ -128,7 +127,7 @@ def open_input(
     pipe.framing = framing
     packets = None
     if isinstance(framing, NutFraming) and not skip_damaged:
-        packets = partial(plain_packets, pipe, framing)
+        packets = PlainFrames(pipe, framing)
     reader = FilmReader(
         pipe,  # type: ignore[arg-type]
         labels=True,

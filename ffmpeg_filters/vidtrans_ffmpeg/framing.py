@@ -8,7 +8,15 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from vidtrans.media.ebml import ElementId, read_element
-from vidtrans_ffmpeg.nut import STREAM, SYNCPOINT, FieldReader, Incomplete, checksum
+from vidtrans_ffmpeg.nut import (
+    STREAM,
+    SYNCPOINT,
+    FieldReader,
+    Incomplete,
+    NutStream,
+    checksum,
+    read_stream,
+)
 
 _OPENED = (ElementId.SEGMENT, ElementId.CLUSTER)
 """Matroska's elements that are parsed further; all others are passed over by their size."""
@@ -20,6 +28,11 @@ class FramingParser(ABC):
     @abstractmethod
     def feed(self, data: bytes | memoryview) -> None:
         """Take the next bytes of the stream, and keep no reference to ``data``."""
+
+    def feed_unseen(self, size: int) -> None:
+        """Take the next ``size`` bytes, which belong to the data of one frame and are not looked
+        at."""
+        raise NotImplementedError
 
     @abstractmethod
     def incomplete(self) -> str | None:
@@ -177,6 +190,7 @@ class NutFraming(FramingParser):
 
     Attributes:
         frames: Frames whose header was seen.
+        stream: The header of the last stream; None before one, and where it is damaged.
     """
 
     def __init__(self) -> None:
@@ -186,7 +200,7 @@ class NutFraming(FramingParser):
         self._codes: list[_FrameCode] = []
         self._elided: list[int] = [0]
         self._plain_times = False
-        self._pts_shift: int | None = None
+        self.stream: NutStream | None = None
         self._lost = False
 
     @property
@@ -204,7 +218,7 @@ class NutFraming(FramingParser):
             The frame. None where something else follows, where a checksum is wrong, and for a
             stream with more than one time base, more than one stream or no syncpoints (NUT 4).
         """
-        if not self._plain_times or self._pts_shift is None or not head.startswith(SYNCPOINT):
+        if not self._plain_times or self.stream is None or not head.startswith(SYNCPOINT):
             return None
         reader = FieldReader(head, len(SYNCPOINT))
         try:
@@ -226,10 +240,14 @@ class NutFraming(FramingParser):
             return None
         pts = sync_pts + found.pts_delta
         if found.coded_pts is not None:
-            pts = _whole_pts(found.coded_pts, sync_pts, self._pts_shift)
+            pts = _whole_pts(found.coded_pts, sync_pts, self.stream.shift)
         if not 0 <= pts < 1 << 62:  # libavformat's limit is 63 bits
             return None
         return NutFrame(reader.at, found.size, pts)
+
+    def feed_unseen(self, size: int) -> None:
+        assert size <= self._left
+        self._left -= size
 
     def feed(self, data: bytes | memoryview) -> None:
         at = 0
@@ -270,7 +288,7 @@ class NutFraming(FramingParser):
                 end = reader.at + length
                 if end > len(head):
                     raise Incomplete
-                self._pts_shift = _pts_shift(head[reader.at : end])
+                self.stream = _stream(head[reader.at : end])
                 return end
             self._left = length + (4 if length > 4096 else 0)
             return reader.at
@@ -357,18 +375,13 @@ def _signed(value: int) -> int:
     return -(value >> 1) if value & 1 else value >> 1
 
 
-def _pts_shift(fields: bytes) -> int | None:
-    """A stream header's msb_pts_shift; None where it is damaged."""
-    reader = FieldReader(fields)
+def _stream(fields: bytes) -> NutStream | None:
+    """Read a stream's header; None where it is damaged."""
     try:
-        for _ in ("stream_id", "stream_class"):
-            reader.varint()
-        reader.skip(reader.varint())  # fourcc
-        reader.varint()  # time_base_id
-        shift = reader.varint()
+        found = read_stream(FieldReader(fields))
     except Incomplete:
         return None
-    return shift if shift <= 16 else None  # libavformat's limit
+    return found if found.shift <= 16 else None  # libavformat's limit
 
 
 def _whole_pts(coded: int, last_pts: int, shift: int) -> int:

@@ -28,8 +28,9 @@ from vidtrans.media.encoding import (
     write_header,
 )
 from vidtrans.media.pixels import MATRICES, can_be_written, usual_matrix
+from vidtrans_ffmpeg.held_frame import HeldFrame
 from vidtrans_ffmpeg.matroska_aspect import AspectWriter
-from vidtrans_ffmpeg.nut import NutHeaders, frame_header, with_aspect
+from vidtrans_ffmpeg.nut import NutHeaders, NutStream, frame_header, with_aspect
 from vidtrans_ffmpeg.pipes import OutputPipe
 
 _NUT_INDEX = bytes.fromhex("4e58dd672f23e64e")
@@ -322,10 +323,20 @@ class NutMuxer:
         encoding = _encoding(settings, "rawvideo", "nut", settings.pixel_format or settings.stored)
         self._converter = _PlaneConverter(settings, encoding.pixel_format)
         headers, self._time_base = _nut_headers(encoding)
-        self._head, self._shift = headers.data, headers.shift
+        self._head, self._stream = headers.data, headers.stream
         self._earliest: int | None = None
 
     def write(self, pixels: Picture, time: FrameTime) -> None:
+        planes = self._converter.planes(pixels)
+        self._pipe.write(self._header(time, sum(map(len, planes))), *planes)
+
+    def pass_on(self, held: HeldFrame, time: FrameTime) -> None:
+        """Write a frame as it came, of a stream that ``takes_frames_of`` knows. Raises as
+        ``write`` does."""
+        held.send(self._pipe, self._header(time, held.size))
+
+    def _header(self, time: FrameTime, size: int) -> bytes:
+        """What precedes the bytes of a frame: at first the stream's headers too."""
         pts = time.pts
         if time.time_base != self._time_base:
             pts = round(pts * time.time_base / self._time_base)
@@ -333,10 +344,13 @@ class NutMuxer:
             self._earliest = min(
                 pts, 0
             )  # NUT has no negative timestamps: a film that begins before 0 is shifted
-        planes = self._converter.planes(pixels)
-        head = frame_header(pts - self._earliest, sum(map(len, planes)), self._shift)
-        self._pipe.write(self._head + head, *planes)
-        self._head = b""
+        before, self._head = self._head, b""
+        return before + frame_header(pts - self._earliest, size, self._stream.shift)
+
+    def takes_frames_of(self, stream: NutStream | None) -> bool:
+        """Whether the bytes of frames of another stream mean the same in this one, whose pixel
+        format is the same: its tag may still tell of another order of planes."""
+        return stream is not None and not stream.extra and stream.tag == self._stream.tag
 
     def finish(self) -> None:
         """See ``Muxer.finish``: in a pipe an index is of no use."""

@@ -76,6 +76,13 @@ class FieldReader:
             if not byte & 128:
                 return value
 
+    def bytes(self) -> bytes:
+        """Read a vb, bytes behind their number. Raises Incomplete."""
+        size = self.varint()
+        at = self.at
+        self.skip(size)
+        return self.data[at : self.at]
+
     def skip(self, size: int) -> None:
         """Pass over ``size`` bytes. Raises Incomplete."""
         if self.at + size > len(self.data):
@@ -84,17 +91,44 @@ class FieldReader:
 
 
 @dataclass(frozen=True, slots=True)
+class NutStream:
+    """What a stream's header tells (NUT specification, "stream_header").
+
+    Attributes:
+        tag: The fourcc, which tells how an uncompressed frame's bytes lie.
+        shift: The msb_pts_shift: a coded pts of at least ``1 << shift`` is the whole pts, plus
+            ``1 << shift``.
+        extra: The codec_specific_data.
+    """
+
+    tag: bytes
+    shift: int
+    extra: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class NutHeaders:
     """The headers of a NUT with one video stream.
 
     Attributes:
         data: The bytes from the file id string to the last header.
-        shift: The stream's msb_pts_shift: a coded pts of at least ``1 << shift`` is the whole pts,
-            plus ``1 << shift``.
+        stream: The stream's header.
     """
 
     data: bytes
-    shift: int
+    stream: NutStream
+
+
+def read_stream(reader: FieldReader) -> NutStream:
+    """Read a stream's header up to the codec_specific_data. Raises Incomplete."""
+    for _ in ("stream_id", "stream_class"):
+        reader.varint()
+    tag = reader.bytes()
+    reader.varint()  # time_base_id
+    shift = reader.varint()
+    for _ in ("max_pts_distance", "decode_delay", "stream_flags"):
+        reader.varint()
+    return NutStream(tag, shift, reader.bytes())
 
 
 def with_aspect(headers: bytes, aspect: Fraction) -> NutHeaders:
@@ -109,14 +143,7 @@ def with_aspect(headers: bytes, aspect: Fraction) -> NutHeaders:
     forward = reader.varint()
     body = reader.at
     end = body + forward - 4  # the checksum comes last
-    for _ in ("stream_id", "stream_class"):
-        reader.varint()
-    reader.skip(reader.varint())  # fourcc
-    reader.varint()  # time_base_id
-    shift = reader.varint()  # msb_pts_shift
-    for _ in ("max_pts_distance", "decode_delay", "stream_flags"):
-        reader.varint()
-    reader.skip(reader.varint())  # codec_specific_data
+    stream = read_stream(reader)
     for _ in ("width", "height"):
         reader.varint()
     before = reader.at
@@ -125,7 +152,7 @@ def with_aspect(headers: bytes, aspect: Fraction) -> NutHeaders:
     shape = varint(aspect.numerator) + varint(aspect.denominator)
     fields = headers[body:before] + shape + headers[reader.at : end]
     packet = varint(len(fields) + 4) + fields + checksum(fields)
-    return NutHeaders(headers[:start] + packet + headers[end + 4 :], shift)
+    return NutHeaders(headers[:start] + packet + headers[end + 4 :], stream)
 
 
 def frame_header(pts: int, size: int, shift: int) -> bytes:
@@ -134,7 +161,7 @@ def frame_header(pts: int, size: int, shift: int) -> bytes:
     Args:
         pts: The timestamp in the stream's time base, not negative.
         size: Bytes of the frame.
-        shift: ``NutHeaders.shift``.
+        shift: ``NutStream.shift``.
     """
     # Every frame is a keyframe, so every syncpoint's back_ptr points at itself.
     place = varint(pts) + varint(0)

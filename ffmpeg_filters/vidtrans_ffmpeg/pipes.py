@@ -14,7 +14,7 @@ import io
 import os
 import select
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from vidtrans.atomic_write import cannot_write
@@ -26,21 +26,25 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 PIPE_BYTES = 1 << 18
-"""The capacity asked for a pipe. The usual 64 KiB mean a hundred context switches for each frame of
-1920x1080; the pages of 1 MiB, the most that Linux gives an unprivileged process, no longer stay in
-a core's cache together with what is copied."""
+"""The capacity asked for a pipe whose bytes are copied. The usual 64 KiB mean a hundred context
+switches for each frame of 1920x1080; the pages of 1 MiB, the most that Linux gives an unprivileged
+process, no longer stay in a core's cache together with what is copied."""
+BUFFER_BYTES = 1 << 13
+"""The most that is read ahead, beside what ``InputPipe.peek`` was asked for."""
 
 # Windows answers EINVAL where a pipe's reader has gone.
 _READER_GONE = {errno.EPIPE, errno.EINVAL} if sys.platform == "win32" else {errno.EPIPE}
 
 
-def _enlarge(fd: int) -> None:
-    """Ask for ``PIPE_BYTES`` of capacity, where the system has a call for it."""
+def enlarge(fd: int, size: int = PIPE_BYTES) -> bool:
+    """Ask for a pipe's capacity in bytes; False where it is not to be had."""
     if sys.platform == "linux":
         import fcntl
 
-        with contextlib.suppress(OSError):  # not a pipe
-            fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        with contextlib.suppress(OSError):  # not a pipe, or a limit of the system
+            fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, size)
+            return True
+    return False
 
 
 def _write_some(fd: int, views: Sequence[memoryview]) -> int:
@@ -89,11 +93,11 @@ class CancelEvent:
 
 
 class _CancellableFile(io.RawIOBase):
-    """A file whose reads give what has come, and the end of file once ``cancel`` is set."""
+    """A file whose reads give what has come, and the end of file once ``wait`` gives False."""
 
-    def __init__(self, fd: int, cancel: CancelEvent) -> None:
+    def __init__(self, fd: int, wait: Callable[[], bool]) -> None:
         self._file = io.FileIO(fd, closefd=False)
-        self._wait = cancel.readable_waiter(fd)
+        self._wait = wait
 
     def readable(self) -> bool:
         return True
@@ -110,6 +114,7 @@ class InputPipe:
         cancel: Ends every read.
 
     Attributes:
+        fd: The pipe's file descriptor.
         framing: Is fed all bytes that are read.
         at_eof: Whether the pipe has ended.
     """
@@ -117,8 +122,10 @@ class InputPipe:
     name = "<stdin>"
 
     def __init__(self, fd: int, cancel: CancelEvent) -> None:
-        _enlarge(fd)
-        self._file = io.BufferedReader(_CancellableFile(fd, cancel), 1 << 13)
+        enlarge(fd)
+        self.fd = fd
+        self._wait = cancel.readable_waiter(fd)
+        self._file = io.BufferedReader(_CancellableFile(fd, self._wait), BUFFER_BYTES)
         self._head = b""
         self.framing: FramingParser | None = None
         self.at_eof = False
@@ -161,6 +168,44 @@ class InputPipe:
             self.framing.feed(view[:filled])
         return not self.at_eof
 
+    def read_buffered(self) -> bytes:
+        """Read what is in memory after ``peek`` and FFmpeg's reads, else at most
+        ``BUFFER_BYTES``; none only at the end. Nothing is left in memory."""
+        data, self._head = self._head + self._file.read1(BUFFER_BYTES), b""
+        self.at_eof = not data
+        if self.framing is not None:
+            self.framing.feed(data)
+        return data
+
+    def splice(self, pipe: int, size: int) -> int:
+        """Move ``size`` bytes of a frame into another pipe, or as many as there is room for.
+
+        Nothing may be left in memory: call ``read_buffered`` before.
+
+        Args:
+            pipe: The end to write into.
+            size: The most bytes to move.
+
+        Returns:
+            The number of bytes. It is less than ``size`` where ``pipe`` is full, and where the
+            input ends, as ``at_eof`` tells.
+        """
+        if sys.platform != "linux":
+            raise NotImplementedError("only Linux moves pages between pipes")
+        moved = 0
+        with contextlib.suppress(BlockingIOError):  # the input can be read, so the pipe is full
+            while moved < size:
+                now = 0
+                if self._wait():
+                    now = os.splice(self.fd, pipe, size - moved, flags=os.SPLICE_F_NONBLOCK)
+                if not now:
+                    self.at_eof = True
+                    break
+                moved += now
+        if self.framing is not None:
+            self.framing.feed_unseen(moved)
+        return moved
+
 
 class OutputPipe:
     """A pipe to write to, as a file object for PyAV. Writes are not buffered.
@@ -169,6 +214,7 @@ class OutputPipe:
         fd: The pipe's file descriptor.
 
     Attributes:
+        fd: The pipe's file descriptor.
         writing: Whether a write is under way, which may wait for a reader that has stalled. A
             signal handler raises then, since nothing else ends that wait.
         error: The first failure of ``write``. FFmpeg forgets it.
@@ -178,11 +224,11 @@ class OutputPipe:
     name = "<stdout>"
 
     def __init__(self, fd: int) -> None:
-        self._fd = fd
+        self.fd = fd
         self.writing = False
         self.error: ReaderGone | OutputError | None = None
         self.closed = False
-        _enlarge(fd)
+        enlarge(fd)
 
     def writable(self) -> bool:
         return True
@@ -202,14 +248,29 @@ class OutputPipe:
         """
         views = [view for part in parts if (view := memoryview(part).cast("B"))]
         size = sum(map(len, views))
-        try:
-            self.writing = True
+        with self._write():
             while views:
-                taken = _write_some(self._fd, views)
+                taken = _write_some(self.fd, views)
                 while views and taken >= len(views[0]):
                     taken -= len(views.pop(0))
                 if taken:
                     views[0] = views[0][taken:]
+        return size
+
+    def splice(self, pipe: int, size: int) -> None:
+        """Move ``size`` bytes here from another pipe, which holds them. Raises as ``write``."""
+        if sys.platform != "linux":
+            raise NotImplementedError("only Linux moves pages between pipes")
+        with self._write():
+            while size:
+                size -= os.splice(pipe, self.fd, size)
+
+    @contextlib.contextmanager
+    def _write(self) -> Iterator[None]:
+        """Around the calls that write. Raises ReaderGone and OutputError in place of OSError."""
+        try:
+            self.writing = True
+            yield
         except OSError as error:
             if error.errno in _READER_GONE:
                 self.error = self.error or ReaderGone("the reader of the output has closed it.")
@@ -218,4 +279,3 @@ class OutputPipe:
             raise self.error from error
         finally:
             self.writing = False
-        return size

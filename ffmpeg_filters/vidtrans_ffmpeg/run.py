@@ -19,11 +19,21 @@ from vidtrans.frame import FrameTime, VideoInfo
 from vidtrans.media.films import FilmReader
 from vidtrans.media.pixels import ColourTags
 from vidtrans.media.reader import MAX_SIDE
+from vidtrans.media.truncation import frame_bytes
 from vidtrans.pipeline.settings import RenderSettings, WithRender
 from vidtrans.startup import loading_modules
 from vidtrans_ffmpeg.demuxing import RawVideoFormat, open_input, probe_container
-from vidtrans_ffmpeg.muxing import MuxerSettings, Picture, can_pass_through, open_muxer
-from vidtrans_ffmpeg.pipes import CancelEvent, InputPipe, OutputPipe
+from vidtrans_ffmpeg.held_frame import MOVING_PIPE_BYTES, HeldFrame, can_hold
+from vidtrans_ffmpeg.muxing import (
+    Muxer,
+    MuxerSettings,
+    NutMuxer,
+    Picture,
+    can_pass_through,
+    open_muxer,
+)
+from vidtrans_ffmpeg.pipes import CancelEvent, InputPipe, OutputPipe, enlarge
+from vidtrans_ffmpeg.plain_frames import PlainFrames
 
 if TYPE_CHECKING:  # torch takes seconds to import, and the identity does without
     from vidtrans.pipeline.setup import Render
@@ -130,6 +140,7 @@ def run_filter(
             outputs = stack.enter_context(contextlib.closing(_translated(render)))
         count = 0
         muxer = None
+        passage: _Passage | None = None
         try:
             for picture in outputs:
                 _stop_if(cancel)
@@ -137,8 +148,14 @@ def run_filter(
                     muxer = open_muxer(
                         target, _muxer_settings(settings, reader.info, name, picture.pixels, aspect)
                     )
+                    passage = stack.enter_context(
+                        _open_passage(reader, picture.pixels, muxer, source, target)
+                    )
                 muxer.write(picture.pixels, picture.time)
                 count += 1
+                while passage is not None and passage.pass_on(count):
+                    _stop_if(cancel)
+                    count += 1
             _stop_if(cancel)
         except VidtransError as error:
             if cancel.is_set():
@@ -214,6 +231,54 @@ def _identity(settings: FilterSettings, reader: FilmReader, name: str) -> Iterat
     return (
         OutputFrame(f.pixels if f.palette is None else f.palette[f.pixels], f.time) for f in reader
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Passage:
+    """The way of frames that are passed on without being decoded."""
+
+    reader: FilmReader
+    frames: PlainFrames
+    held: HeldFrame
+    muxer: NutMuxer
+
+    def pass_on(self, given: int) -> bool:
+        """Pass the next frame on; False where the reader has to go on.
+
+        Args:
+            given: Frames before it.
+        """
+        pts = self.frames.take(self.held, given)
+        if pts is None:
+            return False
+        self.muxer.pass_on(self.held, self.reader.count_taken(pts))
+        return True
+
+
+@contextlib.contextmanager
+def _open_passage(
+    reader: FilmReader, first: Picture, muxer: Muxer, source: InputPipe, target: OutputPipe
+) -> Iterator[_Passage | None]:
+    """Pass the frames behind ``first`` on without decoding them. Yields None where they have to be
+    decoded."""
+    frames = reader.packet_source
+    if (
+        not isinstance(first, VideoFrame)
+        or not isinstance(muxer, NutMuxer)
+        or not isinstance(frames, PlainFrames)
+        or frames.size != frame_bytes(first.format)
+        or not muxer.takes_frames_of(frames.stream)
+        or not can_hold(source, target)
+    ):
+        yield None
+        return
+    with contextlib.closing(HeldFrame(frames.size)) as held:
+        if not held.moves_pages:
+            yield None
+            return
+        for pipe in (source, target):
+            enlarge(pipe.fd, MOVING_PIPE_BYTES)
+        yield _Passage(reader, frames, held, muxer)
 
 
 def _translated(render: Render) -> Generator[OutputFrame, None, None]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import select
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -21,6 +23,10 @@ from vidtrans_ffmpeg.run import FilterSettings, run_filter
 
 from vidtrans.errors import InputError
 from vidtrans.media.pixels import ColourTags
+
+if sys.platform != "win32":
+    import fcntl
+    import termios
 
 RAW, FFV1 = ("-c:v", "rawvideo"), ("-c:v", "ffv1")
 STREAMS = {
@@ -307,25 +313,39 @@ def _feed(process, data):
         pass
 
 
+def wait_until_full(pipe) -> None:
+    """Wait until whoever writes into ``pipe`` has to wait for a reader, as far as can be told: the
+    bytes in it grow no more."""
+    select.select([pipe], [], [])
+    before = -1
+    while (now := waiting_bytes(pipe)) != before:
+        before = now
+        time.sleep(0.3)
+
+
+def waiting_bytes(pipe) -> int:
+    return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0]
+
+
 @pytest.mark.posix
-@pytest.mark.parametrize("stalled", ["waiting for a frame", "nobody reads"])
+@pytest.mark.parametrize("size_hw", [(32, 64), (288, 320)], ids=["small", "held"])
+@pytest.mark.parametrize("stalled", ["waiting for a frame", "within a frame", "nobody reads"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_ends_it_with_130(ids, send, stalled, number):
-    data = send(np.concatenate([ids] * 300), *STREAMS["nut"])
-    process = subprocess.Popen(
-        command("--model", "identity"),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+def test_an_interrupt_ends_it_with_130(send, stalled, number, size_hw):
+    frames = (16 << 20) // (size_hw[0] * size_hw[1])  # more than all pipes hold
+    data = send(np.zeros((frames, *size_hw), np.uint8), *STREAMS["nut"])
+    start = frame_starts(data)
+    process = started("--model", "identity")
     if stalled == "nobody reads":
         feeder = threading.Thread(target=lambda: _feed(process, data))
         feeder.start()
-        time.sleep(3)
+        wait_until_full(process.stdout)
     else:
-        process.stdin.write(data[: len(data) // 300])
+        # The filter is ready for signals once the second frame comes out.
+        more = (start[3] - start[2]) // 2 if stalled == "within a frame" else 0
+        process.stdin.write(data[: start[2] + more])
         process.stdin.flush()
-        process.stdout.read(100)
+        assert len(process.stdout.read(start[1])) == start[1]
         time.sleep(0.3)
     process.send_signal(number)
     code, said = ended(process)

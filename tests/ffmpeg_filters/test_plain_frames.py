@@ -8,13 +8,17 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from vidtrans_ffmpeg import demuxing
+from vidtrans_ffmpeg import demuxing, held_frame
 from vidtrans_ffmpeg.framing import NutFraming
+from vidtrans_ffmpeg.held_frame import HeldFrame
 from vidtrans_ffmpeg.nut import SYNCPOINT
+from vidtrans_ffmpeg.pipes import CancelEvent, InputPipe, OutputPipe
+from vidtrans_ffmpeg.run import FilterSettings, run_filter
 
 from vidtrans.errors import InputError
 from vidtrans.media.films import AVIO_BUFFER_BYTES
 
+linux = pytest.mark.linux
 NUT = ("-c:v", "rawvideo", "-f", "nut")
 SIZE_HW = (288, 320)
 """Frames of 90 KiB, more than the demuxer's buffer."""
@@ -79,6 +83,84 @@ def test_every_kind_of_plane(frames, send, run_through, plain_sizes, form):
     assert len(plain_sizes) >= 3
 
 
+@pytest.fixture
+def held(monkeypatch) -> list[tuple[int, int, int]]:
+    """Of each frame that is passed on as it came: bytes first read, moved, and read into memory."""
+    found: list[tuple[int, int, int]] = []
+    fill = HeldFrame.fill
+
+    def noted(self, source):
+        whole = fill(self, source)
+        if whole:
+            found.append((len(self._first), sum(self._filled), len(self._rest)))
+        return whole
+
+    monkeypatch.setattr(HeldFrame, "fill", noted)
+    return found
+
+
+@linux
+def test_frames_are_moved_from_pipe_to_pipe(frames, send, show, run_through, held):
+    result = run_through(send(frames, *NUT))
+    np.testing.assert_array_equal(show(result.out, "gray", SIZE_HW), frames)
+    assert len(held) >= len(frames) - 4
+    size = SIZE_HW[0] * SIZE_HW[1]
+    assert all(sum(parts) == size for parts in held)
+    assert sum(moved for _, moved, _ in held) > 0.8 * size * len(held)
+
+
+@linux
+def test_where_the_system_gives_no_pipes_frames_are_decoded(
+    frames, send, show, run_through, held, plain_sizes, monkeypatch
+):
+    data = send(frames, *NUT)
+    init = HeldFrame.__init__
+
+    def without(self, size):
+        init(self, size)
+        self.close()
+
+    monkeypatch.setattr(HeldFrame, "__init__", without)
+    result = run_through(data)
+    np.testing.assert_array_equal(show(result.out, "gray", SIZE_HW), frames)
+    assert not held
+    assert len(plain_sizes) >= len(frames) - 4
+
+
+@linux
+def test_what_does_not_fit_into_pipes_is_read_into_memory(
+    frames, send, show, run_through, held, monkeypatch
+):
+    monkeypatch.setattr(held_frame, "MOVING_PIPE_BYTES", 1 << 15)
+    monkeypatch.setattr(held_frame, "_MOST_PIPES", 1)
+    result = run_through(send(frames, *NUT))
+    np.testing.assert_array_equal(show(result.out, "gray", SIZE_HW), frames)
+    assert any(rest for _, _, rest in held)
+    assert any(moved for _, moved, _ in held)
+
+
+@linux
+def test_other_orders_of_planes_are_decoded(frames, send, run_through, held):
+    """YV12 is yuv420p with V before U: its tag tells, not its pixel format."""
+    data = send(frames[:6], "-vf", "format=yuv420p", "-tag:v", "YV12", *NUT)
+    result = run_through(data)
+    assert not held
+    with av.open(io.BytesIO(data)) as first, av.open(io.BytesIO(result.out)) as second:
+        wanted = [frame.to_ndarray() for frame in first.decode(video=0)]
+        found = [frame.to_ndarray() for frame in second.decode(video=0)]
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_a_file_is_read_and_not_moved(frames, send, held, tmp_path):
+    (tmp_path / "in.nut").write_bytes(send(frames, *NUT))
+    cancel = CancelEvent()
+    with (tmp_path / "in.nut").open("rb") as given, (tmp_path / "out.nut").open("wb") as made:
+        source, target = InputPipe(given.fileno(), cancel), OutputPipe(made.fileno())
+        assert run_filter(FilterSettings(model="identity"), source, target, cancel) == len(frames)
+    cancel.close()
+    assert not held
+
+
 def test_small_frames_are_left_to_the_demuxer(frames, send, run_through, plain_sizes):
     small = frames[:, : AVIO_BUFFER_BYTES // SIZE_HW[1]]
     assert run_through(send(small, *NUT)).frames == len(small)
@@ -98,7 +180,7 @@ def demuxer_alone(monkeypatch, run_through):
 
     def run(data: bytes):
         with monkeypatch.context() as patch:
-            patch.setattr(demuxing, "plain_packets", lambda pipe, framing, stream, demuxed: demuxed)
+            patch.setattr(demuxing, "PlainFrames", lambda pipe, framing: None)
             return run_through(data)
 
     return run

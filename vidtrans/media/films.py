@@ -182,7 +182,7 @@ class FilmReader:
         stream: int | None = None,
         packets: PacketSource | None = None,
     ) -> None:
-        self._packet_source = packets
+        self.packet_source = packets
         self._source = source
         self._wanted_stream = stream
         self._path = source if isinstance(source, Path) else None
@@ -293,8 +293,8 @@ class FilmReader:
         in_order = self._low_latency or self._skip_damaged
         self._stream.thread_type = "SLICE" if in_order else "AUTO"
         self._packets: Iterator[Packet[VideoStream]] = container.demux(self._stream)
-        if self._packet_source is not None:
-            self._packets = self._packet_source(self._stream, self._packets)
+        if self.packet_source is not None:
+            self._packets = self.packet_source(self._stream, self._packets)
         self._next_packet: Packet[VideoStream] | None = None
         self._ended = False
         self._sent: int | None = 0
@@ -483,10 +483,28 @@ class FilmReader:
                 hint="Cut the film there, or scale it to one size first.",
             )
 
+    def count_taken(self, pts: int) -> FrameTime:
+        """Count a frame that ``packet_source`` took past this reader, after the last one it gave.
+
+        Args:
+            pts: The timestamp in the stream's time base.
+
+        Returns:
+            When the frame is shown, as for frames of the reader's own.
+        """
+        with self._lock:
+            self._index += 1
+            self._decoded += 1
+            if self._sent is not None:
+                self._sent += 1
+            return self._time_of(pts, self.info.time_base, None)
+
     def _time(self, decoded: Decoded) -> FrameTime:
         picture = decoded.picture
         base = picture.time_base or self.info.time_base
-        pts = decoded.pts
+        return self._time_of(decoded.pts, base, picture.duration or None)
+
+    def _time_of(self, pts: int | None, base: Fraction, duration: int | None) -> FrameTime:
         if pts is None:  # raw elementary streams carry no times
             step = max(1, round(1 / (self.info.rate * base)))
             pts = 0 if self._last_pts is None else self._last_pts + step
@@ -498,7 +516,7 @@ class FilmReader:
             )
             pts = self._last_pts + 1
         self._last_pts = pts
-        return FrameTime(pts=pts, time_base=Fraction(base), duration=picture.duration or None)
+        return FrameTime(pts=pts, time_base=Fraction(base), duration=duration)
 
     def _decode_one(self) -> Decoded | None:
         """The next frame that FFmpeg decodes, or None at the end."""
