@@ -25,6 +25,25 @@ def test_ctrl_c_while_a_command_is_loaded_is_130_and_one_line(capsys):
     assert capsys.readouterr().err == "vidtrans: interrupted\n"
 
 
+def test_a_thread_that_an_interrupt_leaves_behind_ends_with_the_process():
+    """At once: nothing is torn down under it, so that what is registered for the end is left
+    out."""
+    script = """if True:
+    import atexit, sys, threading, time
+    from vidtrans.startup import start
+    def command():
+        threading.Thread(target=time.sleep, args=(60,), name="vidtrans-open", daemon=True).start()
+        print("interrupted")
+        return 130
+    atexit.register(print, "torn down")
+    sys.exit(start("vidtrans", lambda: command))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=50
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "interrupted\n", "")
+
+
 def test_a_missing_library_while_a_command_is_loaded_is_a_sentence(capsys):
     def load():
         raise ImportError("libGL.so.1: cannot open shared object file: No such file or directory")

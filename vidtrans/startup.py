@@ -10,7 +10,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -36,16 +36,31 @@ def start(program: str, load: Callable[[], Callable[[], int]]) -> int:
     try:
         with loading_modules():
             command = load()
-        return command()
+        code = command()
     except KeyboardInterrupt:
         print(f"{program}: interrupted", file=sys.stderr, flush=True)
-        return _INTERRUPTED
+        code = _INTERRUPTED
     except ImportError as error:
         missing = missing_library(error)
         if missing is None:
             raise
         print(f"{program}: error: {missing}", file=sys.stderr, flush=True)
         return 1
+    if code == _INTERRUPTED:
+        _end_beside_threads(code)
+    return code
+
+
+def _end_beside_threads(code: int) -> None:
+    """End the process at once where a second signal has left a thread in a library's call, such as
+    FFmpeg's wait for an address. Python would tear down what that call comes back to."""
+    if any(
+        thread.daemon and thread.name.startswith("vidtrans-") for thread in threading.enumerate()
+    ):
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):  # closed, or a reader that has gone
+                stream.flush()
+        os._exit(code)
 
 
 @contextmanager

@@ -6,8 +6,10 @@ import json
 import logging
 import os
 import subprocess
+import sys
 from contextlib import contextmanager
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -175,6 +177,17 @@ def test_a_folder_takes_no_encoder(tmp_path):
 def test_encoders_keep_their_talk_to_themselves(patches, tmp_path, capfd, codec):
     write(tmp_path / "film.mkv", patches, codec=codec)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads as Linux schedules them")
+def test_no_encoder_makes_real_time_threads(patches, tmp_path):
+    """As SVT-AV1 does of all of them, where root runs it."""
+    policy = os.sched_getscheduler(0)
+    with opened(tmp_path / "film.mkv", codec="libsvtav1") as writer:
+        writer.write(patches[0], FrameTime(pts=0, time_base=BASE))
+        threads = [int(entry.name) for entry in Path("/proc/self/task").iterdir()]
+        assert len(threads) > 4
+        assert {os.sched_getscheduler(thread) for thread in threads} == {policy}
 
 
 def test_an_unknown_suffix(tmp_path):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +123,8 @@ def _gpu(codec: str) -> HWAccel | None:
 def open_encoder(stream: VideoStream, encoding: Encoding, target: Path) -> None:
     """Open the encoder. Raises OutputError where it refuses its settings."""
     try:
-        stream.codec_context.open()
+        with _usual_scheduling():
+            stream.codec_context.open()
     except (av.error.FFmpegError, ValueError) as error:
         given = " ".join(f"{name}={value}" for name, value in encoding.options.items())
         size = f"{encoding.size_hw[1]}x{encoding.size_hw[0]}"
@@ -129,6 +133,32 @@ def open_encoder(stream: VideoStream, encoding: Encoding, target: Path) -> None:
             f" {given or '(none)'}.",
             where=target,
         ) from error
+
+
+@contextmanager
+def _usual_scheduling() -> Iterator[None]:
+    """Threads that are started within are scheduled as the calling one is, and that one as before.
+
+    SVT-AV1 makes its threads, and the one that opens it, real-time threads (SCHED_FIFO) where the
+    process may, as root may in a container. They come before all other work of the machine; and
+    PyTorch's threads, which inherit that and wait for one another awake, would never end.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    policy, parameters, before = os.sched_getscheduler(0), os.sched_getparam(0), _threads()
+    try:
+        yield
+    finally:
+        for thread in (0, *(_threads() - before)):
+            with suppress(OSError):  # a thread that has ended
+                if os.sched_getscheduler(thread) != policy:
+                    os.sched_setscheduler(thread, policy, parameters)
+
+
+def _threads() -> set[int]:
+    """The system's numbers of this process's threads."""
+    return {int(entry.name) for entry in Path("/proc/self/task").iterdir()}
 
 
 def write_header(container: OutputContainer, target: Path) -> None:
