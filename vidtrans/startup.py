@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
+from vidtrans.garbage import no_collection
+
 _INTERRUPTED = 130
 _PACKAGES = {
     "libGL.so.1": "libgl1",
@@ -71,15 +73,13 @@ def loading_modules() -> Iterator[None]:
     sixth of the time in which PyTorch and our own modules are imported. Afterwards the collector
     leaves it out too.
     """
-    was_on, before = gc.isenabled(), len(sys.modules)
-    gc.disable()
-    try:
-        yield
-    finally:
-        if len(sys.modules) > before:
-            gc.freeze()
-        if was_on:
-            gc.enable()
+    before = len(sys.modules)
+    with no_collection():
+        try:
+            yield
+        finally:
+            if len(sys.modules) > before:
+                gc.freeze()
 
 
 def preload_torch() -> threading.Thread | None:

@@ -180,40 +180,33 @@ def test_the_list_of_commands_says_what_each_says_of_itself(name):
     assert command.help.split("\n\n")[0] == SUMMARIES[name]
 
 
-def test_help_imports_no_command():
+def words_without(modules: set[str], *words: str) -> str:
+    """What the command prints in a process of its own, in which it imports none of ``modules``."""
     code = (
-        "import sys; from vidtrans.cli import main; main(['--help']);"
-        "loaded = {'av', 'cv2', 'numpy', 'pydantic', 'vidtrans.cli.convert'} & set(sys.modules);"
+        f"import sys; from vidtrans.cli import main; main({list(words)});"
+        f"loaded = {modules} & set(sys.modules);"
         "sys.exit(f'imported: {loaded}' if loaded else 0)"
     )
     ended = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     assert ended.returncode == 0, ended.stderr
-    assert all(name in ended.stdout for name in SUMMARIES)
+    return ended.stdout
+
+
+def test_help_imports_no_command():
+    said = words_without({"av", "cv2", "numpy", "pydantic", "vidtrans.cli.convert"}, "--help")
+    assert all(name in said for name in SUMMARIES)
 
 
 def test_a_command_imports_no_other():
-    code = (
-        "import sys; from vidtrans.cli import main; main(['convert', '--help']);"
-        "loaded = {f'vidtrans.cli.{name}' for name in ('batch', 'bench', 'demo', 'models')};"
-        "sys.exit(f'imported: {loaded & set(sys.modules)}' if loaded & set(sys.modules) else 0)"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
-    assert ended.returncode == 0, ended.stderr
+    others = {f"vidtrans.cli.{name}" for name in ("batch", "bench", "demo", "models")}
+    words_without(others, "convert", "--help")
 
 
 def test_version_and_help_come_without_torch():
-    probe = (
-        "import sys; from vidtrans.cli import main; main(sys.argv[1:]); assert 'torch' not in"
-        " sys.modules"
-    )
     for words in (["--version"], ["--help"], ["convert", "--help"], ["bench", "memory", "--help"]):
-        done = subprocess.run([sys.executable, "-c", probe, *words], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout
+        assert words_without({"torch"}, *words)
 
 
 def test_inspect_tells_what_is_there(run, label_film):

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -54,6 +55,27 @@ def differences(one: dict, other: dict) -> list[str]:
 def environment() -> dict[str, str]:
     path = os.pathsep.join([str(ROOT), str(ROOT / "training"), os.environ.get("PYTHONPATH", "")])
     return os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+
+
+@contextlib.contextmanager
+def stepping(program: list, folder: Path) -> Iterator[subprocess.Popen]:
+    """A run with the settings of ``folder`` in processes of its own, which has done its first
+    steps. None of them is left afterwards."""
+    process = subprocess.Popen(
+        [sys.executable, *program, folder / "settings.json", folder / "run"],
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stderr is not None
+    try:
+        while not (line := process.stderr.readline()).startswith("step"):
+            assert line, "the run ended before its first steps"
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -113,22 +135,9 @@ def test_a_signal_to_the_whole_group_is_saved_too(tiny_settings, tmp_path):
     """As ``timeout`` and systemd send it: to the workers as well."""
     settings = tiny_settings("pix2pix", run={"steps": 100000}, data={"workers": 1})
     (tmp_path / "settings.json").write_text(json.dumps(settings_json(settings)))
-    process = subprocess.Popen(
-        [sys.executable, HERE / "whole_run.py", tmp_path / "settings.json", tmp_path / "run"],
-        env=environment(),
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stderr is not None
-    try:
-        while not (line := process.stderr.readline()).startswith("step"):
-            assert line, "the run ended before its first steps"
+    with stepping([HERE / "whole_run.py"], tmp_path) as process:
         os.killpg(process.pid, signal.SIGTERM)
         _, said = process.communicate(timeout=120)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
     assert "stopped after step" in said
     assert "DataLoader" not in said
     assert newest(tmp_path / "run")["step"] >= 20
@@ -139,22 +148,9 @@ def test_a_killed_worker_is_a_sentence(tiny_settings, tmp_path):
     """As the system kills one when memory runs out."""
     settings = tiny_settings("pix2pix", run={"steps": 100000}, data={"workers": 2})
     (tmp_path / "settings.json").write_text(json.dumps(settings_json(settings)))
-    process = subprocess.Popen(
-        [sys.executable, "-c", COMMAND, tmp_path / "settings.json", tmp_path / "run"],
-        env=environment(),
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stderr is not None
-    try:
-        while not (line := process.stderr.readline()).startswith("step"):
-            assert line, "the run ended before its first steps"
+    with stepping(["-c", COMMAND], tmp_path) as process:
         psutil.Process(process.pid).children()[0].kill()
         _, said = process.communicate(timeout=120)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == WorkerKilled.exit_code == 1
     assert "Traceback" not in said
     assert "DataLoader" not in said

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +19,7 @@ from vidtrans.batches.naming import (
 )
 from vidtrans.batches.remote import is_url
 from vidtrans.errors import InputError, UsageError
+from vidtrans.garbage import no_collection
 from vidtrans.media.naming import is_pattern
 
 COMMAND = "the command"
@@ -65,21 +64,10 @@ def plan_batch(
             outside ``out``.
         InputError: An input is missing and ``strict``, all are, or a manifest cannot be read.
     """
-    with _no_collection():
+    # The collector would look through the rows of a long manifest again and again: a quarter of
+    # the time that 100,000 take.
+    with no_collection():
         return _plan(inputs, out, options=options, template=template, strict=strict)
-
-
-@contextlib.contextmanager
-def _no_collection() -> Iterator[None]:
-    """Without the collector of reference cycles, which would look through the rows of a long
-    manifest again and again: a quarter of the time that 100,000 take."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _plan(

@@ -440,7 +440,7 @@ class _Product:
 def _versions(street: nn.Module) -> tuple[tuple[int, int], ...] | None:
     """What changes when a weight does; None where nobody can tell."""
     versions: list[tuple[int, int]] = []
-    # A twentieth of the time of ``street.parameters()``: this is asked for every frame.
+    # Not ``street.parameters()``, which is slow: this is asked for every frame.
     waiting: list[nn.Module | None] = [street]
     while waiting:
         module = waiting.pop()

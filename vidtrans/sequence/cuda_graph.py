@@ -14,7 +14,6 @@ operation.
 
 from __future__ import annotations
 
-import gc
 import logging
 import threading
 from collections import OrderedDict
@@ -28,6 +27,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from vidtrans.garbage import no_collection
 from vidtrans.nets.painting import Conditioning, Generator, History, Painting
 
 _log = logging.getLogger(__name__)
@@ -255,7 +255,9 @@ class CudaCapture:
                         stream=self._stream,
                         capture_error_mode="thread_local",
                     )
-                    with _no_collection(), recording, watch:
+                    # To destroy graphs, events or memory may take calls that CUDA does not allow a
+                    # thread that records.
+                    with no_collection(), recording, watch:
                         painting = run()
             finally:
                 # Where it fails too: the constants are still being copied, and the plain generator
@@ -281,19 +283,6 @@ class CudaCapture:
     def settle(self) -> None:
         # Not the device, which nobody may wait for while another thread records a graph.
         self._last_use.synchronize()
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """No garbage is collected: to destroy graphs, events or memory may take calls that CUDA does
-    not allow a thread that records."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 class OperationWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
